@@ -1,0 +1,192 @@
+/**
+ * Edits a module and leaves everything else byte for byte as it was.
+ *
+ *     const editor = new ModuleEditor(decodeModule(bytes));
+ *     editor.export("__stack_pointer", "global", stackPointer);
+ *     editor.replace({ start, end }, (code) => code.call(setter));
+ *     const edited = editor.build();
+ *
+ * Additions are appended to their sections, so no index shifts and the name section stays right. Sections that nothing
+ * is added to are copied with their headers; a section that the module does not have is put where the format wants it.
+ * Custom sections stay where they are. Those that hold offsets into the code (DWARF, source maps, branch hints) are not
+ * adjusted: they are wrong for what follows a {@link ModuleEditor.replace} that changes the length of a body.
+ */
+
+import { emitCode } from "./code.ts";
+import type { Code } from "./code.ts";
+import { Definitions } from "./definitions.ts";
+import type { FunctionType } from "./extern-types.ts";
+import type { Range } from "./instructions.ts";
+import type { BinaryModule, Section } from "./module.ts";
+import { Reader } from "./reader.ts";
+import { PREAMBLE, SECTION, SECTION_ORDER } from "./sections.ts";
+import type { TypeDefinition } from "./type-section.ts";
+import { Writer } from "./writer.ts";
+
+/** Instructions that replace others. */
+interface Replacement extends Range {
+  readonly bytes: Uint8Array;
+  /** Position of the body among the defined functions. */
+  readonly body: number;
+}
+
+/** A section of the result: one of the module, or a new one. */
+type OutputSection = Section | { readonly id: number; readonly contentStart?: undefined };
+
+/** Bytes that an edit adds, usually: the result's buffer rarely has to grow. */
+const HEADROOM_BYTES = 4096;
+
+export class ModuleEditor extends Definitions {
+  readonly #module: BinaryModule;
+  readonly #replacements: Replacement[] = [];
+  #keepsStart = true;
+
+  constructor(module: BinaryModule) {
+    const { functions, tables, memories, globals, tags } = module;
+    const next = {
+      function: functions.length,
+      table: tables.length,
+      memory: memories.length,
+      global: globals.length,
+      tag: tags.length,
+    };
+    super(next, module.types.map(plainFunctionType));
+    this.#module = module;
+  }
+
+  /** Drops the start section: instantiating the result runs nothing. */
+  removeStart(): void {
+    this.#keepsStart = false;
+  }
+
+  /**
+   * Replaces whole instructions at `range`, offsets into the bytes of the module as `InstructionReader` finds them, by
+   * the ones that `emit` writes. Labels in them are numbers.
+   *
+   * @throws {RangeError} when the range is not inside one function body
+   */
+  replace(range: Range, emit: (code: Code) => void): void {
+    const { start, end } = range;
+    const body = this.#bodyAt(start);
+    if (body < 0 || end > this.#module.bodies[body * 2 + 1]! || end < start) {
+      throw new RangeError(`Cannot replace code at offsets ${start} to ${end}: not inside one function body`);
+    }
+    const code = emitCode();
+    emit(code);
+    this.#replacements.push({ start, end, bytes: code.writer.toBytes(), body });
+  }
+
+  /**
+   * The edited module.
+   *
+   * @throws {RangeError} when two replacements overlap
+   */
+  build(): Uint8Array<ArrayBuffer> {
+    const { bytes } = this.#module;
+    const writer = new Writer(bytes.length + HEADROOM_BYTES);
+    writer.bytes(PREAMBLE);
+    for (const section of this.#outputSections()) this.#writeSection(writer, section);
+    return writer.toBytes();
+  }
+
+  /** The position among the defined functions of the body that `offset` is in; -1 when there is none. */
+  #bodyAt(offset: number): number {
+    const { bodies } = this.#module;
+    let low = 0;
+    let high = bodies.length / 2;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (bodies[middle * 2 + 1]! <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low * 2 < bodies.length && bodies[low * 2]! <= offset ? low : -1;
+  }
+
+  #outputSections(): OutputSection[] {
+    const sections: OutputSection[] = [...this.#module.sections];
+    for (const [rank, id] of SECTION_ORDER.entries()) {
+      if (!this.added(id) || sections.some((section) => section.id === id)) continue;
+      const before = new Set(SECTION_ORDER.slice(0, rank));
+      const predecessor = sections.findLastIndex((section) => before.has(section.id));
+      const first = sections.findIndex((section) => section.id !== SECTION.custom);
+      // Leading custom sections such as dylink.0 stay in front, trailing ones such as name behind.
+      if (predecessor >= 0) sections.splice(predecessor + 1, 0, { id });
+      else sections.splice(first < 0 ? sections.length : first, 0, { id });
+    }
+    return sections;
+  }
+
+  #writeSection(writer: Writer, section: OutputSection): void {
+    const { id } = section;
+    if (id === SECTION.start && !this.#keepsStart) return;
+    if (id === SECTION.dataCount && this.added(SECTION.data)) {
+      writer.section(id, () => writer.u32(this.#module.dataCount! + this.added(SECTION.data)!.count));
+      return;
+    }
+    const entries = this.added(id);
+    const isEdited = entries !== undefined || (id === SECTION.code && this.#replacements.length > 0);
+    if (section.contentStart !== undefined && !isEdited) {
+      writer.bytes(this.#module.bytes, section.start, section.end);
+      return;
+    }
+    writer.section(id, () => {
+      const addedCount = entries?.count ?? 0;
+      if (section.contentStart === undefined) {
+        writer.u32(addedCount);
+      } else {
+        const reader = new Reader(this.#module.bytes, section.contentStart, section.end);
+        writer.u32(reader.u32() + addedCount);
+        if (id === SECTION.code) this.#writeBodies(writer, reader.position, section.end);
+        else writer.bytes(this.#module.bytes, reader.position, section.end);
+      }
+      entries?.write(writer);
+    });
+  }
+
+  /** Copies the bodies of the module with the replacements in them; `start` is the offset of the first body's size. */
+  #writeBodies(writer: Writer, start: number, end: number): void {
+    const { bytes, bodies } = this.#module;
+    let copied = start;
+    for (const [body, replacements] of this.#replacementsByBody()) {
+      const sizeStart = body === 0 ? start : bodies[body * 2 - 1]!;
+      writer.bytes(bytes, copied, sizeStart);
+      copied = bodies[body * 2]!;
+      const bodyEnd = bodies[body * 2 + 1]!;
+      writer.u32(bodyEnd - copied + replacements.reduce((total, edit) => total + growth(edit), 0));
+      for (const edit of replacements) {
+        if (edit.start < copied)
+          throw new RangeError(`Cannot replace code at offset ${edit.start}: it is replaced twice`);
+        writer.bytes(bytes, copied, edit.start);
+        writer.bytes(edit.bytes);
+        copied = edit.end;
+      }
+      writer.bytes(bytes, copied, bodyEnd);
+      copied = bodyEnd;
+    }
+    writer.bytes(bytes, copied, end);
+  }
+
+  /** Bodies and replacements in the order of the code. */
+  #replacementsByBody(): Map<number, Replacement[]> {
+    const byBody = new Map<number, Replacement[]>();
+    for (const edit of this.#replacements.toSorted((a, b) => a.start - b.start)) {
+      const others = byBody.get(edit.body);
+      if (others) others.push(edit);
+      else byBody.set(edit.body, [edit]);
+    }
+    return byBody;
+  }
+}
+
+/** Bytes by which a replacement makes the code longer. */
+function growth({ start, end, bytes }: Replacement): number {
+  return bytes.length - (end - start);
+}
+
+/**
+ * The type if a reference to it is a reference to the function type itself: alone in its group and without relatives.
+ */
+function plainFunctionType(type: TypeDefinition): FunctionType | undefined {
+  const { final, supertypes, groupStart, groupEnd } = type;
+  return type.kind === "func" && final && supertypes.length === 0 && groupEnd - groupStart === 1 ? type : undefined;
+}
