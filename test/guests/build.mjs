@@ -1,0 +1,159 @@
+/**
+ * Builds the test guests: every `.wat`, `.c` and `.cpp` here into the `.wasm` beside it.
+ *
+ *   node test/guests/build.mjs                  all of them
+ *   node test/guests/build.mjs frames loop      the named ones (a name is that of the .wasm file)
+ *   node test/guests/build.mjs --check [names]  writes nothing; exit code 1 if a file differs
+ *
+ * The compilers are npm packages that need no native code: run `npm ci` in this folder first.
+ * Their versions are pinned, so the same source gives the same bytes on every machine.
+ */
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+
+const folder = new URL("./", import.meta.url);
+
+// -- C and C++: @yowasp/clang (LLVM), itself WebAssembly: runs in this process, on files given as strings.
+
+/** Without libc: exports only what the source marks. */
+const BARE = ["--target=wasm32-unknown-unknown", "-nostdlib", "-ffreestanding", "-Wl,--no-entry", "-Wl,--strip-debug"];
+const BARE_64 = BARE.map((flag) => flag.replace("wasm32", "wasm64"));
+/** Without libc and without a name section. */
+const STRIPPED = BARE.map((flag) => flag.replace("--strip-debug", "--strip-all"));
+/** With wasi-libc, as a reactor: no main; `_initialize` is exported and must be called once. */
+const LIBC = ["--target=wasm32-wasip1", "-mexec-model=reactor", "-Wl,--strip-debug"];
+/** A side module: memory, table and the stack pointer itself come from the host. */
+const PIC = ["-fPIC", "-Wl,--experimental-pic", "-Wl,-shared"];
+const MALLOC = ["-Wl,--export=malloc", "-Wl,--export=free"];
+const LEGACY_EXCEPTIONS = ["-mllvm", "-wasm-use-legacy-eh=true"];
+const EXCEPTIONS = ["-mllvm", "-wasm-use-legacy-eh=false"];
+const SETJMP = ["-mllvm", "-wasm-enable-sjlj", "-lsetjmp"];
+const CLEANUPS = ["-fwasm-exceptions", "-fno-rtti"];
+
+/** Each module made from C or C++: [source, ...flags]; -O2 unless stated. */
+const fromC = {
+  // frames.c: ways to find the stack pointer, and room for more stacks
+  frames: ["frames.c", ...BARE],
+  "frames-stripped": ["frames.c", ...STRIPPED],
+  "frames-stripped-O0": ["frames.c", ...STRIPPED, "-O0"],
+  "frames-exported-sp": ["frames.c", ...BARE, "-Wl,--export=__stack_pointer"],
+  "frames-imported-sp": ["frames.c", ...BARE, ...PIC],
+  "frames-malloc": ["frames.c", ...LIBC, ...MALLOC],
+  "frames-no-grow": ["frames.c", ...BARE, "-Wl,--no-growable-memory"],
+  "frames-imported-memory": ["frames.c", ...BARE, "-Wl,--import-memory"],
+  "frames-memory64": ["frames.c", ...BARE_64],
+
+  // overflow.c: what lies below the stack
+  overflow: ["overflow.c", ...BARE],
+  "overflow-data-first": ["overflow.c", ...BARE, "-Wl,--no-stack-first"],
+  "overflow-malloc": ["overflow.c", ...LIBC, ...MALLOC, "-DWITH_MALLOC"],
+  "overflow-large-stack": ["overflow.c", ...BARE, "-Wl,-z,stack-size=4194304"],
+
+  generator: ["generator.c", ...BARE],
+  sbrk: ["sbrk.c", ...BARE],
+  tls: ["tls.c", ...BARE],
+  plugin: ["plugin.c", ...LIBC, ...MALLOC],
+  callback: ["callback.c", ...LIBC, ...MALLOC, "-Wl,--export-table"],
+
+  // the same exceptions in both encodings
+  "setjmp-legacy": ["setjmp.c", ...LIBC, ...SETJMP, ...LEGACY_EXCEPTIONS],
+  "setjmp-exnref": ["setjmp.c", ...LIBC, ...SETJMP, ...EXCEPTIONS],
+  "cleanup-legacy": ["cleanup.cpp", ...BARE, ...CLEANUPS, ...LEGACY_EXCEPTIONS],
+  "cleanup-exnref": ["cleanup.cpp", ...BARE, ...CLEANUPS, ...EXCEPTIONS],
+};
+
+async function buildC(name) {
+  const [source, ...flags] = fromC[name];
+  const { runClang } = await import("@yowasp/clang");
+  await runClang(null, {}, { fetchProgress: () => {} }); // loads the compiler once, silently
+
+  const driver = source.endsWith(".cpp") ? "clang++" : "clang";
+  const output = `${name}.wasm`; // also the module name in the name section
+  const files = { [source]: read(source), "host.h": read("host.h") };
+  const decoder = new TextDecoder();
+  let messages = "";
+  const collect = (bytes) => (messages += bytes === null ? "" : decoder.decode(bytes));
+  const options = { stdout: collect, stderr: collect, decodeASCII: false };
+  try {
+    const built = await runClang(
+      [driver, "-O2", "-Wall", "-Wextra", "-Werror", ...flags, source, "-o", output],
+      files,
+      options,
+    );
+    return built[output];
+  } catch {
+    throw new Error(`${name}: ${source} does not compile:\n${messages}`); // the error itself holds every file
+  }
+}
+
+// -- Text: wabt, which encodes what is written, instruction by instruction. It knows both forms of
+// -- exceptions but not GC or typed function references; those files go through binaryen.
+
+const byBinaryen = new Set(["traps-gc"]);
+const WABT_FEATURES = { exceptions: true, threads: true };
+
+async function buildWat(name) {
+  const source = read(`${name}.wat`);
+  if (byBinaryen.has(name)) {
+    const { default: binaryen } = await import("binaryen");
+    const module = binaryen.parseText(source);
+    module.setFeatures(binaryen.Features.All);
+    if (!module.validate()) throw new Error(`${name}.wat is not valid`);
+    binaryen.setDebugInfo(true); // keeps the names
+    return module.emitBinary();
+  }
+  const { default: init } = await import("wabt");
+  const wabt = await init();
+  const module = wabt.parseWat(`${name}.wat`, source, WABT_FEATURES);
+  module.validate(WABT_FEATURES);
+  return module.toBinary({ write_debug_names: true }).buffer;
+}
+
+// -- The command
+
+function read(file) {
+  return readFileSync(new URL(file, folder), "utf8");
+}
+
+/** The names of the files that end so. */
+function filesEnding(ending) {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(ending))
+    .map((file) => file.slice(0, -ending.length));
+}
+
+/** Builds one guest and compares it with the committed file, or writes that. Returns true if they were the same. */
+async function buildGuest(name, check) {
+  const bytes = name in fromC ? await buildC(name) : await buildWat(name);
+  const file = new URL(`${name}.wasm`, folder);
+  const same = existsSync(file) && readFileSync(file).equals(bytes);
+  if (!same && !check) writeFileSync(file, bytes);
+  const change = check ? "DIFFERS" : "written";
+  console.log(`${name}.wasm`.padEnd(28), `${bytes.length}`.padStart(6), "bytes", same ? "" : change);
+  return same;
+}
+
+async function main(args) {
+  const check = args.includes("--check");
+  const names = args.filter((argument) => argument !== "--check");
+  const known = [...new Set([...Object.keys(fromC), ...filesEnding(".wat")])];
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    throw new Error(`no such guest: ${unknown.join(", ")}\nguests: ${known.join(", ")}`);
+  }
+
+  const different = [];
+  for (const name of names.length > 0 ? names : known) {
+    if (!(await buildGuest(name, check))) different.push(name);
+  }
+  if (check && different.length > 0) throw new Error(`differs from a fresh build: ${different.join(", ")}`);
+
+  const orphans = filesEnding(".wasm").filter((name) => !known.includes(name));
+  if (orphans.length > 0) throw new Error(`no source for: ${orphans.join(", ")}`); // it would never be rebuilt
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}
