@@ -1,0 +1,205 @@
+/** A body with its own stack that can be resumed, with values both ways. */
+
+import { BackendUnavailableError, ResumeError } from "./errors.ts";
+import type { Fiber } from "./fiber.ts";
+
+/**
+ * ```text
+ * created ──resume──▶ running ──suspend──▶ suspended ──resume──▶ running …
+ *    │                   ├── returns ─▶ returned
+ *    │                   └── throws ──▶ threw
+ *    └──────────── unwind, reset ─────▶ unwound, reset     (from every state that is not final)
+ * ```
+ */
+export type CoroutineState = "created" | "running" | "suspended" | "returned" | "threw" | "unwound" | "reset";
+
+/**
+ * A coroutine: `resumeAsync()` runs its body until it suspends, returns or throws.
+ *
+ * - Nothing runs before the first resume. Its input is the argument of the body; a later one is the result of the
+ *   pending `suspend()`.
+ * - An error of the body reaches whoever resumed it, with its identity; the coroutine is then finished.
+ * - A suspended coroutine holds a stack that is never collected: run it to its end, or `unwind()` it (`await using` does).
+ * - To JavaScript it is an async generator, and a generator where the backend can resume synchronously.
+ *
+ * ```ts
+ * const coroutine = instance.coroutine<number, number, void>("generate");
+ * for await (const value of coroutine) console.log(value);
+ * ```
+ */
+export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
+  readonly #fiber: Fiber<Input, Yield, Return>;
+  #state: CoroutineState = "created";
+  #ending: Promise<void> | undefined;
+
+  /** Made by a guest's `instance.coroutine()`, not by users. */
+  constructor(fiber: Fiber<Input, Yield, Return>) {
+    this.#fiber = fiber;
+  }
+
+  get state(): CoroutineState {
+    return this.#state;
+  }
+
+  /** Whether it was ever resumed, or is done. */
+  get started(): boolean {
+    return this.#state !== "created";
+  }
+
+  /** Whether it has ended, in whichever way. */
+  get done(): boolean {
+    return !(this.#state === "created" || this.#state === "running" || this.#state === "suspended");
+  }
+
+  /**
+   * Resumes it and waits until it suspends (`done: false`) or returns (`done: true`). Host promises are awaited on the way.
+   *
+   * @throws {ResumeError} when it is running or done
+   */
+  async resumeAsync(input: Input): Promise<IteratorResult<Yield, Return>> {
+    this.#enter("resume");
+    return this.#leave(this.#fiber.resume(input));
+  }
+
+  /**
+   * Resumes it on the stack of the caller, without a promise.
+   *
+   * @throws {BackendUnavailableError} when its backend cannot do that
+   * @throws {SuspendError} when the body awaits a host promise
+   * @throws {ResumeError} when it is running or done
+   */
+  resume(input: Input): IteratorResult<Yield, Return> {
+    const { syncRefusal } = this.#fiber;
+    if (syncRefusal !== undefined) throw new BackendUnavailableError("Cannot resume synchronously", [syncRefusal]);
+    this.#enter("resume");
+    try {
+      return this.#settled(this.#fiber.resumeSync(input));
+    } catch (error) {
+      if (this.#state === "running") this.#state = "threw";
+      throw error;
+    }
+  }
+
+  /** Resumes it by throwing `error` from the pending `suspend()`; one that never started ends at once. */
+  async throwAsync(error: unknown): Promise<IteratorResult<Yield, Return>> {
+    if (this.#state === "created") {
+      this.#state = "threw";
+      throw error;
+    }
+    this.#enter("throw into");
+    return this.#leave(this.#fiber.throw(error));
+  }
+
+  /**
+   * Ends the body and runs its cleanups: a {@link ForcedUnwind} is thrown at its suspension point, again until it has
+   * ended. Does nothing when it is done; one that never started ends without running.
+   *
+   * @throws an error of the body that is not the forced unwind
+   */
+  unwind(reason?: unknown): Promise<void> {
+    if (this.done) return Promise.resolve();
+    if (this.#ending !== undefined) return this.#ending;
+    if (this.#state === "created") return this.#end("unwound", Promise.resolve());
+    return this.#end("unwound", this.#fiber.unwind(reason));
+  }
+
+  /** Ends the body without running its cleanups, as `longjmp` would. Does nothing when it is done. */
+  reset(): Promise<void> {
+    if (this.done) return Promise.resolve();
+    if (this.#state === "created") return this.#end("reset", Promise.resolve());
+    return this.#end("reset", this.#fiber.reset());
+  }
+
+  /** Starts to unwind it. Never throws; an error of a cleanup is reported as an unhandled rejection. */
+  [Symbol.dispose](): void {
+    void this.unwind();
+  }
+
+  /** Unwinds it and waits until its stack is free. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.unwind();
+  }
+
+  /** Resumes with `undefined` at first, then with what is passed to `next()`. Leaving the loop early unwinds it. */
+  [Symbol.asyncIterator](): AsyncGenerator<Yield, Return, Input> {
+    return new CoroutineAsyncIterator(this);
+  }
+
+  /** Like the async iterator, on the stack of the caller; only on a backend that can resume synchronously. */
+  *[Symbol.iterator](): Generator<Yield, Return, Input> {
+    // The first next() of a generator cannot carry a value: the first input is undefined, as for the async iterator.
+    let input = undefined as Input;
+    try {
+      for (;;) {
+        const step = this.resume(input);
+        if (step.done === true) return step.value;
+        input = yield step.value;
+      }
+    } finally {
+      if (!this.done) void this.unwind();
+    }
+  }
+
+  #enter(verb: string): void {
+    if (this.#state !== "created" && this.#state !== "suspended") {
+      const state = this.#state === "running" && this.#ending !== undefined ? "being unwound" : this.#state;
+      throw new ResumeError(this.#state, `Cannot ${verb} coroutine: it is ${state}, expected created or suspended`);
+    }
+    this.#state = "running";
+  }
+
+  async #leave(step: Promise<IteratorResult<Yield, Return>>): Promise<IteratorResult<Yield, Return>> {
+    try {
+      return this.#settled(await step);
+    } catch (error) {
+      if (this.#state === "running" && this.#ending === undefined) this.#state = "threw";
+      throw error;
+    }
+  }
+
+  #settled(step: IteratorResult<Yield, Return>): IteratorResult<Yield, Return> {
+    if (this.#ending === undefined) this.#state = step.done === true ? "returned" : "suspended";
+    return step;
+  }
+
+  #end(state: "unwound" | "reset", ended: Promise<void>): Promise<void> {
+    this.#state = "running";
+    this.#ending = ended.finally(() => {
+      this.#state = state;
+    });
+    return this.#ending;
+  }
+}
+
+/** `AsyncGenerator` over a coroutine, so that `return()` and `throw()` reach its stack. */
+class CoroutineAsyncIterator<Input, Yield, Return> implements AsyncGenerator<Yield, Return, Input> {
+  readonly #coroutine: Coroutine<Input, Yield, Return>;
+
+  constructor(coroutine: Coroutine<Input, Yield, Return>) {
+    this.#coroutine = coroutine;
+  }
+
+  async next(...[input]: [] | [Input]): Promise<IteratorResult<Yield, Return>> {
+    // After the end a generator answers `done` for ever; a coroutine would throw ResumeError.
+    if (this.#coroutine.done) return { done: true, value: undefined as Return };
+    return this.#coroutine.resumeAsync(input as Input);
+  }
+
+  async return(value: Return | PromiseLike<Return>): Promise<IteratorResult<Yield, Return>> {
+    await this.#coroutine.unwind();
+    return { done: true, value: await value };
+  }
+
+  async throw(error: unknown): Promise<IteratorResult<Yield, Return>> {
+    if (this.#coroutine.done) throw error;
+    return this.#coroutine.throwAsync(error);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#coroutine.unwind();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

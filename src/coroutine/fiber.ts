@@ -1,0 +1,39 @@
+/**
+ * The contract between {@link Coroutine} and a backend.
+ *
+ * A backend makes a fiber, resumes it, lets its body suspend, and unwinds it. `test/conformance` holds every backend to
+ * the rules below.
+ */
+
+/** One guest stack that can be left and entered again. Owned by exactly one coroutine, which checks every call's legality. */
+export interface Fiber<Input, Yield, Return> {
+  /** Why {@link Fiber.resumeSync} cannot be used, or `undefined` if it can. */
+  readonly syncRefusal: { readonly backend: string; readonly reason: string } | undefined;
+
+  /**
+   * Enters the stack: the first call starts the body with `input`, a later one makes `input` the result of the pending
+   * `suspend()`. Settles when the body suspends, returns or throws; host promises are awaited on the way.
+   *
+   * - Called only while the fiber is not running and not finished.
+   * - An error of the body arrives with its identity.
+   */
+  resume(input: Input): Promise<IteratorResult<Yield, Return>>;
+
+  /** Like {@link Fiber.resume}, on the caller's stack; throws {@link SuspendError} when the body awaits a host promise. */
+  resumeSync(input: Input): IteratorResult<Yield, Return>;
+
+  /** Like {@link Fiber.resume}, but the pending `suspend()` throws `error` into the guest. Only for a suspended fiber. */
+  throw(error: unknown): Promise<IteratorResult<Yield, Return>>;
+
+  /**
+   * Throws a {@link ForcedUnwind} at the suspension point, again at every further one, until the body has ended; a body
+   * that never stops is ended by a trap that it cannot catch. Settles when the stack is free.
+   *
+   * - Also while the body awaits a host promise; its pending `resume()` then rejects with the same {@link ForcedUnwind}.
+   * - Rejects with an error of the body that is not the {@link ForcedUnwind}. A value that the body returns is dropped.
+   */
+  unwind(reason?: unknown): Promise<void>;
+
+  /** Ends the body without running any cleanup of the guest. Settles when the stack is free. */
+  reset(): Promise<void>;
+}

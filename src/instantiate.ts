@@ -1,0 +1,111 @@
+/** From whatever a guest comes as to an instance of it. */
+
+import { chooseBackend } from "./backends/choose.ts";
+import type { BackendName } from "./backends/choose.ts";
+import { JspiGuest } from "./backends/jspi.ts";
+import { DEFAULT_MAX_LIVE } from "./link/admission.ts";
+import { GuestModule, compileGuest, wrapModule } from "./link/guest-module.ts";
+import type { CompileOptions } from "./link/guest-module.ts";
+import type { HostImports } from "./link/imports.ts";
+import { Instance } from "./link/instance.ts";
+import type { AnyExports } from "./link/instance.ts";
+import { START } from "./link/prepare.ts";
+import type { StackOptions } from "./link/stacks.ts";
+
+/** A guest: its bytes, a `Response` with them, where to fetch them, what was compiled from them, or a promise of one of these. */
+export type GuestSource = BufferSource | Response | URL | WebAssembly.Module | GuestModule;
+
+export interface InstantiateOptions extends CompileOptions {
+  /** Which backend runs the guest; `"auto"` when left out: the first that this runtime has. */
+  readonly backend?: BackendName | "auto" | undefined;
+  /**
+   * Calls of all guests together that may be in flight; further ones wait in the order in which they were made. 10,000 when
+   * left out, 15,000 at most: engines abort the process near 32,000.
+   */
+  readonly maxLive?: number | undefined;
+  /** Stacks for overlapping calls, in the guest's memory. */
+  readonly stacks?: StackOptions | undefined;
+}
+
+/**
+ * Compiles a guest, to be instantiated any number of times.
+ *
+ * A `WebAssembly.Module` of which this library has not seen the bytes can be used, but its calls wait for each other.
+ *
+ * @throws {WebAssembly.CompileError} when the bytes are no module
+ * @throws {TypeError} when the source is none of the possible things
+ */
+export async function compile(
+  source: GuestSource | Promise<GuestSource>,
+  options: CompileOptions = {},
+): Promise<GuestModule> {
+  const guest = await source;
+  if (guest instanceof GuestModule) return guest;
+  if (guest instanceof WebAssembly.Module) return wrapModule(guest, options);
+  return compileGuest(await bytesOf(guest), options);
+}
+
+/**
+ * Like `WebAssembly.instantiate`, for guests whose imports may take their time. An imported function may return a value, a promise
+ * (the guest's call returns when it has settled; its rejection is an exception in the guest) or {@link suspend}`(value)`.
+ *
+ * ```ts
+ * import { instantiate } from "stackful";
+ *
+ * const { exports } = await instantiate(bytes, { host: { sleep: (ms: number) => new Promise((done) => setTimeout(done, ms)) } });
+ * await exports.run();
+ * ```
+ *
+ * The start function may wait, too: the promise fulfils when it has ended.
+ *
+ * @throws {WebAssembly.CompileError} when the bytes are no module
+ * @throws {WebAssembly.LinkError} when an import is missing or of the wrong kind
+ * @throws {BackendUnavailableError} when this runtime has no backend for it
+ */
+export async function instantiate<Exports extends object = AnyExports>(
+  source: GuestSource | Promise<GuestSource>,
+  imports: HostImports = {},
+  options: InstantiateOptions = {},
+): Promise<Instance<Exports>> {
+  chooseBackend(options.backend);
+  const module = await compile(source, options);
+  const { maxLive = DEFAULT_MAX_LIVE, stacks = {} } = options;
+  const sync = Object.create(null) as Record<string, unknown>;
+  const linked = await JspiGuest.link(module, imports, { maxLive, stacks, exports: sync });
+  const instance = new Instance<Exports>(module, linked, sync);
+  if (linked.raw.exports[START] !== undefined) await linked.call(START, []);
+  return instance;
+}
+
+async function bytesOf(source: BufferSource | Response | URL): Promise<Uint8Array<ArrayBuffer>> {
+  if (source instanceof URL) return readUrl(source);
+  if (typeof Response === "function" && source instanceof Response) {
+    if (!source.ok)
+      throw new TypeError(`Cannot compile guest: the response for ${source.url} has status ${source.status}`);
+    return new Uint8Array(await source.arrayBuffer());
+  }
+  // Copied, as the JavaScript API does it: the caller may change or transfer its buffer meanwhile.
+  if (source instanceof ArrayBuffer) return new Uint8Array(source.slice(0));
+  if (ArrayBuffer.isView(source))
+    return Uint8Array.from(new Uint8Array(source.buffer, source.byteOffset, source.byteLength));
+  throw new TypeError(
+    `Cannot compile guest: expected bytes, a Response, a URL, a WebAssembly.Module or a promise of one, received ${describe(source)}`,
+  );
+}
+
+async function readUrl(url: URL): Promise<Uint8Array<ArrayBuffer>> {
+  if (url.protocol !== "file:") return bytesOf(await fetch(url));
+  // Node's fetch refuses file URLs; where there is no file system, fetch says what it thinks of them.
+  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => FileSystem | undefined } };
+  const files = process?.getBuiltinModule?.("node:fs/promises");
+  return files === undefined ? bytesOf(await fetch(url)) : Uint8Array.from(await files.readFile(url));
+}
+
+interface FileSystem {
+  readFile(file: URL): Promise<Uint8Array>;
+}
+
+function describe(value: unknown): string {
+  if (value === null || typeof value !== "object") return `${typeof value} ${String(value)}`;
+  return value.constructor?.name ?? "an object";
+}

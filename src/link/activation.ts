@@ -1,0 +1,189 @@
+/** What JavaScript keeps of one activation, if there is more to it than its record: a coroutine, a signal, hooks. */
+
+import type { Coroutine } from "../coroutine/coroutine.ts";
+import { ForcedUnwind, SuspendError } from "../coroutine/errors.ts";
+import { Suspension } from "../coroutine/suspend.ts";
+import { makeAsyncContext } from "./async-context.ts";
+import type { AsyncContext } from "./async-context.ts";
+import { CANCELLABLE, CURRENT, FLAGS, HOOKED, readWord, words, writeWord } from "./switchboard.ts";
+import { uncatchableTrap } from "./uncatchable-trap.ts";
+
+/** Called whenever an activation's stack is entered and left; always in pairs. They must not throw. */
+export interface ActivationHooks {
+  readonly onEnter?: (() => void) | undefined;
+  readonly onLeave?: (() => void) | undefined;
+}
+
+/** How often a body is sent a {@link ForcedUnwind} before it is ended by a trap. */
+export const MAX_UNWINDS = 1000;
+
+/** Record → its activation. Most calls have none. */
+const activations = new Map<number, Activation>();
+
+/** The activation whose guest code, or host function, is running. */
+export function currentActivation(): Activation | undefined {
+  return activations.get(words[CURRENT >> 2]!);
+}
+
+/** Set when there are values that belong to activations; every call has an {@link Activation} then. */
+let isContextWatched = false;
+let asyncContext: AsyncContext<Activation> | undefined;
+
+/** From now on {@link currentContext} is wanted. */
+export function watchContexts(): void {
+  if (isContextWatched) return;
+  isContextWatched = true;
+  asyncContext = makeAsyncContext();
+}
+
+export function areContextsWatched(): boolean {
+  return isContextWatched;
+}
+
+/** Runs `body`, which starts `activation`, so that {@link currentContext} finds it also after an `await` of its host functions. */
+export function runInContext<Result>(activation: Activation, body: () => Result): Result {
+  return asyncContext === undefined ? body() : asyncContext.run(activation, body);
+}
+
+/** The activation on whose behalf JavaScript is running. */
+export function currentContext(): Activation | undefined {
+  return asyncContext?.getStore() ?? currentActivation();
+}
+
+export function activationOf(record: number): Activation | undefined {
+  return activations.get(record);
+}
+
+/** Where the next input of a coroutine arrives, when it has suspended. */
+export interface PendingInput {
+  readonly promise: Promise<unknown>;
+  readonly resolve: (input: unknown) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** Takes the value of a `suspend()`. */
+type Yield = (value: unknown) => PendingInput;
+
+const yields = new WeakMap<Coroutine, Yield>();
+
+/** Forgets whichever activation had this record: one without an object is about to start on it. */
+export function forgetActivation(record: number): void {
+  if (activations.size > 0) activations.delete(record);
+}
+
+export class Activation {
+  /** The coroutine that this is the body of. */
+  coroutine: Coroutine | undefined;
+  readonly #hooks: ActivationHooks;
+  #record = 0;
+  #isInside = false;
+  #abortController: AbortController | undefined;
+  /** What is thrown at every suspension point from now on. */
+  #cancellation: unknown;
+  #isCancelled = false;
+  #unwinds = 0;
+  /** Rejects what it awaits. */
+  #interrupt: ((reason: unknown) => void) | undefined;
+
+  constructor(hooks: ActivationHooks = {}) {
+    this.#hooks = hooks;
+  }
+
+  /** Binds it to the record that it starts on. */
+  start(record: number): void {
+    this.#record = record;
+    const isHooked = this.#hooks.onEnter !== undefined || this.#hooks.onLeave !== undefined;
+    writeWord(record, FLAGS, readWord(record, FLAGS) | CANCELLABLE | (isHooked ? HOOKED : 0));
+    activations.set(record, this);
+  }
+
+  /** Forgets it; its record may already belong to another. */
+  end(): void {
+    this.#interrupt = undefined;
+    if (activations.get(this.#record) === this) activations.delete(this.#record);
+  }
+
+  /** Aborts when it is cancelled. */
+  get signal(): AbortSignal {
+    this.#abortController ??= new AbortController();
+    if (this.#isCancelled) this.#abortController.abort(this.#cancellation);
+    return this.#abortController.signal;
+  }
+
+  get isCancelled(): boolean {
+    return this.#isCancelled;
+  }
+
+  /** The error that it is being ended with. */
+  get cancellation(): unknown {
+    return this.#cancellation;
+  }
+
+  /** Whether `error` is what it was ended with, or the trap that finished a body which would not stop. */
+  isEnding(error: unknown): boolean {
+    return this.#isCancelled && (error === this.#cancellation || error === uncatchableTrap());
+  }
+
+  /** Throws `error` at its suspension point, now or when it comes to one, and at every further one. */
+  cancel(error: unknown): void {
+    this.#cancellation = error;
+    this.#isCancelled = true;
+    this.#abortController?.abort(error);
+    const interrupt = this.#interrupt;
+    this.#interrupt = undefined;
+    interrupt?.(error);
+  }
+
+  /** Makes it the body of `coroutine`, whose suspensions go to `take`. */
+  becomeBody(coroutine: Coroutine, take: Yield): void {
+    this.coroutine = coroutine;
+    yields.set(coroutine, take);
+  }
+
+  /**
+   * What it awaits instead of `answer`: the same, but it can be cancelled. Suspensions go to the coroutine, also those that a
+   * promise resolves to.
+   *
+   * @throws {SuspendError} when there is no coroutine to take a suspension
+   */
+  await(answer: unknown): Promise<unknown> {
+    if (this.#isCancelled) return this.#refuse(answer);
+    if (answer instanceof Suspension) return this.#suspend(answer);
+    return new Promise((resolve, reject) => {
+      this.#interrupt = reject;
+      Promise.resolve(answer as PromiseLike<unknown>)
+        .then((value) => {
+          if (value instanceof Suspension && !this.#isCancelled) this.#suspend(value).then(resolve, reject);
+          else resolve(value);
+        })
+        .catch(reject);
+    });
+  }
+
+  #suspend({ coroutine = this.coroutine, value }: Suspension): Promise<unknown> {
+    const take = coroutine === undefined ? undefined : yields.get(coroutine);
+    if (coroutine === undefined || take === undefined) {
+      throw new SuspendError("no-coroutine", "Cannot suspend: the guest runs outside a coroutine");
+    }
+    if (coroutine.state !== "running") {
+      throw new SuspendError("no-coroutine", `Cannot suspend coroutine: it is ${coroutine.state}, expected running`);
+    }
+    const input = take(value);
+    this.#interrupt = input.reject;
+    return input.promise;
+  }
+
+  hook(isEntering: boolean): void {
+    if (isEntering === this.#isInside) return;
+    this.#isInside = isEntering;
+    if (isEntering) this.#hooks.onEnter?.();
+    else this.#hooks.onLeave?.();
+  }
+
+  #refuse(answer: unknown): Promise<never> {
+    // Nobody will ever look at how the host function ends: it must not be reported as an unhandled rejection.
+    Promise.resolve(answer as PromiseLike<unknown>).catch(() => {});
+    const isStubborn = this.#cancellation instanceof ForcedUnwind && ++this.#unwinds > MAX_UNWINDS;
+    return Promise.reject(isStubborn ? uncatchableTrap() : this.#cancellation);
+  }
+}

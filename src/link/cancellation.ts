@@ -1,0 +1,72 @@
+/** Ends a call when its signal aborts or its time is over. */
+
+import { ForcedUnwind } from "../coroutine/errors.ts";
+import type { Activation } from "./activation.ts";
+
+/** What a call may be cancelled by. */
+export interface CancellationOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface CancellationWatch {
+  /** Aborts when the call is to end, for one that waits for its turn. */
+  readonly signal: AbortSignal | undefined;
+  /** @throws the reason, if the call was cancelled */
+  throwIfCancelled(): void;
+  /** What to reject with when the guest ended with `error`: the reason, if that is how the guest was ended. */
+  errorFor(error: unknown): unknown;
+  /** Stops to listen. To be called when the call has ended. */
+  stop(): void;
+}
+
+/** @throws the signal's reason, if it has aborted already */
+export function watchCancellation(
+  activation: Activation,
+  { signal, timeoutMs }: CancellationOptions,
+): CancellationWatch {
+  if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
+    throw new RangeError(`Cannot call: timeoutMs must be 0 or more, received ${timeoutMs}`);
+  }
+  signal?.throwIfAborted();
+  if (signal === undefined && timeoutMs === undefined) return UNWATCHED;
+  const controller = new AbortController();
+  let reason: unknown;
+  const cancel = (because: unknown): void => {
+    if (controller.signal.aborted) return;
+    reason = because;
+    controller.abort(because);
+    activation.cancel(new ForcedUnwind("The call was cancelled", { cause: because }));
+  };
+  const onAbort = (): void => cancel(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const timer = startTimer(timeoutMs, () =>
+    cancel(new DOMException(`The call took longer than ${timeoutMs} ms`, "TimeoutError")),
+  );
+  return {
+    signal: controller.signal,
+    throwIfCancelled: () => {
+      if (controller.signal.aborted) throw reason;
+    },
+    errorFor: (error) =>
+      controller.signal.aborted && (error === reason || activation.isEnding(error)) ? reason : error,
+    stop: () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    },
+  };
+}
+
+const UNWATCHED: CancellationWatch = {
+  signal: undefined,
+  throwIfCancelled: () => {},
+  errorFor: (error) => error,
+  stop: () => {},
+};
+
+/** setTimeout counts 32-bit milliseconds: what is longer would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+function startTimer(timeoutMs: number | undefined, body: () => void): ReturnType<typeof setTimeout> | undefined {
+  return timeoutMs === undefined || timeoutMs > LONGEST_TIMER_MS ? undefined : setTimeout(body, timeoutMs);
+}

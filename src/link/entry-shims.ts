@@ -1,0 +1,159 @@
+/**
+ * Generates the half of the link module that enters, leaves and re-enters a guest's activations.
+ *
+ * It is instantiated after the guest, whose exports and stack pointer it imports. Its functions keep the switchboard and the
+ * guest's stack pointer right at every switch; they have to be wasm, since between the settling of a promise and the guest's
+ * continuation no JavaScript of ours runs. What one of them does in text form stands above it.
+ *
+ *     entry_f(record, P…) -> R…       enters record, calls the guest's f, ends record also when f throws
+ *     wait_R(answer, import) -> R…    leaves record, suspends until the answer has settled, re-enters record
+ *     end(record)                     for the host: ends a record whose guest code was cut off by a trap
+ */
+
+import { ModuleBuilder } from "../binary/builder.ts";
+import type { Code } from "../binary/code.ts";
+import type { FunctionType } from "../binary/extern-types.ts";
+import { I32 } from "../binary/value-types.ts";
+import type { ValueType } from "../binary/value-types.ts";
+import { LINK, MEMORY, settleType } from "./import-shims.ts";
+import { Switches } from "./record-switches.ts";
+import type { Imports, Stack } from "./record-switches.ts";
+import { AWAITED, AWAITING, CURRENT, FLAGS, NOT_PENDING, READY, STATUS, SYNCHRONOUS } from "./switchboard.ts";
+
+export const GUEST = "guest";
+export const ENTRY = "entry.";
+export const WAIT = "wait.";
+export const END = "end";
+/** Names under which the prepared guest exports its stack pointer and the limit that it checks. */
+export const STACK_POINTER = "stackful:stack-pointer";
+export const STACK_LIMIT = "stackful:stack-limit";
+
+/** The exported functions to enter, by their position, and what the guest has for a stack. */
+export interface EntryPlan {
+  readonly entries: readonly { readonly name: string; readonly type: FunctionType }[];
+  readonly waits: readonly (readonly ValueType[])[];
+  /** `undefined`: the guest keeps no stack in its memory. */
+  readonly stackPointer: { readonly type: ValueType; readonly checked: boolean } | undefined;
+}
+
+/**
+ * Imports `guest.<name>`: its functions; `link.await.<slot>`: suspends until the answer (its first argument) has settled;
+ * `link.settle.<slot>` and `link.refuse`: see import-side.ts; `link.hook`, `link.ended`, `link.cut-off`: see below.
+ */
+export function buildEntryShims(plan: EntryPlan): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder();
+  const imports = importAll(module, plan);
+  const stack = importStack(module, plan.stackPointer);
+  const guest = module.importGlobal(LINK, "guest", { type: I32, mutable: false });
+  const parts = new Switches(module, { imports, guest, stack });
+  for (const [slot, results] of plan.waits.entries()) {
+    module.export(`${WAIT}${slot}`, "function", emitWait(module, parts, { slot, results }));
+  }
+  for (const [position, { type }] of plan.entries.entries()) {
+    module.export(`${ENTRY}${position}`, "function", emitEntry(module, parts, { position, type }));
+  }
+  module.export(END, "function", parts.end.index);
+  return module.build();
+}
+
+function importAll(module: ModuleBuilder, plan: EntryPlan): Imports {
+  const imports = {
+    entries: plan.entries.map(({ name, type }) => module.importFunction(GUEST, name, type)),
+    awaits: plan.waits.map((results, slot) => module.importFunction(LINK, `await.${slot}`, settleType(results))),
+    settles: plan.waits.map((results, slot) => module.importFunction(LINK, `settle.${slot}`, settleType(results))),
+    refuse: module.importFunction(LINK, "refuse", { params: [I32], results: [] }),
+    hook: module.importFunction(LINK, "hook", { params: [I32, I32], results: [] }),
+    ended: module.importFunction(LINK, "ended", { params: [I32], results: [] }),
+    cutOff: module.importFunction(LINK, "cut-off", { params: [I32], results: [] }),
+  };
+  module.importMemory(LINK, MEMORY, { minimum: 1 });
+  return imports;
+}
+
+function importStack(module: ModuleBuilder, plan: EntryPlan["stackPointer"]): Stack | undefined {
+  if (plan === undefined) return undefined;
+  const global = { type: plan.type, mutable: true };
+  return {
+    type: plan.type,
+    pointer: module.importGlobal(GUEST, STACK_POINTER, global),
+    limit: plan.checked ? module.importGlobal(GUEST, STACK_LIMIT, global) : undefined,
+  };
+}
+
+/**
+ *     (func $entry (param $record i32) (param P…) (result R…)
+ *       (call $enter (local.get $record))
+ *       (try (result R…) (do (call $guest (local.get P…)))
+ *         (catch_all (call $end (local.get $record)) (rethrow 0)))
+ *       (call $end (local.get $record)))
+ *
+ * The legacy form of exceptions, since every engine with JSPI has it and Node 24 lacks the newer one. A trap passes through.
+ */
+function emitEntry(
+  module: ModuleBuilder,
+  parts: Switches,
+  { position, type }: { position: number; type: FunctionType },
+): number {
+  const entry = module.addFunction({ params: [I32, ...type.params], results: type.results }, `entry ${position}`);
+  const { code } = entry;
+  code.localGet(0).call(parts.enter.index);
+  code.try({ type: module.type({ params: [], results: type.results }) });
+  for (const index of type.params.keys()) code.localGet(index + 1);
+  code.call(parts.imports.entries[position]!);
+  code.catchAll().localGet(0).call(parts.end.index).rethrow(0).end();
+  code.localGet(0).call(parts.end.index);
+  return entry.index;
+}
+
+/**
+ *     (func $wait (param $answer externref) (param $import i32) (result R…) (local $record i32)
+ *       (local.set $record (i32.load $CURRENT))
+ *       (if (FLAGS($record) & SYNCHRONOUS)
+ *         (then (return_call $settle (local.get $answer) (local.get $import))))    ;; throws if it is a promise
+ *       AWAITED($record) = $import + 1; STATUS = AWAITING
+ *       (call $leave (local.get $record))
+ *       (try (result R…) (do (call $await (local.get $answer) (local.get $record)))
+ *         (catch_all
+ *           (if (STATUS >= AWAITING)                                               ;; it was not left
+ *             (then (call $undo-leave (local.get $record))
+ *                   (if (STATUS == AWAITING) (then (call $refuse (local.get $import))))
+ *                   (return (call $settle (local.get $answer) (local.get $import)))))
+ *           (call $enter-again (local.get $record))
+ *           (rethrow 0)))
+ *       (call $enter-again (local.get $record)))
+ */
+function emitWait(
+  module: ModuleBuilder,
+  parts: Switches,
+  { slot, results }: { slot: number; results: readonly ValueType[] },
+): number {
+  const wait = module.addFunction(settleType(results), `wait ${slot}`);
+  const { code } = wait;
+  const [answer, imported, record] = [0, 1, wait.local(I32)];
+  const settle = parts.imports.settles[slot]!;
+  code.i32Const(0).i32Load(CURRENT).localTee(record).i32Load(FLAGS).i32Const(SYNCHRONOUS).i32And().if();
+  code.localGet(answer).localGet(imported).returnCall(settle).end();
+  code.localGet(record).localGet(imported).i32Const(1).i32Add().i32Store(AWAITED);
+  code.i32Const(0).i32Const(AWAITING).i32Store(STATUS);
+  code.localGet(record).call(parts.leave.index);
+  code.try({ type: module.type({ params: [], results }) });
+  code.localGet(answer).localGet(record).call(parts.imports.awaits[slot]!);
+  code.catchAll();
+  emitNotLeft(code, parts, { answer, imported, record, settle });
+  code.localGet(record).call(parts.enterAgain.index).rethrow(0).end();
+  code.localGet(record).call(parts.enterAgain.index);
+  return wait.index;
+}
+
+function emitNotLeft(
+  code: Code,
+  parts: Switches,
+  { answer, imported, record, settle }: { answer: number; imported: number; record: number; settle: number },
+): void {
+  code.i32Const(0).i32Load(STATUS).i32Const(AWAITING).i32GeU().if();
+  code.localGet(record).call(parts.undoLeave.index);
+  code.i32Const(0).i32Load(STATUS).i32Const(NOT_PENDING).i32Ne().if();
+  code.localGet(imported).call(parts.imports.refuse).end();
+  code.i32Const(0).i32Const(READY).i32Store(STATUS);
+  code.localGet(answer).localGet(imported).call(settle).return().end();
+}

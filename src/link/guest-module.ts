@@ -1,0 +1,120 @@
+/** A guest that is compiled, with everything that linking needs to know about it, to be shared by many instances. */
+
+import type { ExternKind, FunctionType } from "../binary/extern-types.ts";
+import { functionType, signature } from "../binary/module.ts";
+import type { BinaryModule } from "../binary/module.ts";
+import type { HostFunctionType } from "./host-function.ts";
+import type { GuestImport } from "./imports.ts";
+import { prepareGuest } from "./prepare.ts";
+import type { PreparedGuest, PrepareOptions } from "./prepare.ts";
+
+/** One export of a guest. */
+export interface GuestExport {
+  readonly name: string;
+  readonly kind: ExternKind;
+  /** Of a function; `undefined` when only a compiled module was given. */
+  readonly type: HostFunctionType | undefined;
+}
+
+/** How a guest is prepared. */
+export interface CompileOptions {
+  /**
+   * What happens to a call while another one is suspended:
+   * - `"allow"` (default): it runs, on a stack of its own; if none can be had for this guest, it waits
+   * - `"queue"`: it waits until the other has ended, for guests that are not re-entrant by design
+   */
+  readonly overlap?: "allow" | "queue" | undefined;
+  /** Whether the guest's code checks that it stays within its stack; `true` when left out. */
+  readonly stackChecks?: boolean | undefined;
+}
+
+/**
+ * A compiled guest. Made by `compile()`; `instantiate()` takes it as often as one likes.
+ */
+export class GuestModule {
+  /** What the engine compiled: the guest with a few exports more. */
+  readonly module: WebAssembly.Module;
+  readonly imports: readonly GuestImport[];
+  readonly exports: readonly GuestExport[];
+  readonly options: CompileOptions;
+  /** `undefined` when only a compiled module was given. */
+  readonly prepared: PreparedGuest | undefined;
+  /** Backends keep here what they have generated for it, by their name. */
+  readonly generated: Map<string, unknown> = new Map();
+
+  /** Made by {@link compileGuest} and {@link wrapModule}. */
+  constructor(module: WebAssembly.Module, options: CompileOptions, prepared: PreparedGuest | undefined) {
+    this.module = module;
+    this.options = options;
+    this.prepared = prepared;
+    this.imports =
+      prepared === undefined ? WebAssembly.Module.imports(module).map(untyped) : importsOf(prepared.original);
+    this.exports =
+      prepared === undefined ? WebAssembly.Module.exports(module).map(untyped) : exportsOf(prepared.original);
+  }
+
+  /** Why calls of this guest cannot overlap; `undefined` if they can. */
+  get queueReason(): string | undefined {
+    const { prepared } = this;
+    if (prepared === undefined) return "only a compiled module was given: its bytes are needed to find its stack";
+    if (prepared.stack.kind === "unknown") return prepared.stack.reason;
+    if (prepared.stack.kind === "found" && prepared.memorySource.kind === "none") return prepared.memorySource.reason;
+    return undefined;
+  }
+}
+
+/** @throws {WebAssembly.CompileError} when the bytes are no module */
+export async function compileGuest(bytes: Uint8Array<ArrayBuffer>, options: CompileOptions): Promise<GuestModule> {
+  const preparation: PrepareOptions = {
+    overlaps: options.overlap !== "queue",
+    checksStack: options.stackChecks !== false,
+  };
+  let prepared: PreparedGuest;
+  try {
+    prepared = prepareGuest(bytes, preparation);
+  } catch (error) {
+    // The engine judges what is a module, and says best what is wrong with one that is not.
+    await WebAssembly.compile(bytes);
+    throw error;
+  }
+  return new GuestModule(await compileValid(prepared.bytes, bytes), options, prepared);
+}
+
+async function compileValid(
+  bytes: Uint8Array<ArrayBuffer>,
+  original: Uint8Array<ArrayBuffer>,
+): Promise<WebAssembly.Module> {
+  try {
+    return await WebAssembly.compile(bytes);
+  } catch (error) {
+    // Offsets and functions in the message should be those of the module that the user has.
+    await WebAssembly.compile(original);
+    throw error;
+  }
+}
+
+/** A module that was compiled elsewhere, of which nothing but its names is known. */
+export function wrapModule(module: WebAssembly.Module, options: CompileOptions): GuestModule {
+  return new GuestModule(module, options, undefined);
+}
+
+function untyped<Entry extends { kind: string }>(entry: Entry): Entry & { kind: ExternKind; type: undefined } {
+  return { ...entry, kind: entry.kind as ExternKind, type: undefined };
+}
+
+function importsOf(module: BinaryModule): GuestImport[] {
+  return module.imports.map(({ module: from, name, kind, index }) => {
+    return { module: from, name, kind, type: kind === "function" ? signature(functionType(module, index)) : undefined };
+  });
+}
+
+function exportsOf(module: BinaryModule): GuestExport[] {
+  return module.exports.map(({ name, kind, index }) => {
+    return { name, kind, type: kind === "function" ? signature(functionType(module, index)) : undefined };
+  });
+}
+
+/** Types of the functions that a guest imports, in the order of all imports; `undefined` for the others. */
+export function importedTypes(module: BinaryModule): (FunctionType | undefined)[] {
+  return module.imports.map(({ kind, index }) => (kind === "function" ? functionType(module, index) : undefined));
+}

@@ -1,0 +1,98 @@
+/** What a user may pass as an imported function, beyond a plain one. */
+
+import type { Caller } from "./caller.ts";
+
+/** A value that crosses between JavaScript and a guest: numbers for i32, f32 and f64, bigint for i64, anything for references. */
+export type GuestValue = unknown;
+
+/** Parameter and result types by their names in WebAssembly text: `"i32"`, `"i64"`, `"f32"`, `"f64"`, `"externref"` … */
+export interface HostFunctionType {
+  readonly params: readonly string[];
+  readonly results: readonly string[];
+}
+
+/** Attached to a function that wants more than the guest's arguments, or that declares its type. */
+interface HostFunctionTraits {
+  readonly withCaller: boolean;
+  readonly type: HostFunctionType | undefined;
+}
+
+const traitsOf = new WeakMap<Function, HostFunctionTraits>();
+
+/** A function to import, with its parameters inferred. Any function may be imported as it is: this only gives it a type. */
+export function wrapAsync<Params extends readonly never[], Result>(
+  body: (...args: Params) => Result,
+): (...args: Params) => Result {
+  return body;
+}
+
+/**
+ * A function to import that is told who called it: the {@link Caller} comes before the guest's arguments.
+ *
+ * ```ts
+ * const log = wrapAsyncWithCaller(async (caller, pointer: number, length: number) => {
+ *   await print(new Uint8Array(caller.memory.buffer, pointer, length));
+ * });
+ * ```
+ */
+export function wrapAsyncWithCaller<Params extends readonly never[], Result>(
+  body: (caller: Caller, ...args: Params) => Result,
+): (...args: Params) => Result {
+  // Called with a Caller first, by callHost below and nobody else; to a guest it has the parameters that follow.
+  const wrapped = ((...args: never[]): unknown => (body as (...args: unknown[]) => unknown)(...args)) as never;
+  traitsOf.set(wrapped, { withCaller: true, type: undefined });
+  return wrapped;
+}
+
+/**
+ * A function to import whose type is only known at run time. `body` receives all parameters as one array and answers with an
+ * array of results, or a promise of one. Linking it to an import of another type throws `WebAssembly.LinkError`.
+ *
+ * ```ts
+ * const double = newAsync({ params: ["i32"], results: ["i32"] }, async (caller, [value]) => [(value as number) * 2]);
+ * ```
+ */
+export function newAsync(
+  type: HostFunctionType,
+  body: (caller: Caller, params: readonly GuestValue[]) => readonly GuestValue[] | Promise<readonly GuestValue[]>,
+): (...args: never[]) => unknown {
+  const single = type.results.length < 2;
+  const pick = (results: readonly GuestValue[]): unknown => {
+    if (results.length !== type.results.length) {
+      throw new TypeError(
+        `Cannot return from a host function: it answered ${results.length} results, its type has ${type.results.length}`,
+      );
+    }
+    return single ? results[0] : results;
+  };
+  const wrapped = (caller: Caller, ...params: GuestValue[]): unknown => {
+    const results = body(caller, params);
+    return results instanceof Promise ? results.then(pick) : pick(results);
+  };
+  traitsOf.set(wrapped, { withCaller: true, type });
+  return wrapped;
+}
+
+/** Whether `body` expects a {@link Caller} before the guest's arguments. */
+export function wantsCaller(body: Function): boolean {
+  return traitsOf.get(body)?.withCaller ?? false;
+}
+
+/** The type that `body` declares, if any. */
+export function declaredType(body: Function): HostFunctionType | undefined {
+  return traitsOf.get(body)?.type;
+}
+
+/** Whether `body` was written as an `async function`, which answers with a promise of its own every time. */
+export function isAsyncFunction(body: Function): boolean {
+  return Object.prototype.toString.call(body) === "[object AsyncFunction]";
+}
+
+/**
+ * Whether `body` is a function that a wasm module exports. It can be linked directly, and suspends with its caller.
+ *
+ * The JavaScript API offers no test; but it says that such a function is named by its index, and it is native code.
+ */
+export function isExportedFunction(body: Function): boolean {
+  return /^function \d+\(\) \{ \[native code\] \}$/.test(Function.prototype.toString.call(body));
+}

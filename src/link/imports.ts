@@ -1,0 +1,83 @@
+/** Looks up what a guest imports in what the host offers, and says clearly what is missing or wrong. */
+
+import type { ExternKind } from "../binary/extern-types.ts";
+import { makeCaller } from "./caller.ts";
+import type { CallerGuest } from "./caller.ts";
+import { declaredType, wantsCaller } from "./host-function.ts";
+import type { HostFunctionType } from "./host-function.ts";
+
+/** What the host offers: module name → import name → function, memory, table, global or tag. */
+export type HostImports = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** One import of a guest, as far as its type is known. */
+export interface GuestImport {
+  readonly module: string;
+  readonly name: string;
+  readonly kind: ExternKind;
+  /** Of a function; `undefined` when only a compiled module was given. */
+  readonly type: HostFunctionType | undefined;
+}
+
+const CLASSES: { readonly [Kind in Exclude<ExternKind, "function" | "tag" | "global">]: Function } = {
+  memory: WebAssembly.Memory,
+  table: WebAssembly.Table,
+};
+
+/**
+ * The value for `wanted`.
+ *
+ * @throws {TypeError} when the host has no such module
+ * @throws {WebAssembly.LinkError} when the value is missing or of the wrong kind
+ */
+export function lookUpImport(wanted: GuestImport, position: number, imports: HostImports): unknown {
+  const place = `import ${position} "${wanted.module}" "${wanted.name}"`;
+  const module = imports[wanted.module];
+  if ((typeof module !== "object" || module === null) && typeof module !== "function") {
+    throw new TypeError(
+      `Cannot link ${place}: expected an object for module "${wanted.module}", received ${describe(module)}`,
+    );
+  }
+  const value = module[wanted.name];
+  if (!fits(wanted.kind, value)) {
+    throw new WebAssembly.LinkError(`Cannot link ${place}: expected a ${wanted.kind}, received ${describe(value)}`);
+  }
+  if (typeof value === "function") checkType(wanted, value, place);
+  return value;
+}
+
+/** The function to call for an import: `body`, or one that gives it its caller first. */
+export function bindCaller(body: Function, guest: CallerGuest): (...args: unknown[]) => unknown {
+  const host = body as (...args: unknown[]) => unknown;
+  return wantsCaller(body) ? (...args) => host(makeCaller(guest), ...args) : host;
+}
+
+function fits(kind: ExternKind, value: unknown): boolean {
+  if (kind === "function") return typeof value === "function";
+  // Numbers and bigints are globals too, and tags have a class in some engines only: the engine knows.
+  if (kind === "global")
+    return value instanceof WebAssembly.Global || typeof value === "number" || typeof value === "bigint";
+  if (kind === "tag") return typeof value === "object" && value !== null;
+  return value instanceof CLASSES[kind];
+}
+
+function checkType(wanted: GuestImport, value: Function, place: string): void {
+  const declared = declaredType(value);
+  if (declared === undefined || wanted.type === undefined) return;
+  const [found, expected] = [typeText(declared), typeText(wanted.type)];
+  if (found !== expected) {
+    throw new WebAssembly.LinkError(
+      `Cannot link ${place}: the guest calls it as ${expected}, the host function is ${found}`,
+    );
+  }
+}
+
+/** `(i32, i64) -> (f64)` */
+export function typeText({ params, results }: HostFunctionType): string {
+  return `(${params.join(", ")}) -> (${results.join(", ")})`;
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== "object") return `a ${typeof value}`;
+  return `a ${value.constructor?.name ?? "null-prototype object"}`;
+}

@@ -1,0 +1,158 @@
+/** An instance of a guest, as users see it. */
+
+import { Coroutine } from "../coroutine/coroutine.ts";
+import type { GuestExport, GuestModule } from "./guest-module.ts";
+import { GuestFunction } from "./guest-function.ts";
+import type { HostFunctionType } from "./host-function.ts";
+import type { CallOptions, LinkedGuest } from "./linked-guest.ts";
+import type { StackPool } from "./stacks.ts";
+import { Wormhole } from "./wormhole.ts";
+
+/** What a guest exports when its user has not said: functions of any type. */
+export type AnyExports = Readonly<Record<string, (...args: unknown[]) => unknown>>;
+
+/** The exports of a guest with its functions made asynchronous. */
+export type AsyncExports<Exports> = {
+  readonly [Name in keyof Exports]: Exports[Name] extends (...args: infer Params) => infer Result
+    ? (...args: Params) => Promise<Awaited<Result>>
+    : Exports[Name];
+};
+
+/** How a coroutine begins. */
+export interface CoroutineOptions extends CallOptions {
+  /** Arguments of the body; when left out, the first input is its argument. */
+  readonly args?: readonly unknown[] | undefined;
+}
+
+/**
+ * A linked guest.
+ *
+ * `exports` and `sync` have what the guest exports; memories, tables and globals are the same objects in both. The type parameter says
+ * what that is, with functions as the guest sees them:
+ *
+ * ```ts
+ * const instance = await instantiate<{ add(a: number, b: number): number; memory: WebAssembly.Memory }>(bytes, imports);
+ * await instance.exports.add(1, 2);
+ * ```
+ */
+export class Instance<Exports extends object = AnyExports> {
+  /** Functions return a promise; while the guest waits for the host, the event loop goes on. Any number may be in flight. */
+  readonly exports: AsyncExports<Exports>;
+  /** Functions are plain calls: they return the result, and throw {@link SuspendError} if the guest would have to wait. */
+  readonly sync: Readonly<Exports>;
+  /** The compiled guest, to make further instances of. */
+  readonly module: GuestModule;
+  readonly #linked: LinkedGuest;
+
+  /** Made by `instantiate()`, not by users. */
+  constructor(module: GuestModule, linked: LinkedGuest, sync: Record<string, unknown>) {
+    this.module = module;
+    this.#linked = linked;
+    const exports = Object.create(null) as Record<string, unknown>;
+    for (const { name, kind } of module.exports) {
+      const value = linked.raw.exports[name];
+      sync[name] = kind === "function" ? (...args: unknown[]) => linked.callSync(name, args) : value;
+      exports[name] = kind === "function" ? (...args: unknown[]) => linked.call(name, args) : value;
+    }
+    this.sync = Object.freeze(sync) as Exports;
+    this.exports = Object.freeze(exports) as AsyncExports<Exports>;
+  }
+
+  /** Itself, so that `const { instance } = await instantiate(…)` works as with `WebAssembly.instantiate`. */
+  get instance(): this {
+    return this;
+  }
+
+  /** The backend that runs it. */
+  get backend(): string {
+    return this.#linked.backend;
+  }
+
+  /** The engine's instance. Calls of its functions that suspend fail, and are not kept apart from others. */
+  get raw(): WebAssembly.Instance {
+    return this.#linked.raw;
+  }
+
+  /** The guest's first memory, exported or not. */
+  get memory(): WebAssembly.Memory | undefined {
+    return this.#linked.memory;
+  }
+
+  /** The stacks of its activations. */
+  get stacks(): StackPool {
+    return this.#linked.stacks;
+  }
+
+  /** Calls that wait for their turn: because too many stacks are live, or because this guest has no further one. */
+  get waiting(): number {
+    return this.#linked.waiting;
+  }
+
+  /** Why calls of this guest wait for each other; `undefined` if they overlap. */
+  get queueReason(): string | undefined {
+    return this.module.queueReason;
+  }
+
+  /**
+   * An exported function, to be called with options and as often as one likes.
+   *
+   * @param type checked against the guest's when given
+   * @throws {TypeError} when there is no such function, or it has another type
+   */
+  function<Params extends readonly unknown[] = unknown[], Result = unknown>(
+    name: string,
+    type?: HostFunctionType,
+  ): GuestFunction<Params, Result> {
+    return new GuestFunction(this.#linked, this.#functionExport(name), type);
+  }
+
+  /** The exported function `name` as a typed callable, checked once: `get_async().get2()` of wasmtime-async. */
+  getAsync<Callee extends (...args: never[]) => unknown = (...args: unknown[]) => unknown>(
+    name: string,
+    type?: HostFunctionType,
+  ): (...args: Parameters<Callee>) => Promise<Awaited<ReturnType<Callee>>> {
+    const callee = this.function<Parameters<Callee>, Awaited<ReturnType<Callee>>>(name, type);
+    return (...args) => callee.call(args);
+  }
+
+  /**
+   * A coroutine whose body is the exported function `name`. The first input is the function's argument, or an array of
+   * them if it has several; with `options.args` it is ignored.
+   *
+   * @throws {TypeError} when there is no such function
+   */
+  coroutine<Input = unknown, Yield = unknown, Return = unknown>(
+    name: string,
+    options: CoroutineOptions = {},
+  ): Coroutine<Input, Yield, Return> {
+    const paramCount = this.#functionExport(name).type?.params.length;
+    const toArguments = (input: unknown): readonly unknown[] => options.args ?? argumentsOf(input, paramCount);
+    const fiber = this.#linked.fiber(name, toArguments, options);
+    const coroutine = new Coroutine(fiber);
+    fiber.attach(coroutine);
+    // What crosses between host and guest is only known to the user, who says it in the type parameters.
+    return coroutine as Coroutine<Input, Yield, Return>;
+  }
+
+  /** A lazy call: the exported function `name` starts when the result is awaited for the first time. */
+  wormhole<Result = unknown>(name: string, args: readonly unknown[] = [], options: CallOptions = {}): Wormhole<Result> {
+    const callee = this.function<readonly unknown[], Result>(name);
+    return new Wormhole((signal) => callee.call(args, { ...options, signal }), options.signal);
+  }
+
+  #functionExport(name: string): GuestExport {
+    const found = this.module.exports.find((entry) => entry.name === name);
+    if (found?.kind === "function") return found;
+    const names = this.module.exports.filter(({ kind }) => kind === "function").map((entry) => entry.name);
+    const what = found === undefined ? "no such export" : `a ${found.kind}`;
+    throw new TypeError(
+      `Cannot find function "${name}": the guest has ${what}; its functions are ${names.join(", ") || "none"}`,
+    );
+  }
+}
+
+function argumentsOf(input: unknown, paramCount: number | undefined): readonly unknown[] {
+  if (paramCount === 0) return [];
+  if (Array.isArray(input) && paramCount !== 1) return input;
+  return input === undefined && paramCount === undefined ? [] : [input];
+}

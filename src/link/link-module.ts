@@ -1,0 +1,146 @@
+/** The two generated halves of the link module of one guest, and how they are put together around an instance of it. */
+
+import { functionType } from "../binary/module.ts";
+import type { BinaryModule } from "../binary/module.ts";
+import { END, ENTRY, GUEST, WAIT, buildEntryShims } from "./entry-shims.ts";
+import type { EntryPlan } from "./entry-shims.ts";
+import { ASK, AWAITS, HOST, LINK, MEMORY, WAITS, buildImportShims, canShim } from "./import-shims.ts";
+import type { ImportSide } from "./import-side.ts";
+import type { PreparedGuest } from "./prepare.ts";
+import { START } from "./prepare.ts";
+import { memory } from "./switchboard.ts";
+
+/** Generated once for a guest, instantiated with each of its instances. */
+export interface LinkModule {
+  readonly imports: WebAssembly.Module;
+  readonly entries: WebAssembly.Module;
+  /** Positions, among all imports of the guest, of those that have a shim. */
+  readonly shimmed: readonly number[];
+  /** Names of the functions that have an entry: exports, and the start function. */
+  readonly entered: readonly string[];
+  /** Number of distinct result types that can be waited for. */
+  readonly waitCount: number;
+}
+
+export function buildLinkModule(guest: PreparedGuest): LinkModule {
+  const { original } = guest;
+  const shimmed = shimmedImports(original);
+  const types = shimmed.map((position) => functionType(original, original.imports[position]!.index));
+  const shims = buildImportShims(types);
+  const entries = enteredFunctions(original);
+  const entryShims = buildEntryShims({ entries, waits: shims.waits, stackPointer: stackPointerOf(guest) });
+  return {
+    imports: new WebAssembly.Module(shims.bytes),
+    entries: new WebAssembly.Module(entryShims),
+    shimmed,
+    entered: entries.map(({ name }) => name),
+    waitCount: shims.waits.length,
+  };
+}
+
+/**
+ * A name that is imported twice with different types has one value in the import object, which only a JavaScript function can
+ * be for both: it is not shimmed.
+ */
+function shimmedImports(module: BinaryModule): number[] {
+  const typesOf = new Map<string, Set<number>>();
+  const key = (position: number): string =>
+    JSON.stringify([module.imports[position]!.module, module.imports[position]!.name]);
+  const functions = [...module.imports.keys()].filter((position) => module.imports[position]!.kind === "function");
+  for (const position of functions) {
+    const types = typesOf.get(key(position)) ?? new Set();
+    typesOf.set(key(position), types.add(module.functions[module.imports[position]!.index]!));
+  }
+  return functions.filter((position) => {
+    return typesOf.get(key(position))!.size === 1 && canShim(functionType(module, module.imports[position]!.index));
+  });
+}
+
+function enteredFunctions(module: BinaryModule): EntryPlan["entries"] {
+  const functions = module.exports.filter(({ kind }) => kind === "function");
+  const start = module.start === null ? [] : [{ name: START, index: module.start }];
+  return [...functions, ...start]
+    .map(({ name, index }) => ({ name, type: functionType(module, index) }))
+    .filter(({ type }) => canShim(type));
+}
+
+function stackPointerOf({ original, stack, checksStack }: PreparedGuest): EntryPlan["stackPointer"] {
+  return stack.kind === "found" ? { type: original.globals[stack.global]!.type, checked: checksStack } : undefined;
+}
+
+/** Shims of one instance: position among the shimmed imports → function for the guest. */
+export interface LinkedImports {
+  readonly functions: readonly unknown[];
+  readonly table: WebAssembly.Table;
+}
+
+/** Makes the first half, which the guest imports. `alwaysAwaits`: position → whether a promise is to be expected at once. */
+export function linkImports(
+  link: LinkModule,
+  side: ImportSide,
+  hosts: readonly { readonly host: Function; readonly paramCount: number; readonly alwaysAwaits: boolean }[],
+): LinkedImports {
+  const { exports } = new WebAssembly.Instance(link.imports, {
+    [HOST]: Object.fromEntries(hosts.map(({ host }, position) => [position, host])),
+    [ASK]: Object.fromEntries(hosts.map(({ paramCount }, position) => [position, side.ask(position, paramCount)])),
+    [LINK]: { settle: side.settle, [MEMORY]: memory },
+  });
+  const awaits = hosts.map((_, position) => exports[`${AWAITS}${position}`] as WebAssembly.Global);
+  for (const [position, { alwaysAwaits }] of hosts.entries()) if (alwaysAwaits) awaits[position]!.value = 1;
+  side.awaits = awaits;
+  return {
+    functions: hosts.map((_, position) => exports[String(position)]),
+    table: exports[WAITS] as WebAssembly.Table,
+  };
+}
+
+/** What JavaScript gives the second half. */
+export interface EntrySide {
+  /** Address of the guest's block in the switchboard. */
+  readonly guest: number;
+  /** The suspending form of {@link ImportSide.await}. */
+  readonly await: unknown;
+  readonly hook: (record: number, isEntering: number) => void;
+  readonly ended: (record: number) => void;
+  readonly cutOff: (record: number) => void;
+}
+
+/** Functions that enter the guest: they take a record, then the arguments. */
+export type Entry = (record: number, ...args: unknown[]) => unknown;
+
+export interface LinkedEntries {
+  /** Name of an export → its entry. */
+  readonly entries: ReadonlyMap<string, Entry>;
+  /** Ends a record whose guest code was cut off by a trap. */
+  readonly end: (record: number) => void;
+}
+
+/** Makes the second half around the guest's instance, and puts its wait functions where the first half looks for them. */
+export function linkEntries(
+  link: LinkModule,
+  instance: WebAssembly.Instance,
+  { side, imports, entrySide }: { side: ImportSide; imports: LinkedImports; entrySide: EntrySide },
+): LinkedEntries {
+  const { guest, hook, ended, cutOff } = entrySide;
+  const host: Record<string, unknown> = {
+    guest,
+    hook,
+    ended,
+    "cut-off": cutOff,
+    refuse: side.refuse,
+    [MEMORY]: memory,
+  };
+  for (let slot = 0; slot < link.waitCount; slot++) {
+    host[`await.${slot}`] = entrySide.await;
+    host[`settle.${slot}`] = side.settle;
+  }
+  const { exports } = new WebAssembly.Instance(link.entries, {
+    [LINK]: host as WebAssembly.ModuleImports,
+    [GUEST]: instance.exports,
+  });
+  for (let slot = 0; slot < link.waitCount; slot++) imports.table.set(slot, exports[`${WAIT}${slot}`]);
+  return {
+    entries: new Map(link.entered.map((name, position) => [name, exports[`${ENTRY}${position}`] as Entry])),
+    end: exports[END] as (record: number) => void,
+  };
+}

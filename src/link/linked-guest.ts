@@ -1,0 +1,42 @@
+/**
+ * The contract between an `Instance` and the backend that runs its guest.
+ *
+ * A backend links a guest: it makes an instance in which the imports may suspend, and enters its exports. How it leaves a stack
+ * and comes back is its own affair; what a caller sees is the same on all, and `test/conformance` checks it.
+ */
+
+import type { Coroutine } from "../coroutine/coroutine.ts";
+import type { Fiber } from "../coroutine/fiber.ts";
+import type { ActivationHooks } from "./activation.ts";
+import type { Stack, StackPool } from "./stacks.ts";
+
+/** How to run one activation. */
+export interface CallOptions extends ActivationHooks {
+  /** Aborting it unwinds the guest; the call then rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds until the guest is unwound; the call then rejects with a `TimeoutError`. */
+  readonly timeoutMs?: number | undefined;
+  /** Runs it on this stack instead of one from the pool. */
+  readonly stack?: Stack | undefined;
+}
+
+/** A fiber that is told its coroutine before it is resumed for the first time. */
+export interface GuestFiber extends Fiber<unknown, unknown, unknown> {
+  attach(coroutine: Coroutine): void;
+}
+
+export interface LinkedGuest {
+  readonly backend: string;
+  readonly raw: WebAssembly.Instance;
+  /** The guest's first memory, exported or not. */
+  readonly memory: WebAssembly.Memory | undefined;
+  readonly stacks: StackPool;
+  /** Calls that wait because too many stacks are live, or this guest has no further one. */
+  readonly waiting: number;
+  /** Calls the exported function `name`. Rejects, never throws. */
+  call(name: string, args: readonly unknown[], options?: CallOptions): Promise<unknown>;
+  /** Calls it on the caller's stack. @throws {SuspendError} when the guest would have to wait */
+  callSync(name: string, args: readonly unknown[]): unknown;
+  /** A fiber whose body is the exported function `name`; `toArguments` makes its arguments of the first input. */
+  fiber(name: string, toArguments: (input: unknown) => readonly unknown[], options: CallOptions): GuestFiber;
+}

@@ -1,0 +1,185 @@
+/** What linking has to know about a guest's code: which globals it uses as a stack, and how its memory grows. */
+
+import { InstructionReader } from "../binary/instructions.ts";
+import type { Range } from "../binary/instructions.ts";
+import type { BinaryModule } from "../binary/module.ts";
+import { opcode } from "../binary/opcodes.ts";
+import { I32, I64 } from "../binary/value-types.ts";
+
+const GLOBAL_GET = opcode("global.get");
+const GLOBAL_SET = opcode("global.set");
+const LOCAL_GET = opcode("local.get");
+const LOCAL_SET = opcode("local.set");
+const LOCAL_TEE = opcode("local.tee");
+const I32_CONST = opcode("i32.const");
+const I64_CONST = opcode("i64.const");
+const I32_ADD = opcode("i32.add");
+const I64_ADD = opcode("i64.add");
+const I32_SUB = opcode("i32.sub");
+const I64_SUB = opcode("i64.sub");
+const FIRST_LOAD = opcode("i32.load");
+const LAST_STORE = opcode("i64.store32");
+const MEMORY_SIZE = opcode("memory.size");
+const MEMORY_GROW = opcode("memory.grow");
+
+/** How the guest's code uses one mutable integer global. */
+export interface GlobalUse {
+  /** Functions that begin as LLVM begins one with a frame in linear memory. */
+  frames: number;
+  /** Decrements by a multiple of 4 without keeping the result in a local, as no LLVM function does. */
+  pushes: number;
+  /** Times its value is an address right away. */
+  addresses: number;
+  /** The `global.set` instructions that may lower it. */
+  readonly lowered: Range[];
+}
+
+export interface CodeScan {
+  /** Index of a mutable global of type i32 or i64 → its use. */
+  readonly globals: ReadonlyMap<number, GlobalUse>;
+  readonly growsMemory: boolean;
+  readonly readsMemorySize: boolean;
+}
+
+/** Reads all code of the module once. */
+export function scanCode(module: BinaryModule): CodeScan {
+  const scanner = new Scanner(module);
+  for (let body = 0; body < module.bodies.length; body += 2)
+    scanner.body(module.bodies[body]!, module.bodies[body + 1]!);
+  return scanner;
+}
+
+/** Instructions of a function within which LLVM has made the frame, also without optimisation. */
+const PROLOGUE_LENGTH = 12;
+
+class Scanner implements CodeScan {
+  readonly globals = new Map<number, GlobalUse>();
+  growsMemory = false;
+  readsMemorySize = false;
+  readonly #reader: InstructionReader;
+  /** Instructions of the body before the current one. */
+  #position = 0;
+  /** The global that the last `global.get` named, and where it was. */
+  #read = -1;
+  #readAt = -1;
+  /** Low bits of the last constant. */
+  #constant = 0;
+
+  constructor(module: BinaryModule) {
+    this.#reader = new InstructionReader(module.bytes);
+    for (const [index, { type, mutable }] of module.globals.entries()) {
+      if (mutable && (type === I32 || type === I64)) {
+        this.globals.set(index, { frames: 0, pushes: 0, addresses: 0, lowered: [] });
+      }
+    }
+  }
+
+  body(start: number, end: number): void {
+    const reader = this.#reader;
+    const prologue = new Prologue();
+    this.#position = 0;
+    this.#readAt = -1;
+    let [first, second, third] = [0, 0, 0];
+    reader.enterBody(start, end);
+    while (reader.next()) {
+      const { opcode: current } = reader;
+      if (this.#position < PROLOGUE_LENGTH) this.#noteFrame(prologue, current);
+      if (current === GLOBAL_SET) this.#noteSet(first, second, third);
+      else this.#note(current);
+      [first, second, third] = [second, third, current];
+      this.#position++;
+    }
+  }
+
+  #note(current: number): void {
+    const reader = this.#reader;
+    switch (current) {
+      case GLOBAL_GET:
+        this.#read = reader.index();
+        this.#readAt = this.#position;
+        break;
+      case I32_CONST:
+      case I64_CONST:
+        this.#constant = lowBits(reader.bytes[reader.immediates]!);
+        break;
+      case MEMORY_GROW:
+        this.growsMemory = true;
+        break;
+      case MEMORY_SIZE:
+        this.readsMemorySize = true;
+        break;
+      default:
+        if (current >= FIRST_LOAD && current <= LAST_STORE) this.#noteAccess();
+    }
+  }
+
+  /** At most the value to store is between the address and the store. */
+  #noteAccess(): void {
+    const use = this.#position - this.#readAt <= 2 ? this.globals.get(this.#read) : undefined;
+    if (use !== undefined && this.#readAt >= 0) use.addresses++;
+  }
+
+  #noteFrame(prologue: Prologue, current: number): void {
+    const frame = prologue.step(current, current === GLOBAL_GET || current === GLOBAL_SET ? this.#reader.index() : -1);
+    const use = frame < 0 ? undefined : this.globals.get(frame);
+    if (use !== undefined) use.frames++;
+  }
+
+  /** Takes the three instructions before a `global.set`. */
+  #noteSet(first: number, second: number, third: number): void {
+    const global = this.#reader.index();
+    const use = this.globals.get(global);
+    if (use === undefined) return;
+    const isPush = first === GLOBAL_GET && isConstant(second) && isSubtraction(third);
+    if (isPush && this.#read === global && this.#constant % 4 === 0) use.pushes++;
+    // An addition frees a frame, which cannot overflow anything.
+    if (third !== I32_ADD && third !== I64_ADD)
+      use.lowered.push({ start: this.#reader.start, end: this.#reader.position });
+  }
+}
+
+/**
+ * Recognises how LLVM lets a function begin that has a frame in linear memory:
+ *
+ *     global.get $sp   i32.const n   i32.sub   local.tee $frame   global.set $sp        optimised
+ *     global.get $sp   local.set a   i32.const n   local.set b   local.get a   local.get b   i32.sub   local.set c …
+ *
+ * A leaf function does without the `global.set`. In both the difference goes to a local, with nothing but locals and constants
+ * before it.
+ */
+class Prologue {
+  #global = -1;
+  #isSubtracted = false;
+  #isOver = false;
+
+  /** Takes the next instruction of a function; returns the global if it completes the pattern, else -1. */
+  step(current: number, global: number): number {
+    if (this.#isOver) return -1;
+    if (this.#global < 0) {
+      if (current === GLOBAL_GET) this.#global = global;
+      else if (!isLocalOrConstant(current)) this.#isOver = true;
+    } else if (this.#isSubtracted) {
+      this.#isOver = true;
+      return current === LOCAL_TEE || current === LOCAL_SET ? this.#global : -1;
+    } else if (isSubtraction(current)) this.#isSubtracted = true;
+    else if (!isLocalOrConstant(current)) this.#isOver = true;
+    return -1;
+  }
+}
+
+function isLocalOrConstant(current: number): boolean {
+  return current === LOCAL_GET || current === LOCAL_SET || current === LOCAL_TEE || isConstant(current);
+}
+
+function isConstant(current: number): boolean {
+  return current === I32_CONST || current === I64_CONST;
+}
+
+function isSubtraction(current: number): boolean {
+  return current === I32_SUB || current === I64_SUB;
+}
+
+/** Enough of a constant to tell a counter from a stack: its low seven bits, from the first byte of its encoding. */
+function lowBits(byte: number): number {
+  return byte & 0x7f;
+}

@@ -1,0 +1,271 @@
+/**
+ * The stacks of one guest: its own, and regions of its memory for the activations that overlap.
+ *
+ *     low                     LIMIT                                   BASE (16-byte aligned)
+ *      | red zone, 128 bytes   | … frames grow downwards …            |
+ *
+ * LLVM lets a leaf function use 128 bytes below the stack pointer without moving it (WebAssemblyFrameLowering, RedZoneSize), which
+ * is why the limit that the code checks lies above the end of the region.
+ */
+
+import { ResumeError } from "../coroutine/errors.ts";
+import {
+  BASE,
+  FLAGS,
+  FREE,
+  GENERATION,
+  GUEST,
+  HELD,
+  INNER,
+  LIMIT,
+  MAIN,
+  ON_MAIN_STACK,
+  OUTER,
+  POINTER,
+  giveBackBlock,
+  readAddress,
+  readWord,
+  takeBlock,
+  words,
+  writeAddress,
+  writeWord,
+} from "./switchboard.ts";
+
+const RED_ZONE_BYTES = 128;
+const ALIGNMENT_BYTES = 16;
+const MIN_STACK_BYTES = 1024;
+/** Painted over a region to see later how much of it was used. */
+const PAINT = 0xa5;
+
+/** How a guest's further activations get their stacks. All sizes in bytes. */
+export interface StackOptions {
+  /** Size of one region; 64 KiB when left out, as much as wasm-ld gives a program by default. */
+  readonly bytes?: number;
+  /** Regions at most, beside the guest's own stack; unlimited when left out. Calls beyond it wait. */
+  readonly capacity?: number;
+  /** Whether to keep track of {@link Stack.highWaterBytes}; costs writing every region once. */
+  readonly measure?: boolean;
+}
+
+/** Where regions come from. Addresses and sizes in bytes. */
+export interface RegionSource {
+  /** `undefined`: there is no room. */
+  allocate(bytes: number): number | undefined;
+  free(address: number, bytes: number): void;
+}
+
+/** What the guest has for a stack, and what further ones are made of. `regions: undefined`: it has no use for any. */
+export interface GuestStackPlan {
+  /** - `"regions"`: every overlapping activation gets a region; `"none"`: it needs none; `"single"`: there is only one stack */
+  readonly kind: "regions" | "none" | "single";
+  readonly source: RegionSource;
+  readonly memory: () => WebAssembly.Memory | undefined;
+}
+
+/** One region, for a caller that wants its calls on a stack of their own. Made by {@link StackPool.open}. */
+export class Stack {
+  /** Size in bytes; 0 if the guest keeps no stack in its memory. */
+  readonly bytes: number;
+  readonly #pool: StackPool;
+  readonly #record: number;
+  readonly #firstGeneration: number;
+  #usedGeneration = -1;
+  #isFreed = false;
+
+  /** Made by {@link StackPool.open}, not by users. */
+  constructor(pool: StackPool, record: number, bytes: number) {
+    this.#pool = pool;
+    this.#record = record;
+    this.bytes = bytes;
+    this.#firstGeneration = readWord(record, GENERATION);
+  }
+
+  /** Whether an activation is on it. */
+  get inUse(): boolean {
+    return this.#usedGeneration === readWord(this.#record, GENERATION);
+  }
+
+  /** Activations that have ended on it. */
+  get uses(): number {
+    return readWord(this.#record, GENERATION) - this.#firstGeneration;
+  }
+
+  /** The most that was ever in use, in bytes; `undefined` unless the pool measures. */
+  get highWaterBytes(): number | undefined {
+    return this.#pool.measure(this.#record, this.bytes);
+  }
+
+  /** Gives the memory back. Does nothing the second time. */
+  free(): void {
+    if (this.#isFreed) return;
+    if (this.inUse) throw new ResumeError("running", "Cannot free stack: an activation is on it, expected none");
+    this.#isFreed = true;
+    this.#pool.close(this.#record, this.bytes);
+  }
+
+  [Symbol.dispose](): void {
+    this.free();
+  }
+
+  /** Its record, for an activation that starts now. */
+  use(pool: StackPool): number {
+    if (pool !== this.#pool) throw new TypeError("Cannot use stack: it belongs to another instance");
+    if (this.#isFreed) throw new ResumeError("freed", "Cannot use stack: it was freed");
+    if (this.inUse) throw new ResumeError("running", "Cannot use stack: an activation is on it, expected none");
+    this.#usedGeneration = readWord(this.#record, GENERATION);
+    return this.#record;
+  }
+}
+
+/** The stacks of one instance; `instance.stacks`. */
+export class StackPool {
+  /** Size of a region in bytes. */
+  readonly stackBytes: number;
+  /** Regions at most, beside the guest's own stack. */
+  readonly capacity: number;
+  /** Address of the guest's block in the switchboard. */
+  readonly guest: number;
+  readonly #plan: GuestStackPlan;
+  readonly #measures: boolean;
+  readonly #records: number[] = [];
+  #pooled = 0;
+  #opened = 0;
+  #reused = 0;
+
+  /** Made with an instance, not by users. */
+  constructor(plan: GuestStackPlan, { bytes = 65536, capacity = Infinity, measure = false }: StackOptions) {
+    if (!(bytes >= MIN_STACK_BYTES && Number.isSafeInteger(bytes))) {
+      throw new RangeError(`Cannot make stacks: bytes must be an integer from ${MIN_STACK_BYTES}, received ${bytes}`);
+    }
+    if (!(capacity >= 0)) throw new RangeError(`Cannot make stacks: capacity must be 0 or more, received ${capacity}`);
+    this.stackBytes = align(bytes);
+    this.capacity = capacity;
+    this.#plan = plan;
+    this.#measures = measure;
+    this.guest = takeBlock();
+    if (plan.kind !== "none") {
+      const main = this.#addRecord(ON_MAIN_STACK);
+      writeWord(this.guest, MAIN, main);
+    }
+  }
+
+  /** Regions that exist in the pool, in use or not. The guest's own stack and opened ones do not count. */
+  get size(): number {
+    return this.#pooled;
+  }
+
+  /** Stacks that {@link StackPool.open} has made and that were not freed. */
+  get opened(): number {
+    return this.#opened;
+  }
+
+  /** How often a region was used again. */
+  get reused(): number {
+    return this.#reused;
+  }
+
+  /** The most that was in use of any region of the pool, in bytes; `undefined` unless it measures. */
+  get highWaterBytes(): number | undefined {
+    if (!this.#measures) return undefined;
+    return Math.max(0, ...this.#records.map((record) => this.measure(record, this.stackBytes) ?? 0));
+  }
+
+  /**
+   * A stack for calls that ask for it: `instance.function("f").call(args, { stack })`.
+   *
+   * @throws {RangeError} when the guest's memory has no room for it, or the guest cannot have further stacks
+   */
+  open(bytes: number = this.stackBytes): Stack {
+    if (!(bytes >= MIN_STACK_BYTES && Number.isSafeInteger(bytes))) {
+      throw new RangeError(`Cannot open stack: bytes must be an integer from ${MIN_STACK_BYTES}, received ${bytes}`);
+    }
+    if (this.#plan.kind === "single") throw new RangeError("Cannot open stack: this guest cannot have more than one");
+    const size = this.#plan.kind === "none" ? 0 : align(bytes);
+    const record = this.#addRegion(size, HELD);
+    if (record === 0) throw new RangeError(`Cannot open stack: the guest's memory has no room for ${size} bytes`);
+    this.#opened++;
+    return new Stack(this, record, size);
+  }
+
+  /** A record with a stack for an activation that starts now; 0 when it has to wait. */
+  take(): number {
+    const main = words[(this.guest + MAIN) >> 2]!;
+    // Beneath a running activation or synchronous call the guest's own stack is not free, even if no activation owns it.
+    if (main !== 0 && words[(this.guest + INNER) >> 2] === 0) {
+      words[(this.guest + MAIN) >> 2] = 0;
+      return main;
+    }
+    const free = words[(this.guest + FREE) >> 2]!;
+    if (free !== 0) {
+      words[(this.guest + FREE) >> 2] = words[(free + OUTER) >> 2]!;
+      this.#reused++;
+      return free;
+    }
+    return this.#addPooled();
+  }
+
+  /** Puts back what {@link StackPool.take} gave, if no activation was started on it. */
+  giveBack(record: number): void {
+    const flags = readWord(record, FLAGS);
+    if ((flags & ON_MAIN_STACK) !== 0) writeWord(this.guest, MAIN, record);
+    else if ((flags & HELD) === 0) {
+      writeWord(record, OUTER, readWord(this.guest, FREE));
+      writeWord(this.guest, FREE, record);
+    }
+  }
+
+  /** Bytes of the region that were ever written, counted from its top. */
+  measure(record: number, bytes: number): number | undefined {
+    const memory = this.#plan.memory();
+    if (!this.#measures || memory === undefined || bytes === 0) return undefined;
+    const low = readAddress(record, LIMIT) - RED_ZONE_BYTES;
+    const region = new Uint8Array(memory.buffer, low, bytes);
+    const used = region.findIndex((byte) => byte !== PAINT);
+    return used < 0 ? 0 : bytes - used;
+  }
+
+  /** Frees the region of an opened stack. */
+  close(record: number, bytes: number): void {
+    this.#opened--;
+    if (bytes > 0) this.#plan.source.free(readAddress(record, LIMIT) - RED_ZONE_BYTES, bytes);
+    giveBackBlock(record);
+  }
+
+  /** Returns all blocks to the switchboard. For an instance that no one can reach any more. */
+  dispose(): void {
+    for (const record of this.#records) giveBackBlock(record);
+    giveBackBlock(this.guest);
+  }
+
+  #addPooled(): number {
+    if (this.#plan.kind === "single" || this.#pooled >= this.capacity) return 0;
+    const record = this.#addRegion(this.#plan.kind === "none" ? 0 : this.stackBytes, 0);
+    if (record !== 0) this.#pooled++;
+    return record;
+  }
+
+  #addRegion(bytes: number, flags: number): number {
+    const low = bytes === 0 ? 0 : this.#plan.source.allocate(bytes);
+    if (low === undefined) return 0;
+    const record = this.#addRecord(flags);
+    if (bytes === 0) return record;
+    writeAddress(record, LIMIT, low + RED_ZONE_BYTES);
+    writeAddress(record, BASE, low + bytes);
+    writeAddress(record, POINTER, low + bytes);
+    const memory = this.#plan.memory();
+    if (this.#measures && memory !== undefined) new Uint8Array(memory.buffer, low, bytes).fill(PAINT);
+    return record;
+  }
+
+  #addRecord(flags: number): number {
+    const record = takeBlock();
+    writeWord(record, FLAGS, flags);
+    writeWord(record, GUEST, this.guest);
+    if ((flags & HELD) === 0) this.#records.push(record);
+    return record;
+  }
+}
+
+function align(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+}
