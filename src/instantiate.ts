@@ -2,6 +2,7 @@
 
 import { chooseBackend } from "./backends/choose.ts";
 import type { BackendName } from "./backends/choose.ts";
+import { UntypedJspiGuest } from "./backends/jspi-untyped.ts";
 import { JspiGuest } from "./backends/jspi.ts";
 import { DEFAULT_MAX_LIVE } from "./link/admission.ts";
 import { GuestModule, compileGuest, wrapModule } from "./link/guest-module.ts";
@@ -71,7 +72,11 @@ export async function instantiate<Exports extends object = AnyExports>(
   const module = await compile(source, options);
   const { maxLive = DEFAULT_MAX_LIVE, stacks = {} } = options;
   const sync = Object.create(null) as Record<string, unknown>;
-  const linked = await JspiGuest.link(module, imports, { maxLive, stacks, exports: sync });
+  const link = { maxLive, stacks, exports: sync };
+  const isTyped = module.prepared !== undefined;
+  const linked = isTyped
+    ? await JspiGuest.link(module, imports, link)
+    : await UntypedJspiGuest.link(module, imports, link);
   const instance = new Instance<Exports>(module, linked, sync);
   if (linked.raw.exports[START] !== undefined) await linked.call(START, []);
   return instance;

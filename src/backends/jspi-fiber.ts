@@ -28,15 +28,25 @@ export class JspiFiber implements GuestFiber {
   /** Settles when the body has ended, with its error if that is not the one it was ended with. */
   readonly #ended: Deferred<void> = defer();
 
-  constructor(activation: Activation, start: (input: unknown) => Promise<unknown>) {
+  readonly #signal: AbortSignal | undefined;
+  #stopListening: () => void = () => {};
+
+  /** `start` enters the body; aborting `signal` unwinds it. */
+  constructor(activation: Activation, start: (input: unknown) => Promise<unknown>, signal: AbortSignal | undefined) {
     this.#activation = activation;
     this.#start = start;
+    this.#signal = signal;
     // Most coroutines are never unwound, and nobody waits for this promise then.
     this.#ended.promise.catch(() => {});
   }
 
   attach(coroutine: Coroutine): void {
     this.#activation.becomeBody(coroutine, (value) => this.#yield(value));
+    const signal = this.#signal;
+    if (signal === undefined) return;
+    const onAbort = (): void => void coroutine.unwind(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.#stopListening = () => signal.removeEventListener("abort", onAbort);
   }
 
   resume(input: unknown): Promise<Step> {
@@ -93,18 +103,28 @@ export class JspiFiber implements GuestFiber {
   }
 
   #return(value: unknown): void {
-    this.#activation.end();
+    this.#end();
     this.#ended.resolve();
-    if (this.#activation.isCancelled) this.#step?.reject(this.#activation.cancellation);
+    if (this.#activation.isCancelled) this.#step?.reject(this.#endReason());
     else this.#step?.resolve({ done: true, value });
   }
 
   #throw(error: unknown): void {
-    this.#activation.end();
     const isExpected = this.#activation.isEnding(error);
+    this.#end();
     if (isExpected) this.#ended.resolve();
     else this.#ended.reject(error);
-    this.#step?.reject(isExpected ? this.#activation.cancellation : error);
+    this.#step?.reject(isExpected ? this.#endReason() : error);
+  }
+
+  #end(): void {
+    this.#stopListening();
+    this.#activation.end();
+  }
+
+  /** What a pending resume is told about a body that was ended from outside. */
+  #endReason(): unknown {
+    return this.#signal?.aborted === true ? this.#signal.reason : this.#activation.cancellation;
   }
 }
 

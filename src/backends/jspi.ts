@@ -14,14 +14,17 @@
  * link/import-shims.ts, link/entry-shims.ts and, for the memory that they share, link/switchboard.ts.
  */
 
-import { Activation, activationOf, areContextsWatched, forgetActivation, runInContext } from "../link/activation.ts";
-import { Admission, activationEnded } from "../link/admission.ts";
+import { Activation, activationOf } from "../link/activation.ts";
+import { activationEnded } from "../link/admission.ts";
+import { Calls } from "../link/calls.ts";
+import type { Run } from "../link/calls.ts";
+import { cancellationSignal } from "../link/cancellation.ts";
 import { failureOf, stackStateAt } from "../link/failure.ts";
 import type { StackState } from "../link/failure.ts";
 import type { GuestModule } from "../link/guest-module.ts";
 import { isAsyncFunction, isExportedFunction, wantsCaller } from "../link/host-function.ts";
 import { ImportSide } from "../link/import-side.ts";
-import { bindCaller, lookUpImport } from "../link/imports.ts";
+import { bindCaller, lookUpImport, nestImports } from "../link/imports.ts";
 import type { HostImports } from "../link/imports.ts";
 import { buildLinkModule, linkEntries, linkImports } from "../link/link-module.ts";
 import type { Entry, LinkModule, LinkedEntries } from "../link/link-module.ts";
@@ -32,16 +35,8 @@ import type { StackOptions, StackPool } from "../link/stacks.ts";
 import { STACK_POINTER } from "../link/entry-shims.ts";
 import { callSynchronously } from "../link/synchronous-call.ts";
 import { BASE, CURRENT, GENERATION, GUEST, LIMIT, LIVE, readAddress, readWord, words } from "../link/switchboard.ts";
-import { watchCancellation } from "../link/cancellation.ts";
 import { JspiFiber } from "./jspi-fiber.ts";
-
-/** The part of the JavaScript API that TypeScript's library does not know yet. */
-interface PromiseIntegration {
-  readonly Suspending?: new (body: Function) => object;
-  readonly promising?: (entry: Function) => Entry;
-}
-
-const { Suspending, promising } = WebAssembly as PromiseIntegration;
+import { Suspending, promising } from "./promise-integration.ts";
 
 /** Why this runtime cannot use the backend; `undefined` if it can. */
 export function jspiRefusal(): string | undefined {
@@ -68,7 +63,7 @@ export class JspiGuest implements LinkedGuest {
   readonly raw: WebAssembly.Instance;
   readonly memory: WebAssembly.Memory | undefined;
   readonly stacks: StackPool;
-  readonly #admission: Admission;
+  readonly #calls: Calls;
   readonly #linked: LinkedEntries;
   readonly #promising = new Map<string, Entry>();
   readonly #pointer: WebAssembly.Global | undefined;
@@ -101,7 +96,7 @@ export class JspiGuest implements LinkedGuest {
     for (const [shim, position] of link.shimmed.entries()) {
       if (!isExportedFunction(values[position] as Function)) values[position] = linkedImports.functions[shim];
     }
-    const raw = await WebAssembly.instantiate(module.module, nest(module, values));
+    const raw = await WebAssembly.instantiate(module.module, nestImports(module.imports, values));
     caller.memory = guestMemory(raw);
     return new JspiGuest(prepared, raw, options, (guest) => ({ link, side, imports: linkedImports, guest }));
   }
@@ -121,7 +116,7 @@ export class JspiGuest implements LinkedGuest {
     this.memory = guestMemory(raw);
     this.#pointer = raw.exports[STACK_POINTER] as WebAssembly.Global | undefined;
     this.stacks = makeStackPool(prepared, raw, options.stacks, (body) => this.#synchronously(body));
-    this.#admission = new Admission(this.stacks, options.maxLive);
+    this.#calls = new Calls(this.stacks, options.maxLive);
     const { link, side, imports, guest } = parts(this.stacks.guest);
     this.#linked = linkEntries(link, raw, {
       side,
@@ -139,19 +134,13 @@ export class JspiGuest implements LinkedGuest {
   }
 
   get waiting(): number {
-    return this.#admission.waiting;
+    return this.#calls.waiting;
   }
 
   call(name: string, args: readonly unknown[], options?: CallOptions): Promise<unknown> {
     const entry = this.#entry(name);
     if (entry === undefined) return this.#callUnshimmed(name, args);
-    if (options !== undefined || areContextsWatched()) return this.#callWith(entry, args, options ?? {});
-    const record = this.#admission.admit();
-    if (record !== 0) {
-      forgetActivation(record);
-      return this.#run(entry, record, args);
-    }
-    return this.#admission.wait((turn) => this.#run(entry, turn, args), undefined);
+    return this.#calls.start((record) => this.#run(entry, record, args), options);
   }
 
   callSync(name: string, args: readonly unknown[]): unknown {
@@ -161,43 +150,15 @@ export class JspiGuest implements LinkedGuest {
 
   fiber(name: string, toArguments: (input: unknown) => readonly unknown[], options: CallOptions): GuestFiber {
     const activation = new Activation(options);
+    const signal = cancellationSignal(options);
     const entry = this.#entry(name);
-    return new JspiFiber(activation, (input) => {
+    const start = (input: unknown): Promise<unknown> => {
       const args = toArguments(input);
       if (entry === undefined) return this.#callUnshimmed(name, args);
-      return this.#runActivation(entry, args, { activation, options });
-    });
-  }
-
-  /** Runs an activation that may be cancelled. */
-  async #callWith(entry: Entry, args: readonly unknown[], options: CallOptions): Promise<unknown> {
-    const activation = new Activation(options);
-    const watch = watchCancellation(activation, options);
-    try {
-      const result = await this.#runActivation(entry, args, { activation, options, signal: watch.signal });
-      watch.throwIfCancelled();
-      return result;
-    } catch (error) {
-      throw watch.errorFor(error);
-    } finally {
-      watch.stop();
-      activation.end();
-    }
-  }
-
-  #runActivation(
-    entry: Entry,
-    args: readonly unknown[],
-    { activation, options, signal }: { activation: Activation; options: CallOptions; signal?: AbortSignal | undefined },
-  ): Promise<unknown> {
-    const start = (record: number): Promise<unknown> => {
-      forgetActivation(record);
-      activation.start(record);
-      return runInContext(activation, () => this.#run(entry, record, args));
+      const run: Run = (record) => this.#run(entry, record, args);
+      return this.#calls.startActivation(run, activation, { stack: options.stack, signal });
     };
-    if (options.stack !== undefined) return start(options.stack.use(this.stacks));
-    const record = this.#admission.admit();
-    return record !== 0 ? start(record) : this.#admission.wait(start, signal);
+    return new JspiFiber(activation, start, signal);
   }
 
   /** Starts an activation on `record`. */
@@ -263,14 +224,4 @@ function linkModuleOf(module: GuestModule, prepared: PreparedGuest): LinkModule 
   const link = known ?? buildLinkModule(prepared);
   module.generated.set("jspi", link);
   return link;
-}
-
-/** The import object that the engine wants. */
-function nest(module: GuestModule, values: readonly unknown[]): WebAssembly.Imports {
-  const imports: Record<string, Record<string, unknown>> = {};
-  for (const [position, { module: from, name }] of module.imports.entries()) {
-    const names = (imports[from] ??= Object.create(null) as Record<string, unknown>);
-    names[name] = values[position];
-  }
-  return imports as WebAssembly.Imports;
 }

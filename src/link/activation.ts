@@ -5,7 +5,7 @@ import { ForcedUnwind, SuspendError } from "../coroutine/errors.ts";
 import { Suspension } from "../coroutine/suspend.ts";
 import { makeAsyncContext } from "./async-context.ts";
 import type { AsyncContext } from "./async-context.ts";
-import { CANCELLABLE, CURRENT, FLAGS, HOOKED, readWord, words, writeWord } from "./switchboard.ts";
+import { CANCELLABLE, CURRENT, FLAGS, GUEST, HOOKED, readWord, words, writeWord } from "./switchboard.ts";
 import { uncatchableTrap } from "./uncatchable-trap.ts";
 
 /** Called whenever an activation's stack is entered and left; always in pairs. They must not throw. */
@@ -82,6 +82,10 @@ export class Activation {
   #cancellation: unknown;
   #isCancelled = false;
   #unwinds = 0;
+  /** The activation on top of it, on a stack that they share. */
+  #top: Activation | undefined;
+  /** Settles when the last activation on top of it has ended. */
+  #onTop: Promise<void> | undefined;
   /** Rejects what it awaits. */
   #interrupt: ((reason: unknown) => void) | undefined;
 
@@ -95,6 +99,32 @@ export class Activation {
     const isHooked = this.#hooks.onEnter !== undefined || this.#hooks.onLeave !== undefined;
     writeWord(record, FLAGS, readWord(record, FLAGS) | CANCELLABLE | (isHooked ? HOOKED : 0));
     activations.set(record, this);
+  }
+
+  /** Block of the guest that it is an activation of; 0 before it starts and after its end. */
+  get guest(): number {
+    return activations.get(this.#record) === this ? readWord(this.#record, GUEST) : 0;
+  }
+
+  /**
+   * Runs `body`, an activation on top of this one, when the others on top of it have ended: at once if there is none. This one
+   * does not continue before it has ended.
+   */
+  runOnTop<Result>(activation: Activation, body: () => Promise<Result>): Promise<Result> {
+    const begin = (): Promise<Result> => {
+      this.#top = activation;
+      return body();
+    };
+    const result = this.#onTop === undefined ? begin() : this.#onTop.then(begin);
+    const ended = result.then(
+      () => {},
+      () => {},
+    );
+    this.#onTop = ended;
+    void ended.then(() => {
+      if (this.#onTop === ended) this.#onTop = undefined;
+    });
+    return result;
   }
 
   /** Forgets it; its record may already belong to another. */
@@ -129,9 +159,12 @@ export class Activation {
     this.#cancellation = error;
     this.#isCancelled = true;
     this.#abortController?.abort(error);
-    const interrupt = this.#interrupt;
-    this.#interrupt = undefined;
-    interrupt?.(error);
+    this.#top?.cancel(error);
+    this.#whenOnTop(() => {
+      const interrupt = this.#interrupt;
+      this.#interrupt = undefined;
+      interrupt?.(error);
+    });
   }
 
   /** Makes it the body of `coroutine`, whose suspensions go to `take`. */
@@ -151,13 +184,20 @@ export class Activation {
     if (answer instanceof Suspension) return this.#suspend(answer);
     return new Promise((resolve, reject) => {
       this.#interrupt = reject;
+      const onValue = (value: unknown): void => {
+        if (value instanceof Suspension && !this.#isCancelled) this.#suspend(value).then(resolve, reject);
+        else this.#whenOnTop(() => resolve(value));
+      };
       Promise.resolve(answer as PromiseLike<unknown>)
-        .then((value) => {
-          if (value instanceof Suspension && !this.#isCancelled) this.#suspend(value).then(resolve, reject);
-          else resolve(value);
-        })
-        .catch(reject);
+        .then(onValue)
+        .catch((reason: unknown) => this.#whenOnTop(() => reject(reason)));
     });
+  }
+
+  /** Goes on when no activation is on top of this one. */
+  #whenOnTop(goOn: () => void): void {
+    if (this.#onTop === undefined) goOn();
+    else void this.#onTop.then(() => this.#whenOnTop(goOn));
   }
 
   #suspend({ coroutine = this.coroutine, value }: Suspension): Promise<unknown> {

@@ -25,9 +25,7 @@ export function watchCancellation(
   activation: Activation,
   { signal, timeoutMs }: CancellationOptions,
 ): CancellationWatch {
-  if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
-    throw new RangeError(`Cannot call: timeoutMs must be 0 or more, received ${timeoutMs}`);
-  }
+  if (timeoutMs !== undefined) requireTimeout(timeoutMs);
   signal?.throwIfAborted();
   if (signal === undefined && timeoutMs === undefined) return UNWATCHED;
   const controller = new AbortController();
@@ -69,4 +67,17 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 function startTimer(timeoutMs: number | undefined, body: () => void): ReturnType<typeof setTimeout> | undefined {
   return timeoutMs === undefined || timeoutMs > LONGEST_TIMER_MS ? undefined : setTimeout(body, timeoutMs);
+}
+
+/** One signal for both ways to cancel, counted from now; `undefined`: there is none. */
+export function cancellationSignal({ signal, timeoutMs }: CancellationOptions): AbortSignal | undefined {
+  signal?.throwIfAborted();
+  if (timeoutMs === undefined) return signal;
+  requireTimeout(timeoutMs);
+  const timeout = AbortSignal.timeout(timeoutMs);
+  return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+}
+
+function requireTimeout(timeoutMs: number): void {
+  if (!(timeoutMs >= 0)) throw new RangeError(`Cannot call: timeoutMs must be 0 or more, received ${timeoutMs}`);
 }

@@ -19,11 +19,16 @@ interface HostFunctionTraits {
 
 const traitsOf = new WeakMap<Function, HostFunctionTraits>();
 
-/** A function to import, with its parameters inferred. Any function may be imported as it is: this only gives it a type. */
+/**
+ * A function to import that may answer with a promise. Any function may be imported as it is; this one is also known to be
+ * asynchronous where the guest's bytes are not at hand, and its type is inferred.
+ */
 export function wrapAsync<Params extends readonly never[], Result>(
   body: (...args: Params) => Result,
 ): (...args: Params) => Result {
-  return body;
+  const wrapped = (...args: Params): Result => body(...args);
+  traitsOf.set(wrapped, { withCaller: false, type: undefined });
+  return wrapped;
 }
 
 /**
@@ -81,6 +86,11 @@ export function wantsCaller(body: Function): boolean {
 /** The type that `body` declares, if any. */
 export function declaredType(body: Function): HostFunctionType | undefined {
   return traitsOf.get(body)?.type;
+}
+
+/** Whether `body` was made by one of the functions above, or written as an `async function`. */
+export function isDeclaredAsync(body: Function): boolean {
+  return traitsOf.has(body) || isAsyncFunction(body);
 }
 
 /** Whether `body` was written as an `async function`, which answers with a promise of its own every time. */

@@ -38,12 +38,10 @@ function isObject(answer: unknown): answer is object {
 }
 
 /** Whether the guest has to wait for `answer`. */
-function isPending(answer: object): boolean {
-  return (
-    answer instanceof Promise ||
-    answer instanceof Suspension ||
-    typeof (answer as { then?: unknown }).then === "function"
-  );
+export function isPending(answer: unknown): answer is PromiseLike<unknown> | Suspension {
+  if (!isObject(answer)) return false;
+  if (answer instanceof Promise || answer instanceof Suspension) return true;
+  return typeof (answer as { then?: unknown }).then === "function";
 }
 
 /** Thrown to leave a suspending import without suspending; generated code catches it at once. */
@@ -69,7 +67,7 @@ export class ImportSide {
     const placeholder = this.#placeholders[position];
     const check = this.#checks[position];
     const classify = (answer: unknown): unknown => {
-      if (!isObject(answer) || !isPending(answer)) return check === undefined ? answer : check(answer);
+      if (!isPending(answer)) return check === undefined ? answer : check(answer);
       this.#requireSuspendable(position, answer);
       words[STATUS >> 2] = PENDING;
       stash = answer;
@@ -95,7 +93,7 @@ export class ImportSide {
 
   /** `link.settle`: classifies an answer that the shim holds; it is the value, or STATUS becomes PENDING. */
   readonly settle = (answer: unknown, position: number): unknown => {
-    if (!isObject(answer) || !isPending(answer)) {
+    if (!isPending(answer)) {
       const check = this.#checks[position];
       return check === undefined ? answer : check(answer);
     }
@@ -118,7 +116,7 @@ export class ImportSide {
     const answer = held ?? stash;
     const position = readWord(record, AWAITED) - 1;
     stash = undefined;
-    if (!isObject(answer) || !isPending(answer)) {
+    if (!isPending(answer)) {
       // The last answer was a promise and this one is not: the shim asks first again.
       this.awaits[position]!.value = 0;
       words[STATUS >> 2] = NOT_PENDING;

@@ -45,6 +45,20 @@ export function lookUpImport(wanted: GuestImport, position: number, imports: Hos
   return value;
 }
 
+/** The import object that the engine wants; `values` in the order of `imports`. */
+export function nestImports(imports: readonly GuestImport[], values: readonly unknown[]): WebAssembly.Imports {
+  const modules: Record<string, Record<string, unknown>> = Object.create(null) as Record<
+    string,
+    Record<string, unknown>
+  >;
+  for (const [position, { module, name }] of imports.entries()) {
+    const names = (modules[module] ??= Object.create(null) as Record<string, unknown>);
+    names[name] = values[position];
+  }
+  // Every value was checked by lookUpImport; what the engine thinks of the rest, it says itself.
+  return modules as WebAssembly.Imports;
+}
+
 /** The function to call for an import: `body`, or one that gives it its caller first. */
 export function bindCaller(body: Function, guest: CallerGuest): (...args: unknown[]) => unknown {
   const host = body as (...args: unknown[]) => unknown;

@@ -158,8 +158,9 @@ export class Switches {
    *     CURRENT = OUTER(r); INNER = OUTER_INNER(r); restore(OUTER_INNER(r)); <leave hook>
    *     GENERATION(r) += 1; LIVE -= 1; AWAITED(r) = 0; POINTER(r) = BASE(r)
    *     FLAGS(r) &= ON_MAIN_STACK | HELD
-   *     if (FLAGS(r) & ON_MAIN_STACK) MAIN = r
-   *     else if (!(FLAGS(r) & HELD)) { OUTER(r) = FREE; FREE = r }
+   *     if (!(FLAGS(r) & HELD))
+   *       if (FLAGS(r) & ON_MAIN_STACK) MAIN = r
+   *       else { OUTER(r) = FREE; FREE = r }
    *     if (REPORT_ENDS) ended(r)
    */
   #emitEnd(code: Code, restore: number): void {
@@ -186,9 +187,9 @@ export class Switches {
       this.#loadAddress(code, BASE);
       this.#storeAddress(code, POINTER);
     }
+    code.localGet(0).i32Load(FLAGS).i32Const(HELD).i32And().i32Eqz().if();
     this.#ifFlag(code, ON_MAIN_STACK);
     code.globalGet(this.guest).localGet(0).i32Store(MAIN).else();
-    code.localGet(0).i32Load(FLAGS).i32Const(HELD).i32And().i32Eqz().if();
     code.localGet(0).globalGet(this.guest).i32Load(FREE).i32Store(OUTER);
     code.globalGet(this.guest).localGet(0).i32Store(FREE);
     code.end().end();

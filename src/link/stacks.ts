@@ -149,6 +149,11 @@ export class StackPool {
     }
   }
 
+  /** Whether all activations of the guest share one stack. */
+  get isSingle(): boolean {
+    return this.#plan.kind === "single";
+  }
+
   /** Regions that exist in the pool, in use or not. The guest's own stack and opened ones do not count. */
   get size(): number {
     return this.#pooled;
@@ -207,10 +212,21 @@ export class StackPool {
   /** Puts back what {@link StackPool.take} gave, if no activation was started on it. */
   giveBack(record: number): void {
     const flags = readWord(record, FLAGS);
+    if ((flags & HELD) !== 0) return;
     if ((flags & ON_MAIN_STACK) !== 0) writeWord(this.guest, MAIN, record);
-    else if ((flags & HELD) === 0) {
+    else {
       writeWord(record, OUTER, readWord(this.guest, FREE));
       writeWord(this.guest, FREE, record);
+    }
+  }
+
+  /** Gives `body` a record for an activation on top of the one that is on the guest's only stack. */
+  async runNested<Result>(body: (record: number) => Promise<Result>): Promise<Result> {
+    const record = this.#addRecord(ON_MAIN_STACK | HELD);
+    try {
+      return await body(record);
+    } finally {
+      giveBackBlock(record);
     }
   }
 

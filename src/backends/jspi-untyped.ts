@@ -1,0 +1,160 @@
+/**
+ * Backend `jspi` for a guest of which only a `WebAssembly.Module` is at hand.
+ *
+ * Such a module does not tell the types of its functions, so there is no link module: no activation can have a stack of its own,
+ * calls run one after the other, and what a host function answers cannot be looked at before the engine suspends. An import
+ * is made suspending if its host function is declared to be asynchronous, and plain if not.
+ */
+
+import { SuspendError } from "../coroutine/errors.ts";
+import { Activation, activationOf } from "../link/activation.ts";
+import { activationEnded } from "../link/admission.ts";
+import { Calls } from "../link/calls.ts";
+import type { Run } from "../link/calls.ts";
+import { cancellationSignal } from "../link/cancellation.ts";
+import { failureOf } from "../link/failure.ts";
+import type { GuestModule } from "../link/guest-module.ts";
+import { isDeclaredAsync, isExportedFunction } from "../link/host-function.ts";
+import { isPending } from "../link/import-side.ts";
+import { bindCaller, lookUpImport, nestImports } from "../link/imports.ts";
+import type { GuestImport, HostImports } from "../link/imports.ts";
+import type { CallOptions, GuestFiber, LinkedGuest } from "../link/linked-guest.ts";
+import { StackPool } from "../link/stacks.ts";
+import { CURRENT, GENERATION, LIVE, REPORT_ENDS, readWord, writeWord } from "../link/switchboard.ts";
+import { callSynchronously } from "../link/synchronous-call.ts";
+import { JspiFiber } from "./jspi-fiber.ts";
+import { promising, Suspending } from "./promise-integration.ts";
+
+type HostFunction = (...args: unknown[]) => unknown;
+
+export class UntypedJspiGuest implements LinkedGuest {
+  readonly backend = "jspi";
+  readonly raw: WebAssembly.Instance;
+  readonly stacks: StackPool;
+  readonly #calls: Calls;
+  readonly #entries = new Map<string, HostFunction>();
+  readonly #running: Running;
+
+  static async link(
+    module: GuestModule,
+    imports: HostImports,
+    options: { readonly maxLive: number; readonly exports: Readonly<Record<string, unknown>> },
+  ): Promise<UntypedJspiGuest> {
+    const running: Running = { record: 0 };
+    const caller: { memory: WebAssembly.Memory | undefined; exports: typeof options.exports } = {
+      memory: undefined,
+      exports: options.exports,
+    };
+    const values = module.imports.map((wanted, position) => {
+      const value = lookUpImport(wanted, position, imports);
+      if (typeof value !== "function" || isExportedFunction(value)) return value;
+      const host = bindCaller(value, caller);
+      return isDeclaredAsync(value) ? suspendingImport(host, running) : plainImport(host, wanted, running);
+    });
+    const raw = await WebAssembly.instantiate(module.module, nestImports(module.imports, values));
+    caller.memory = exportedMemory(raw);
+    return new UntypedJspiGuest(raw, options.maxLive, running);
+  }
+
+  private constructor(raw: WebAssembly.Instance, maxLive: number, running: Running) {
+    this.raw = raw;
+    this.#running = running;
+    const source = { allocate: () => undefined, free: () => {} };
+    this.stacks = new StackPool({ kind: "single", source, memory: () => undefined }, {});
+    this.#calls = new Calls(this.stacks, maxLive);
+  }
+
+  get memory(): WebAssembly.Memory | undefined {
+    return exportedMemory(this.raw);
+  }
+
+  get waiting(): number {
+    return this.#calls.waiting;
+  }
+
+  call(name: string, args: readonly unknown[], options?: CallOptions): Promise<unknown> {
+    return this.#calls.start((record) => this.#run(name, record, args), options);
+  }
+
+  callSync(name: string, args: readonly unknown[]): unknown {
+    const body = this.raw.exports[name] as HostFunction;
+    return callSynchronously(this.stacks.guest, undefined, () => body(...args));
+  }
+
+  fiber(name: string, toArguments: (input: unknown) => readonly unknown[], options: CallOptions): GuestFiber {
+    const activation = new Activation(options);
+    const signal = cancellationSignal(options);
+    const start = (input: unknown): Promise<unknown> => {
+      const run: Run = (record) => this.#run(name, record, toArguments(input));
+      return this.#calls.startActivation(run, activation, { stack: options.stack, signal });
+    };
+    return new JspiFiber(activation, start, signal);
+  }
+
+  /** What generated code does for other guests: enter the record, leave it at the first suspension, end it. */
+  async #run(name: string, record: number, args: readonly unknown[]): Promise<unknown> {
+    const below = this.#running.record;
+    this.#running.record = record;
+    writeWord(0, LIVE, readWord(0, LIVE) + 1);
+    activationOf(record)?.hook(true);
+    try {
+      return await asCurrent(record, () => this.#entry(name)(...args));
+    } catch (error) {
+      throw failureOf(error, undefined);
+    } finally {
+      activationOf(record)?.hook(false);
+      this.#running.record = below;
+      writeWord(record, GENERATION, readWord(record, GENERATION) + 1);
+      writeWord(0, LIVE, readWord(0, LIVE) - 1);
+      this.stacks.giveBack(record);
+      if (readWord(0, REPORT_ENDS) !== 0) activationEnded();
+    }
+  }
+
+  #entry(name: string): HostFunction {
+    const known = this.#entries.get(name);
+    if (known !== undefined) return known;
+    const entry = promising!(this.raw.exports[name] as Function) as HostFunction;
+    this.#entries.set(name, entry);
+    return entry;
+  }
+}
+
+/** The activation that runs or waits: calls of such a guest do not overlap. */
+interface Running {
+  record: number;
+}
+
+function asCurrent<Result>(record: number, body: () => Result): Result {
+  const outer = readWord(0, CURRENT);
+  writeWord(0, CURRENT, record);
+  try {
+    return body();
+  } finally {
+    writeWord(0, CURRENT, outer);
+  }
+}
+
+function suspendingImport(host: HostFunction, running: Running): object {
+  return new Suspending!((...args: unknown[]) => {
+    const { record } = running;
+    const answer = asCurrent(record, () => host(...args));
+    return isPending(answer) ? (activationOf(record)?.await(answer) ?? answer) : answer;
+  });
+}
+
+function plainImport(host: HostFunction, { module, name }: GuestImport, running: Running): HostFunction {
+  return (...args) => {
+    const answer = asCurrent(running.record, () => host(...args));
+    if (!isPending(answer)) return answer;
+    throw new SuspendError(
+      "not-supported",
+      `Cannot suspend in import ${module}.${name}: only a WebAssembly.Module was given, not its bytes; ` +
+        "give the bytes, or make the host function with wrapAsync",
+    );
+  };
+}
+
+function exportedMemory(raw: WebAssembly.Instance): WebAssembly.Memory | undefined {
+  return Object.values(raw.exports).find((value) => value instanceof WebAssembly.Memory);
+}

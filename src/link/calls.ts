@@ -1,0 +1,84 @@
+/**
+ * Starts the activations of one guest: at once, when their turn comes, or on top of the activation that called for them.
+ *
+ * A guest that has only one stack runs its calls one after the other. A call that a host function makes on behalf of the running
+ * activation cannot wait for that: it runs on top of it, on the same stack, and the activation below it is held until it has
+ * ended, so that the stack is always left in the order in which it was entered.
+ */
+
+import {
+  Activation,
+  areContextsWatched,
+  currentContext,
+  forgetActivation,
+  runInContext,
+  watchContexts,
+} from "./activation.ts";
+import { Admission } from "./admission.ts";
+import { watchCancellation } from "./cancellation.ts";
+import type { CallOptions } from "./linked-guest.ts";
+import type { StackPool } from "./stacks.ts";
+
+/** Enters the function of a call on `record`; its promise settles when the activation has ended. Never throws. */
+export type Run = (record: number) => Promise<unknown>;
+
+export class Calls {
+  readonly #stacks: StackPool;
+  readonly #admission: Admission;
+
+  constructor(stacks: StackPool, maxLive: number) {
+    this.#stacks = stacks;
+    this.#admission = new Admission(stacks, maxLive);
+    // To know on whose behalf a call is made, also after an `await` of the host function that makes it.
+    if (stacks.isSingle) watchContexts();
+  }
+
+  /** Calls that wait for their turn. */
+  get waiting(): number {
+    return this.#admission.waiting;
+  }
+
+  /** One call, of which nothing is kept unless somebody may ask. */
+  start(run: Run, options: CallOptions | undefined): Promise<unknown> {
+    if (options !== undefined || areContextsWatched()) return this.#startWatched(run, options ?? {});
+    const record = this.#admission.admit();
+    if (record === 0) return this.#admission.wait(run, undefined);
+    forgetActivation(record);
+    return run(record);
+  }
+
+  /** The body of `activation`, which its owner cancels and ends. */
+  startActivation(
+    run: Run,
+    activation: Activation,
+    { stack, signal }: Pick<CallOptions, "stack" | "signal">,
+  ): Promise<unknown> {
+    const enter: Run = (record) => {
+      forgetActivation(record);
+      activation.start(record);
+      return runInContext(activation, () => run(record));
+    };
+    if (stack !== undefined) return enter(stack.use(this.#stacks));
+    const below = this.#stacks.isSingle ? currentContext() : undefined;
+    if (below !== undefined && below.guest === this.#stacks.guest) {
+      return below.runOnTop(activation, () => this.#stacks.runNested(enter));
+    }
+    const record = this.#admission.admit();
+    return record === 0 ? this.#admission.wait(enter, signal) : enter(record);
+  }
+
+  async #startWatched(run: Run, options: CallOptions): Promise<unknown> {
+    const activation = new Activation(options);
+    const watch = watchCancellation(activation, options);
+    try {
+      const result = await this.startActivation(run, activation, { stack: options.stack, signal: watch.signal });
+      watch.throwIfCancelled();
+      return result;
+    } catch (error) {
+      throw watch.errorFor(error);
+    } finally {
+      watch.stop();
+      activation.end();
+    }
+  }
+}
