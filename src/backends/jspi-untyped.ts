@@ -6,7 +6,6 @@
  * is made suspending if its host function is declared to be asynchronous, and plain if not.
  */
 
-import { SuspendError } from "../coroutine/errors.ts";
 import { Activation, activationOf } from "../link/activation.ts";
 import { activationEnded } from "../link/admission.ts";
 import { Calls } from "../link/calls.ts";
@@ -16,8 +15,8 @@ import { failureOf } from "../link/failure.ts";
 import type { GuestModule } from "../link/guest-module.ts";
 import { isDeclaredAsync, isExportedFunction } from "../link/host-function.ts";
 import { isPending } from "../link/import-side.ts";
-import { bindCaller, lookUpImport, nestImports } from "../link/imports.ts";
-import type { GuestImport, HostImports } from "../link/imports.ts";
+import { bindCaller, lookUpImport, nestImports, refusePromises } from "../link/imports.ts";
+import type { HostImports } from "../link/imports.ts";
 import type { CallOptions, GuestFiber, LinkedGuest } from "../link/linked-guest.ts";
 import { StackPool } from "../link/stacks.ts";
 import { CURRENT, GENERATION, LIVE, REPORT_ENDS, readWord, writeWord } from "../link/switchboard.ts";
@@ -49,7 +48,9 @@ export class UntypedJspiGuest implements LinkedGuest {
       const value = lookUpImport(wanted, position, imports);
       if (typeof value !== "function" || isExportedFunction(value)) return value;
       const host = bindCaller(value, caller);
-      return isDeclaredAsync(value) ? suspendingImport(host, running) : plainImport(host, wanted, running);
+      return isDeclaredAsync(value)
+        ? suspendingImport(host, running)
+        : refusePromises((args) => asCurrent(running.record, () => host(...args)), wanted, UNTYPED);
     });
     const raw = await WebAssembly.instantiate(module.module, nestImports(module.imports, values));
     caller.memory = exportedMemory(raw);
@@ -143,17 +144,8 @@ function suspendingImport(host: HostFunction, running: Running): object {
   });
 }
 
-function plainImport(host: HostFunction, { module, name }: GuestImport, running: Running): HostFunction {
-  return (...args) => {
-    const answer = asCurrent(running.record, () => host(...args));
-    if (!isPending(answer)) return answer;
-    throw new SuspendError(
-      "not-supported",
-      `Cannot suspend in import ${module}.${name}: only a WebAssembly.Module was given, not its bytes; ` +
-        "give the bytes, or make the host function with wrapAsync",
-    );
-  };
-}
+const UNTYPED =
+  "only a WebAssembly.Module was given, not its bytes; give the bytes, or make the host function with wrapAsync";
 
 function exportedMemory(raw: WebAssembly.Instance): WebAssembly.Memory | undefined {
   return Object.values(raw.exports).find((value) => value instanceof WebAssembly.Memory);

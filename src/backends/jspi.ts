@@ -24,7 +24,7 @@ import type { StackState } from "../link/failure.ts";
 import type { GuestModule } from "../link/guest-module.ts";
 import { isAsyncFunction, isExportedFunction, wantsCaller } from "../link/host-function.ts";
 import { ImportSide } from "../link/import-side.ts";
-import { bindCaller, lookUpImport, nestImports } from "../link/imports.ts";
+import { bindCaller, lookUpImport, nestImports, refusePromises } from "../link/imports.ts";
 import type { HostImports } from "../link/imports.ts";
 import { buildLinkModule, linkEntries, linkImports } from "../link/link-module.ts";
 import type { Entry, LinkModule, LinkedEntries } from "../link/link-module.ts";
@@ -57,6 +57,8 @@ const collected = new FinalizationRegistry<{ block: number; stacks: StackPool }>
   guests.delete(block);
   stacks.dispose();
 });
+
+const UNSHIMMED = "its type has a v128, an exnref or a reference to a type of the guest's own";
 
 export class JspiGuest implements LinkedGuest {
   readonly backend = "jspi";
@@ -93,8 +95,13 @@ export class JspiGuest implements LinkedGuest {
     });
     const side = new ImportSide(hosts);
     const linkedImports = linkImports(link, side, hosts);
-    for (const [shim, position] of link.shimmed.entries()) {
-      if (!isExportedFunction(values[position] as Function)) values[position] = linkedImports.functions[shim];
+    const shims = new Map(link.shimmed.map((position, shim) => [position, linkedImports.functions[shim]]));
+    for (const [position, value] of values.entries()) {
+      // What another guest exports suspends together with its caller, without a shim.
+      if (typeof value !== "function" || isExportedFunction(value)) continue;
+      const host = bindCaller(value, caller);
+      values[position] =
+        shims.get(position) ?? refusePromises((args) => host(...args), module.imports[position]!, UNSHIMMED);
     }
     const raw = await WebAssembly.instantiate(module.module, nestImports(module.imports, values));
     caller.memory = guestMemory(raw);

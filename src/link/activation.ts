@@ -45,9 +45,14 @@ export function runInContext<Result>(activation: Activation, body: () => Result)
   return asyncContext === undefined ? body() : asyncContext.run(activation, body);
 }
 
-/** The activation on whose behalf JavaScript is running. */
+/**
+ * The activation on whose behalf JavaScript is running.
+ *
+ * Where there is an asynchronous context it alone decides: after a trap {@link currentActivation} still names the activation that
+ * was cut off, until its rejection is handled, and code outside any guest may run in between.
+ */
 export function currentContext(): Activation | undefined {
-  return asyncContext?.getStore() ?? currentActivation();
+  return asyncContext === undefined ? currentActivation() : asyncContext.getStore();
 }
 
 export function activationOf(record: number): Activation | undefined {

@@ -27,6 +27,7 @@ import {
   FUNCREF,
   I32,
   V128,
+  heapTypeOf,
   isDefaultable,
   isReference,
   referenceType,
@@ -58,18 +59,21 @@ export function isI32(results: readonly ValueType[]): boolean {
   return results.length === 1 && results[0] === I32;
 }
 
-const LARGEST_ABSTRACT_TYPE = 0xff;
-
 /**
- * Whether a shim can pass on values of this function type.
- *
- * Not v128 and exnref, which the JavaScript API refuses; not references to types of the guest's own, which another module
- * cannot name; and not results without a default value, since JavaScript has to return some value while it is pending.
+ * Whether a shim can pass on values of this function type: not v128 and exnref, which the JavaScript API refuses, and not references
+ * to types of the guest's own, which another module cannot name.
  */
 export function canShim({ params, results }: FunctionType): boolean {
-  const crosses = (type: ValueType): boolean =>
-    type !== V128 && type !== EXNREF && (!isReference(type) || type <= LARGEST_ABSTRACT_TYPE);
-  return params.every(crosses) && results.every((type) => crosses(type) && isDefaultable(type));
+  return [...params, ...results].every((type) => type !== V128 && type !== EXNREF && !isOwnReference(type));
+}
+
+function isOwnReference(type: ValueType): boolean {
+  return isReference(type) && heapTypeOf(type) >= 0;
+}
+
+/** The type that also has a value while there is no answer yet. */
+function withDefault(type: ValueType): ValueType {
+  return isDefaultable(type) ? type : referenceType(true, heapTypeOf(type));
 }
 
 const I31 = referenceType(false, -0x14);
@@ -88,7 +92,9 @@ export function buildImportShims(types: readonly FunctionType[]): ImportShims {
     module.importFunction(HOST, String(position), { params, results: [EXTERNREF] }),
   );
   const asks = types.map((type, position) =>
-    isI32(type.results) ? -1 : module.importFunction(ASK, String(position), type),
+    isI32(type.results)
+      ? -1
+      : module.importFunction(ASK, String(position), { params: type.params, results: type.results.map(withDefault) }),
   );
   const settle = module.importFunction(LINK, "settle", settleType([I32]));
   module.importMemory(LINK, MEMORY, { minimum: 1 });
@@ -145,10 +151,13 @@ function emitAnswer(shim: FunctionBuilder, ask: number, wait: Wait): void {
   const { code, type } = shim;
   passParams(shim);
   code.call(ask);
-  const values = type.results.map((result) => shim.local(result));
+  const values = type.results.map((result) => shim.local(withDefault(result)));
   for (const value of values.toReversed()) code.localSet(value);
   emitPending(shim, undefined, wait);
-  for (const value of values) code.localGet(value);
+  for (const [position, value] of values.entries()) {
+    code.localGet(value);
+    if (!isDefaultable(type.results[position]!)) code.refAsNonNull();
+  }
 }
 
 /**

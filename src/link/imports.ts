@@ -1,10 +1,12 @@
 /** Looks up what a guest imports in what the host offers, and says clearly what is missing or wrong. */
 
 import type { ExternKind } from "../binary/extern-types.ts";
+import { SuspendError } from "../coroutine/errors.ts";
 import { makeCaller } from "./caller.ts";
 import type { CallerGuest } from "./caller.ts";
 import { declaredType, wantsCaller } from "./host-function.ts";
 import type { HostFunctionType } from "./host-function.ts";
+import { isPending } from "./import-side.ts";
 
 /** What the host offers: module name → import name → function, memory, table, global or tag. */
 export type HostImports = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -43,6 +45,19 @@ export function lookUpImport(wanted: GuestImport, position: number, imports: Hos
   }
   if (typeof value === "function") checkType(wanted, value, place);
   return value;
+}
+
+/** A host function that must not answer with a promise, because of `why`. `call` runs it with its arguments. */
+export function refusePromises(
+  call: (args: readonly unknown[]) => unknown,
+  { module, name }: GuestImport,
+  why: string,
+): (...args: unknown[]) => unknown {
+  return (...args) => {
+    const answer = call(args);
+    if (!isPending(answer)) return answer;
+    throw new SuspendError("not-supported", `Cannot suspend in import ${module}.${name}: ${why}`);
+  };
 }
 
 /** The import object that the engine wants; `values` in the order of `imports`. */
