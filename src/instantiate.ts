@@ -40,7 +40,8 @@ export async function compile(
   source: GuestSource | Promise<GuestSource>,
   options: CompileOptions = {},
 ): Promise<GuestModule> {
-  const guest = await source;
+  // Not awaited without need: the bytes are those of now, whatever the caller does with its buffer afterwards.
+  const guest = source instanceof Promise ? await source : source;
   if (guest instanceof GuestModule) return guest;
   if (guest instanceof WebAssembly.Module) return wrapModule(guest, options);
   return compileGuest(await bytesOf(guest), options);

@@ -44,7 +44,12 @@ export class JspiFiber implements GuestFiber {
     this.#activation.becomeBody(coroutine, (value) => this.#yield(value));
     const signal = this.#signal;
     if (signal === undefined) return;
-    const onAbort = (): void => void coroutine.unwind(signal.reason);
+    const onAbort = (): void => {
+      const isAwaited = coroutine.state === "running";
+      const ended = coroutine.unwind(signal.reason);
+      // Whoever awaits the pending resume is told how the body ended: it must not be reported as an unhandled rejection, too.
+      if (isAwaited) ended.catch(() => {});
+    };
     signal.addEventListener("abort", onAbort, { once: true });
     this.#stopListening = () => signal.removeEventListener("abort", onAbort);
   }
@@ -88,6 +93,7 @@ export class JspiFiber implements GuestFiber {
     // The input may be awaited by an inner coroutine, on top of this one: that one is unwound with it.
     const pending = this.#input;
     this.#input = undefined;
+    this.#stopListening();
     this.#activation.cancel(error);
     pending?.reject(error);
     return this.#ended.promise;

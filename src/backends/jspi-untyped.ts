@@ -87,7 +87,7 @@ export class UntypedJspiGuest implements LinkedGuest {
     const signal = cancellationSignal(options);
     const start = (input: unknown): Promise<unknown> => {
       const run: Run = (record) => this.#run(name, record, toArguments(input));
-      return this.#calls.startActivation(run, activation, { stack: options.stack, signal });
+      return this.#calls.startActivation(run, activation, options);
     };
     return new JspiFiber(activation, start, signal);
   }

@@ -34,7 +34,22 @@ import { guestMemory, makeStackPool } from "../link/guest-stacks.ts";
 import type { StackOptions, StackPool } from "../link/stacks.ts";
 import { STACK_POINTER } from "../link/entry-shims.ts";
 import { callSynchronously } from "../link/synchronous-call.ts";
-import { BASE, CURRENT, GENERATION, GUEST, LIMIT, LIVE, readAddress, readWord, words } from "../link/switchboard.ts";
+import {
+  BASE,
+  CURRENT,
+  GENERATION,
+  GUEST,
+  INNER,
+  LIMIT,
+  LIVE,
+  OUTER,
+  OUTER_INNER,
+  readAddress,
+  readWord,
+  words,
+  writeWord,
+  THREW,
+} from "../link/switchboard.ts";
 import { JspiFiber } from "./jspi-fiber.ts";
 import { Suspending, promising } from "./promise-integration.ts";
 
@@ -89,7 +104,9 @@ export class JspiGuest implements LinkedGuest {
         name,
         results: type!.results,
         paramCount: type!.params.length,
-        host: bindCaller(body, caller),
+        // Not itself: the shim calls it for an externref, which is not its type. Nor may it suspend with its caller: nothing
+        // would keep the activations of its guest apart.
+        host: isExportedFunction(body) ? (...args: unknown[]): unknown => body(...args) : bindCaller(body, caller),
         alwaysAwaits: isAsyncFunction(body) && !wantsCaller(body),
       };
     });
@@ -97,11 +114,14 @@ export class JspiGuest implements LinkedGuest {
     const linkedImports = linkImports(link, side, hosts);
     const shims = new Map(link.shimmed.map((position, shim) => [position, linkedImports.functions[shim]]));
     for (const [position, value] of values.entries()) {
-      // What another guest exports suspends together with its caller, without a shim.
-      if (typeof value !== "function" || isExportedFunction(value)) continue;
+      if (typeof value !== "function") continue;
+      const shim = shims.get(position);
       const host = bindCaller(value, caller);
-      values[position] =
-        shims.get(position) ?? refusePromises((args) => host(...args), module.imports[position]!, UNSHIMMED);
+      if (shim !== undefined) values[position] = shim;
+      // A function of another guest can take and return what JavaScript cannot.
+      else if (!isExportedFunction(value)) {
+        values[position] = refusePromises((args) => host(...args), module.imports[position]!, UNSHIMMED);
+      }
     }
     const raw = await WebAssembly.instantiate(module.module, nestImports(module.imports, values));
     caller.memory = guestMemory(raw);
@@ -123,14 +143,14 @@ export class JspiGuest implements LinkedGuest {
     this.memory = guestMemory(raw);
     this.#pointer = raw.exports[STACK_POINTER] as WebAssembly.Global | undefined;
     this.stacks = makeStackPool(prepared, raw, options.stacks, (body) => this.#synchronously(body));
-    this.#calls = new Calls(this.stacks, options.maxLive);
     const { link, side, imports, guest } = parts(this.stacks.guest);
+    this.#calls = new Calls(this.stacks, options.maxLive, side.names);
     this.#linked = linkEntries(link, raw, {
       side,
       imports,
       entrySide: {
         guest,
-        await: new Suspending!(side.await),
+        suspending: (body) => new Suspending!(body),
         hook: (record, isEntering) => activationOf(record)?.hook(isEntering !== 0),
         ended: activationEnded,
         cutOff: endCutOff,
@@ -147,6 +167,10 @@ export class JspiGuest implements LinkedGuest {
   call(name: string, args: readonly unknown[], options?: CallOptions): Promise<unknown> {
     const entry = this.#entry(name);
     if (entry === undefined) return this.#callUnshimmed(name, args);
+    if (options === undefined) {
+      const record = this.#calls.admitPlain();
+      if (record !== 0) return this.#run(entry, record, args);
+    }
     return this.#calls.start((record) => this.#run(entry, record, args), options);
   }
 
@@ -163,7 +187,7 @@ export class JspiGuest implements LinkedGuest {
       const args = toArguments(input);
       if (entry === undefined) return this.#callUnshimmed(name, args);
       const run: Run = (record) => this.#run(entry, record, args);
-      return this.#calls.startActivation(run, activation, { stack: options.stack, signal });
+      return this.#calls.startActivation(run, activation, options);
     };
     return new JspiFiber(activation, start, signal);
   }
@@ -172,9 +196,11 @@ export class JspiGuest implements LinkedGuest {
   #run(entry: Entry, record: number, args: readonly unknown[]): Promise<unknown> {
     const generation = words[(record + GENERATION) >> 2]!;
     words[LIVE >> 2]!++;
+    words[THREW >> 2] = 0;
     let promise: Promise<unknown>;
     try {
-      promise = entry(record, ...args) as Promise<unknown>;
+      // A spread costs 20 ns.
+      promise = (args.length === 1 ? entry(record, args[0]) : entry(record, ...args)) as Promise<unknown>;
     } catch (error) {
       // An argument did not convert: the guest was not entered.
       words[LIVE >> 2]!--;
@@ -183,6 +209,7 @@ export class JspiGuest implements LinkedGuest {
     }
     // Whoever runs to the first suspension or to the end is left by generated code; only a trap leaves it behind.
     if (words[CURRENT >> 2] === record) this.endCutOff(record);
+    else if (words[(record + GENERATION) >> 2] !== generation && words[THREW >> 2] === 0) return promise;
     return promise.then(undefined, (error: unknown) => {
       throw this.#failure(error, record, generation);
     });
@@ -195,10 +222,15 @@ export class JspiGuest implements LinkedGuest {
     return failureOf(error, state);
   }
 
-  /** Ends an activation whose guest code a trap has cut off. */
+  /** Ends an activation whose guest code a trap has cut off: while it ran, or while it was suspended, by a reset. */
   endCutOff(record: number): void {
-    if (this.#pointer !== undefined)
+    if (words[CURRENT >> 2] !== record) {
+      // Whoever was around it when it was entered has long gone on: there is nothing to go back to.
+      writeWord(record, OUTER, words[CURRENT >> 2]!);
+      writeWord(record, OUTER_INNER, readWord(this.stacks.guest, INNER));
+    } else if (this.#pointer !== undefined) {
       this.#cutOff.set(record, stackStateAt(this.#pointer, readAddress(record, LIMIT), readAddress(record, BASE)));
+    }
     this.#linked.end(record);
   }
 

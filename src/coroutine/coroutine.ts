@@ -112,14 +112,14 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
   unwind(reason?: unknown): Promise<void> {
     if (this.done) return Promise.resolve();
     if (this.#ending !== undefined) return this.#ending;
-    if (this.#state === "created") return this.#end("unwound", Promise.resolve());
+    if (this.#state === "created") return this.#endFresh("unwound");
     return this.#end("unwound", this.#fiber.unwind(reason));
   }
 
   /** Ends the body without running its cleanups, as `longjmp` would. Does nothing when it is done. */
   reset(): Promise<void> {
     if (this.done) return Promise.resolve();
-    if (this.#state === "created") return this.#end("reset", Promise.resolve());
+    if (this.#state === "created") return this.#endFresh("reset");
     return this.#end("reset", this.#fiber.reset());
   }
 
@@ -134,22 +134,23 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
   }
 
   /** Resumes with `undefined` at first, then with what is passed to `next()`. Leaving the loop early unwinds it. */
-  [Symbol.asyncIterator](): AsyncGenerator<Yield, Return, Input> {
+  [Symbol.asyncIterator](): AsyncGenerator<Yield, Return, Input | undefined> {
     return new CoroutineAsyncIterator(this);
   }
 
   /** Like the async iterator, on the stack of the caller; only on a backend that can resume synchronously. */
-  *[Symbol.iterator](): Generator<Yield, Return, Input> {
+  *[Symbol.iterator](): Generator<Yield, Return, Input | undefined> {
     // The first next() of a generator cannot carry a value: the first input is undefined, as for the async iterator.
     let input = undefined as Input;
     try {
       for (;;) {
         const step = this.resume(input);
         if (step.done === true) return step.value;
-        input = yield step.value;
+        input = (yield step.value) as Input;
       }
     } finally {
-      if (!this.done) void this.unwind();
+      // Left at a yield; one that could not be resumed is left alone.
+      if (this.#state === "suspended") void this.unwind();
     }
   }
 
@@ -191,6 +192,13 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
     return step;
   }
 
+  /** One that never started has nothing to wait for. */
+  #endFresh(state: "unwound" | "reset"): Promise<void> {
+    this.#state = state;
+    void this.#fiber.reset();
+    return Promise.resolve();
+  }
+
   #end(state: "unwound" | "reset", ended: Promise<void>): Promise<void> {
     this.#state = "running";
     this.#ending = ended.finally(() => {
@@ -201,14 +209,14 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
 }
 
 /** `AsyncGenerator` over a coroutine, so that `return()` and `throw()` reach its stack. */
-class CoroutineAsyncIterator<Input, Yield, Return> implements AsyncGenerator<Yield, Return, Input> {
+class CoroutineAsyncIterator<Input, Yield, Return> implements AsyncGenerator<Yield, Return, Input | undefined> {
   readonly #coroutine: Coroutine<Input, Yield, Return>;
 
   constructor(coroutine: Coroutine<Input, Yield, Return>) {
     this.#coroutine = coroutine;
   }
 
-  async next(...[input]: [] | [Input]): Promise<IteratorResult<Yield, Return>> {
+  async next(...[input]: [] | [Input | undefined]): Promise<IteratorResult<Yield, Return>> {
     // After the end a generator answers `done` for ever; a coroutine would throw ResumeError.
     if (this.#coroutine.done) return { done: true, value: undefined as Return };
     return this.#coroutine.resumeAsync(input as Input);

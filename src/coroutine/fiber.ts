@@ -34,6 +34,10 @@ export interface Fiber<Input, Yield, Return> {
    */
   unwind(reason?: unknown): Promise<void>;
 
-  /** Ends the body without running any cleanup of the guest. Settles when the stack is free. */
+  /**
+   * Ends the body without running any cleanup of the guest. Settles when the stack is free.
+   *
+   * - Also for a fiber that was never resumed, which never will be: it lets go of what it holds. Need not settle then.
+   */
   reset(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { ForcedUnwind, SuspendError } from "../coroutine/errors.ts";
 import { Suspension } from "../coroutine/suspend.ts";
 import { makeAsyncContext } from "./async-context.ts";
 import type { AsyncContext } from "./async-context.ts";
-import { CANCELLABLE, CURRENT, FLAGS, GUEST, HOOKED, readWord, words, writeWord } from "./switchboard.ts";
+import { AWAITED, CANCELLABLE, CURRENT, FLAGS, GUEST, HOOKED, readWord, words, writeWord } from "./switchboard.ts";
 import { uncatchableTrap } from "./uncatchable-trap.ts";
 
 /** Called whenever an activation's stack is entered and left; always in pairs. They must not throw. */
@@ -81,11 +81,15 @@ export class Activation {
   coroutine: Coroutine | undefined;
   readonly #hooks: ActivationHooks;
   #record = 0;
+  /** Names of its guest's imports that can be waited in, by their position. */
+  #importNames: readonly string[] = [];
   #isInside = false;
   #abortController: AbortController | undefined;
   /** What is thrown at every suspension point from now on. */
   #cancellation: unknown;
   #isCancelled = false;
+  /** All that it was cancelled with: a body may still be ending with the first when the second comes. */
+  #sent: readonly unknown[] = [];
   #unwinds = 0;
   /** The activation on top of it, on a stack that they share. */
   #top: Activation | undefined;
@@ -99,11 +103,18 @@ export class Activation {
   }
 
   /** Binds it to the record that it starts on. */
-  start(record: number): void {
+  start(record: number, importNames: readonly string[]): void {
     this.#record = record;
+    this.#importNames = importNames;
     const isHooked = this.#hooks.onEnter !== undefined || this.#hooks.onLeave !== undefined;
     writeWord(record, FLAGS, readWord(record, FLAGS) | CANCELLABLE | (isHooked ? HOOKED : 0));
     activations.set(record, this);
+  }
+
+  /** The import that it waits in, as `module.name`; `undefined` while it does not. */
+  get awaitedImport(): string | undefined {
+    if (this.guest === 0 || this.#interrupt === undefined) return undefined;
+    return this.#importNames[readWord(this.#record, AWAITED) - 1];
   }
 
   /** Block of the guest that it is an activation of; 0 before it starts and after its end. */
@@ -156,13 +167,14 @@ export class Activation {
 
   /** Whether `error` is what it was ended with, or the trap that finished a body which would not stop. */
   isEnding(error: unknown): boolean {
-    return this.#isCancelled && (error === this.#cancellation || error === uncatchableTrap());
+    return this.#isCancelled && (this.#sent.includes(error) || error === uncatchableTrap());
   }
 
   /** Throws `error` at its suspension point, now or when it comes to one, and at every further one. */
   cancel(error: unknown): void {
     this.#cancellation = error;
     this.#isCancelled = true;
+    this.#sent = [...this.#sent, error];
     this.#abortController?.abort(error);
     this.#top?.cancel(error);
     this.#whenOnTop(() => {
@@ -180,18 +192,25 @@ export class Activation {
 
   /**
    * What it awaits instead of `answer`: the same, but it can be cancelled. Suspensions go to the coroutine, also those that a
-   * promise resolves to.
+   * promise resolves to. `check` looks at every other value, and may throw.
    *
    * @throws {SuspendError} when there is no coroutine to take a suspension
    */
-  await(answer: unknown): Promise<unknown> {
+  await(answer: unknown, check: (value: unknown) => unknown = keep): Promise<unknown> {
     if (this.#isCancelled) return this.#refuse(answer);
     if (answer instanceof Suspension) return this.#suspend(answer);
     return new Promise((resolve, reject) => {
       this.#interrupt = reject;
       const onValue = (value: unknown): void => {
         if (value instanceof Suspension && !this.#isCancelled) this.#suspend(value).then(resolve, reject);
-        else this.#whenOnTop(() => resolve(value));
+        else this.#whenOnTop(() => resolveChecked(value));
+      };
+      const resolveChecked = (value: unknown): void => {
+        try {
+          resolve(check(value));
+        } catch (error) {
+          reject(error);
+        }
       };
       Promise.resolve(answer as PromiseLike<unknown>)
         .then(onValue)
@@ -231,4 +250,8 @@ export class Activation {
     const isStubborn = this.#cancellation instanceof ForcedUnwind && ++this.#unwinds > MAX_UNWINDS;
     return Promise.reject(isStubborn ? uncatchableTrap() : this.#cancellation);
   }
+}
+
+function keep(value: unknown): unknown {
+  return value;
 }

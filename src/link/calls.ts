@@ -25,9 +25,12 @@ export type Run = (record: number) => Promise<unknown>;
 export class Calls {
   readonly #stacks: StackPool;
   readonly #admission: Admission;
+  readonly #importNames: readonly string[];
 
-  constructor(stacks: StackPool, maxLive: number) {
+  /** `importNames`: the imports that can be waited in, by their position. */
+  constructor(stacks: StackPool, maxLive: number, importNames: readonly string[] = []) {
     this.#stacks = stacks;
+    this.#importNames = importNames;
     this.#admission = new Admission(stacks, maxLive);
     // To know on whose behalf a call is made, also after an `await` of the host function that makes it.
     if (stacks.isSingle) watchContexts();
@@ -36,6 +39,14 @@ export class Calls {
   /** Calls that wait for their turn. */
   get waiting(): number {
     return this.#admission.waiting;
+  }
+
+  /** The record for a call without options that may start now, and of which nothing is kept; 0: it has to be {@link Calls.start}ed. */
+  admitPlain(): number {
+    if (areContextsWatched()) return 0;
+    const record = this.#admission.admit();
+    if (record !== 0) forgetActivation(record);
+    return record;
   }
 
   /** One call, of which nothing is kept unless somebody may ask. */
@@ -48,14 +59,10 @@ export class Calls {
   }
 
   /** The body of `activation`, which its owner cancels and ends. */
-  startActivation(
-    run: Run,
-    activation: Activation,
-    { stack, signal }: Pick<CallOptions, "stack" | "signal">,
-  ): Promise<unknown> {
+  startActivation(run: Run, activation: Activation, { stack }: Pick<CallOptions, "stack">): Promise<unknown> {
     const enter: Run = (record) => {
       forgetActivation(record);
-      activation.start(record);
+      activation.start(record, this.#importNames);
       return runInContext(activation, () => run(record));
     };
     if (stack !== undefined) return enter(stack.use(this.#stacks));
@@ -64,14 +71,14 @@ export class Calls {
       return below.runOnTop(activation, () => this.#stacks.runNested(enter));
     }
     const record = this.#admission.admit();
-    return record === 0 ? this.#admission.wait(enter, signal) : enter(record);
+    return record === 0 ? this.#admission.wait(enter, activation.signal) : enter(record);
   }
 
   async #startWatched(run: Run, options: CallOptions): Promise<unknown> {
     const activation = new Activation(options);
     const watch = watchCancellation(activation, options);
     try {
-      const result = await this.startActivation(run, activation, { stack: options.stack, signal: watch.signal });
+      const result = await this.startActivation(run, activation, options);
       watch.throwIfCancelled();
       return result;
     } catch (error) {

@@ -38,9 +38,7 @@ export function watchCancellation(
   };
   const onAbort = (): void => cancel(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
-  const timer = startTimer(timeoutMs, () =>
-    cancel(new DOMException(`The call took longer than ${timeoutMs} ms`, "TimeoutError")),
-  );
+  const timer = startTimer(timeoutMs, () => cancel(timeoutError(activation, timeoutMs!)));
   return {
     signal: controller.signal,
     throwIfCancelled: () => {
@@ -53,6 +51,12 @@ export function watchCancellation(
       signal?.removeEventListener("abort", onAbort);
     },
   };
+}
+
+function timeoutError(activation: Activation, timeoutMs: number): DOMException {
+  const { awaitedImport } = activation;
+  const where = awaitedImport === undefined ? "" : `: it waits in import ${awaitedImport}`;
+  return new DOMException(`The call took longer than ${timeoutMs} ms${where}`, "TimeoutError");
 }
 
 const UNWATCHED: CancellationWatch = {

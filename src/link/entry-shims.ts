@@ -6,22 +6,35 @@
  * continuation no JavaScript of ours runs. What one of them does in text form stands above it.
  *
  *     entry_f(record, P…) -> R…       enters record, calls the guest's f, ends record also when f throws
- *     wait_R(answer, import) -> R…    leaves record, suspends until the answer has settled, re-enters record
+ *     await_i(P…) -> R…               calls the host function of import i, whose answer is expected to be a promise, and waits
+ *     wait_R(answer, import) -> R…    waits for an answer that is at hand: leaves the record, suspends, enters it again
  *     end(record)                     for the host: ends a record whose guest code was cut off by a trap
  */
 
 import { ModuleBuilder } from "../binary/builder.ts";
 import type { Code } from "../binary/code.ts";
 import type { FunctionType } from "../binary/extern-types.ts";
-import { I32 } from "../binary/value-types.ts";
+import { EXTERNREF, I32 } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
-import { LINK, MEMORY, settleType } from "./import-shims.ts";
+import { AWAIT_HOST, HOST, LINK, MEMORY, sameTypes, settleType } from "./import-shims.ts";
 import { Switches } from "./record-switches.ts";
 import type { Imports, Stack } from "./record-switches.ts";
-import { AWAITED, AWAITING, CURRENT, FLAGS, NOT_PENDING, READY, STATUS, SYNCHRONOUS } from "./switchboard.ts";
+import {
+  AWAITED,
+  AWAITING,
+  CURRENT,
+  FLAGS,
+  NOT_PENDING,
+  ON_MAIN_STACK,
+  READY,
+  STATUS,
+  SYNCHRONOUS,
+  THREW,
+} from "./switchboard.ts";
 
 export const GUEST = "guest";
 export const ENTRY = "entry.";
+export const AWAIT = "await.";
 export const WAIT = "wait.";
 export const END = "end";
 /** Names under which the prepared guest exports its stack pointer and the limit that it checks. */
@@ -31,14 +44,17 @@ export const STACK_LIMIT = "stackful:stack-limit";
 /** The exported functions to enter, by their position, and what the guest has for a stack. */
 export interface EntryPlan {
   readonly entries: readonly { readonly name: string; readonly type: FunctionType }[];
+  /** Types of the imports that have a shim, by their position. */
+  readonly imports: readonly FunctionType[];
   readonly waits: readonly (readonly ValueType[])[];
   /** `undefined`: the guest keeps no stack in its memory. */
   readonly stackPointer: { readonly type: ValueType; readonly checked: boolean } | undefined;
 }
 
 /**
- * Imports `guest.<name>`: its functions; `link.await.<slot>`: suspends until the answer (its first argument) has settled;
- * `link.settle.<slot>` and `link.refuse`: see import-side.ts; `link.hook`, `link.ended`, `link.cut-off`: see below.
+ * Imports `guest.<name>`: its functions; `host.<import>`: a host function as `P -> externref`; `await-host.<import>`: the same as
+ * `P -> R`, suspending; `link.await.<slot>`: suspends until the answer (its first argument) has settled; `link.settle.<slot>`,
+ * `link.failed`, `link.refuse`: see import-side.ts; `link.hook`, `link.ended`, `link.cut-off`: see record-switches.ts.
  */
 export function buildEntryShims(plan: EntryPlan): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
@@ -46,8 +62,12 @@ export function buildEntryShims(plan: EntryPlan): Uint8Array<ArrayBuffer> {
   const stack = importStack(module, plan.stackPointer);
   const guest = module.importGlobal(LINK, "guest", { type: I32, mutable: false });
   const parts = new Switches(module, { imports, guest, stack });
-  for (const [slot, results] of plan.waits.entries()) {
-    module.export(`${WAIT}${slot}`, "function", emitWait(module, parts, { slot, results }));
+  const waits = plan.waits.map((results, slot) => emitWait(module, parts, { slot, results }));
+  for (const [slot, wait] of waits.entries()) module.export(`${WAIT}${slot}`, "function", wait);
+  for (const [position, type] of plan.imports.entries()) {
+    const slot = plan.waits.findIndex((results) => sameTypes(results, type.results));
+    const wait = { slow: waits[slot]!, settle: imports.settles[slot]! };
+    module.export(`${AWAIT}${position}`, "function", emitAwait(module, parts, { position, type, wait }));
   }
   for (const [position, { type }] of plan.entries.entries()) {
     module.export(`${ENTRY}${position}`, "function", emitEntry(module, parts, { position, type }));
@@ -60,8 +80,14 @@ function importAll(module: ModuleBuilder, plan: EntryPlan): Imports {
   const imports = {
     entries: plan.entries.map(({ name, type }) => module.importFunction(GUEST, name, type)),
     awaits: plan.waits.map((results, slot) => module.importFunction(LINK, `await.${slot}`, settleType(results))),
+    hosts: plan.imports.map(({ params }, position) =>
+      module.importFunction(HOST, String(position), { params, results: [EXTERNREF] }),
+    ),
+    awaitHosts: plan.imports.map((type, position) => module.importFunction(AWAIT_HOST, String(position), type)),
+    failed: module.importFunction(LINK, "failed", { params: [EXTERNREF, I32], results: [] }),
+    jsException: module.importTag(LINK, "js-exception", [EXTERNREF]),
     settles: plan.waits.map((results, slot) => module.importFunction(LINK, `settle.${slot}`, settleType(results))),
-    refuse: module.importFunction(LINK, "refuse", { params: [I32], results: [] }),
+    refuse: module.importFunction(LINK, "refuse", { params: [EXTERNREF, I32], results: [] }),
     hook: module.importFunction(LINK, "hook", { params: [I32, I32], results: [] }),
     ended: module.importFunction(LINK, "ended", { params: [I32], results: [] }),
     cutOff: module.importFunction(LINK, "cut-off", { params: [I32], results: [] }),
@@ -84,7 +110,7 @@ function importStack(module: ModuleBuilder, plan: EntryPlan["stackPointer"]): St
  *     (func $entry (param $record i32) (param P…) (result R…)
  *       (call $enter (local.get $record))
  *       (try (result R…) (do (call $guest (local.get P…)))
- *         (catch_all (call $end (local.get $record)) (rethrow 0)))
+ *         (catch_all (call $end (local.get $record)) THREW = 1 (rethrow 0)))
  *       (call $end (local.get $record)))
  *
  * The legacy form of exceptions, since every engine with JSPI has it and Node 24 lacks the newer one. A trap passes through.
@@ -100,10 +126,66 @@ function emitEntry(
   code.try({ type: module.type({ params: [], results: type.results }) });
   for (const index of type.params.keys()) code.localGet(index + 1);
   code.call(parts.imports.entries[position]!);
-  code.catchAll().localGet(0).call(parts.end.index).rethrow(0).end();
+  code.catchAll().localGet(0).call(parts.end.index);
+  code.i32Const(0).i32Const(1).i32Store(THREW).rethrow(0).end();
   code.localGet(0).call(parts.end.index);
   return entry.index;
 }
+
+/**
+ * The common case: nothing of what flags announce has to be looked at, and nothing else is running. It costs one call of the host
+ * function and one suspension, as the engine's own import does.
+ *
+ *     (func $await (param P…) (result R…) (local $record i32) (local $flags i32)
+ *       (local.set $record (i32.load $CURRENT)) (local.set $flags (FLAGS($record)))
+ *       (if ($flags & ~ON_MAIN_STACK)
+ *         (then (return_call $wait_R (call $host (local.get P…)) (i32.const position))))
+ *       AWAITED($record) = position + 1
+ *       <leave to idle>
+ *       (try (result R…) (do (call $await-host (local.get P…)))
+ *         (catch $js-exception                                      ;; an externref
+ *           <enter from idle>
+ *           (call $failed (i32.const position))                     ;; throws, unless the answer was no promise
+ *           (return (call $settle (ref.null extern) (i32.const position))))
+ *         (catch_all <enter from idle> (rethrow 0)))
+ *       <enter from idle>)
+ */
+function emitAwait(
+  module: ModuleBuilder,
+  parts: Switches,
+  { position, type, wait }: { position: number; type: FunctionType; wait: { slow: number; settle: number } },
+): number {
+  const { imports } = parts;
+  const body = module.addFunction(type, `await ${position}`);
+  const { code } = body;
+  const [record, flags] = [body.local(I32), body.local(I32)];
+  const passParams = (): void => {
+    for (const index of type.params.keys()) code.localGet(index);
+  };
+  code.i32Const(0).i32Load(CURRENT).localTee(record).i32Load(FLAGS).localTee(flags);
+  code.i32Const(~ON_MAIN_STACK).i32And().if();
+  passParams();
+  code.call(imports.hosts[position]!).i32Const(position).returnCall(wait.slow).end();
+  code
+    .localGet(record)
+    .i32Const(position + 1)
+    .i32Store(AWAITED);
+  parts.emitLeaveToIdle(code, record, flags);
+  code.try({ type: module.type({ params: [], results: type.results }) });
+  passParams();
+  code.call(imports.awaitHosts[position]!);
+  code.catch(imports.jsException);
+  parts.emitEnterFromIdle(code, record);
+  code.i32Const(position).call(imports.failed);
+  code.refNull(EXTERN).i32Const(position).call(wait.settle).return();
+  code.catchAll();
+  parts.emitEnterFromIdle(code, record);
+  code.rethrow(0).end();
+  parts.emitEnterFromIdle(code, record);
+  return body.index;
+}
+
+const EXTERN = -0x11;
 
 /**
  *     (func $wait (param $answer externref) (param $import i32) (result R…) (local $record i32)
@@ -116,8 +198,10 @@ function emitEntry(
  *         (catch_all
  *           (if (STATUS >= AWAITING)                                               ;; it was not left
  *             (then (call $undo-leave (local.get $record))
- *                   (if (STATUS == AWAITING) (then (call $refuse (local.get $import))))
- *                   (return (call $settle (local.get $answer) (local.get $import)))))
+ *                   (if (STATUS != NOT_PENDING)
+ *                     (then (call $refuse (local.get $answer) (local.get $import))))
+ *                   STATUS = READY
+ *                   (return (call $settle (ref.null extern) (local.get $import)))))  ;; what $await has put aside
  *           (call $enter-again (local.get $record))
  *           (rethrow 0)))
  *       (call $enter-again (local.get $record)))
@@ -153,7 +237,7 @@ function emitNotLeft(
   code.i32Const(0).i32Load(STATUS).i32Const(AWAITING).i32GeU().if();
   code.localGet(record).call(parts.undoLeave.index);
   code.i32Const(0).i32Load(STATUS).i32Const(NOT_PENDING).i32Ne().if();
-  code.localGet(imported).call(parts.imports.refuse).end();
+  code.localGet(answer).localGet(imported).call(parts.imports.refuse).end();
   code.i32Const(0).i32Const(READY).i32Store(STATUS);
-  code.localGet(answer).localGet(imported).call(settle).return().end();
+  code.refNull(EXTERN).localGet(imported).call(settle).return().end();
 }

@@ -6,15 +6,15 @@
  *
  *     (func $shim (param P…) (result R…)
  *       (if (global.get $awaits)                                   ;; its last answer was a promise: expect another
- *         (then (return_call_indirect $wait_R (call $host (local.get P…)) (i32.const import))))
+ *         (then (return_call_indirect $await (local.get P…))))
  *       (call $ask (local.get P…))                                 ;; into JavaScript, which classifies the answer
  *       (if (i32.load $STATUS)                                     ;; PENDING
  *         (then (global.set $awaits (i32.const 1))
  *               (return_call_indirect $wait_R (ref.null extern) (i32.const import)))))
  *
  * An import with one i32 as its result gets by without JavaScript of ours: the host function is called for an `externref`, and
- * a small integer in it is recognised as an `i31ref`. `$wait_R` is in the other half, see entry-shims.ts, which can only be
- * made when the guest exists; so the two meet in a table. The tail call keeps the shim off the suspended stack.
+ * a small integer in it is recognised as an `i31ref`. `$await` and `$wait_R` are in the other half, see entry-shims.ts, which
+ * can only be made when the guest exists; so the two meet in a table. The tail calls keep the shim off the suspended stack.
  */
 
 import { ModuleBuilder } from "../binary/builder.ts";
@@ -38,17 +38,19 @@ import { READY, STATUS } from "./switchboard.ts";
 /** What to call a host function that answers at once, or when it does not. */
 export interface ImportShims {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** The distinct result types of all shims: position = slot in the table of wait functions. */
+  /** The distinct result types of all shims. In the table, the wait functions for them follow the await functions of the shims. */
   readonly waits: readonly (readonly ValueType[])[];
 }
 
 /** Names of what the two halves and the host give each other. */
 export const HOST = "host";
 export const ASK = "ask";
+export const AWAIT_HOST = "await-host";
 export const LINK = "link";
 export const MEMORY = "memory";
+/** The table in which the first half finds functions of the second. */
 export const WAITS = "waits";
-export const AWAITS = "awaits.";
+export const EXPECT = "expect.";
 
 /** The function of `wait` and `settle` for these results: takes the answer and the position of its import. */
 export function settleType(results: readonly ValueType[]): FunctionType {
@@ -81,40 +83,46 @@ const I31 = referenceType(false, -0x14);
 /**
  * The module for these imports.
  *
- * Imports `host.<position>`: the host function as `P -> externref`; `ask.<position>`: the same as `P -> R`, classified;
- * `link.settle`: classifies the answer to an i32 import. Exports `<position>`: the shims; `awaits.<position>`: what they
- * expect, for the host to correct; `waits`: the table.
+ * Imports, for i32, `host.<position>`: the host function as `P -> externref`, and `link.settle`: classifies its answer; for others
+ * `ask.<position>`: the host function, with its answer classified. Exports `<position>`: the shims; `expect.<position>`: sets whether
+ * one expects a promise (an exported global would cost an indirection with every call); `waits`: the table.
  */
 export function buildImportShims(types: readonly FunctionType[]): ImportShims {
   const waits = distinctResults(types);
   const module = new ModuleBuilder();
-  const hosts = types.map(({ params }, position) =>
-    module.importFunction(HOST, String(position), { params, results: [EXTERNREF] }),
-  );
-  const asks = types.map((type, position) =>
-    isI32(type.results)
-      ? -1
-      : module.importFunction(ASK, String(position), { params: type.params, results: type.results.map(withDefault) }),
-  );
+  const hosts = types.map((type, position) => importHost(module, type, position));
   const settle = module.importFunction(LINK, "settle", settleType([I32]));
   module.importMemory(LINK, MEMORY, { minimum: 1 });
-  module.export(WAITS, "table", module.addTable({ element: FUNCREF, minimum: waits.length, maximum: waits.length }));
+  const slots = types.length + waits.length;
+  module.export(WAITS, "table", module.addTable({ element: FUNCREF, minimum: slots, maximum: slots }));
 
   for (const [position, type] of types.entries()) {
     const awaits = module.addGlobal({ type: I32, mutable: true }, (code) => code.i32Const(0));
-    const slot = waits.findIndex((results) => sameTypes(results, type.results));
+    const slot = types.length + waits.findIndex((results) => sameTypes(results, type.results));
     const shim = module.addFunction(type, `import ${position}`);
-    const host = hosts[position]!;
     const wait: Wait = { type: module.type(settleType(type.results)), slot, position, awaits };
-    emitAwaiting(shim, host, wait);
-    if (isI32(type.results)) emitIntegerAnswer(shim, { host, settle, wait });
-    else emitAnswer(shim, asks[position]!, wait);
+    shim.code.block().globalGet(awaits).brIf(0);
+    const pending = addPending(module, type.results, wait);
+    const host = hosts[position]!;
+    if (isI32(type.results)) emitIntegerAnswer(shim, host, addOtherAnswer(module, { settle, pending, position }));
+    else emitAnswer(shim, host, pending);
+    shim.code.return().end();
+    passParams(shim);
+    shim.code.i32Const(position).returnCallIndirect(module.type(type), 0);
     module.export(String(position), "function", shim.index);
-    module.export(`${AWAITS}${position}`, "global", awaits);
+    const expect = module.addFunction({ params: [I32], results: [] }, `expect ${position}`);
+    expect.code.localGet(0).globalSet(awaits);
+    module.export(`${EXPECT}${position}`, "function", expect.index);
   }
   return { bytes: module.build(), waits };
 }
 
+function importHost(module: ModuleBuilder, { params, results }: FunctionType, position: number): number {
+  if (isI32(results)) return module.importFunction(HOST, String(position), { params, results: [EXTERNREF] });
+  return module.importFunction(ASK, String(position), { params, results: results.map(withDefault) });
+}
+
+/** How to wait for the answer of one import. */
 interface Wait {
   readonly type: number;
   readonly slot: number;
@@ -127,33 +135,42 @@ function passParams({ code, type }: FunctionBuilder): void {
   for (const index of type.params.keys()) code.localGet(index);
 }
 
-/** `(if (global.get $awaits) (then (return_call_indirect $wait (call $host …) (i32.const position))))` */
-function emitAwaiting(shim: FunctionBuilder, host: number, { type, slot, position, awaits }: Wait): void {
-  shim.code.globalGet(awaits).if();
-  passParams(shim);
-  shim.code.call(host).i32Const(position).i32Const(slot).returnCallIndirect(type, 0).end();
+/**
+ * What is less likely is a function of its own, so that the shim stays small: in line it cost 0.8 ns per call.
+ *
+ *     (func $pending (param $answer externref) (result R…)
+ *       STATUS = READY
+ *       (global.set $awaits (i32.const 1))
+ *       (return_call_indirect $wait_R (local.get $answer) (i32.const position)))
+ */
+function addPending(module: ModuleBuilder, results: readonly ValueType[], wait: Wait): number {
+  const body = module.addFunction({ params: [EXTERNREF], results }, `pending ${wait.position}`);
+  const { code } = body;
+  code.i32Const(0).i32Const(READY).i32Store(STATUS);
+  code.i32Const(1).globalSet(wait.awaits);
+  code.localGet(0).i32Const(wait.position).i32Const(wait.slot).returnCallIndirect(wait.type, 0);
+  return body.index;
 }
 
-/** `(if (i32.load $STATUS) (then (global.set $awaits 1) (return_call_indirect $wait <answer> (i32.const position))))` */
-function emitPending(shim: FunctionBuilder, answer: number | undefined, { type, slot, position, awaits }: Wait): void {
+/** `(if (i32.load $STATUS) (then (return_call $pending <answer>)))` */
+function emitPending(shim: FunctionBuilder, pending: number, answer: number | undefined): void {
   const { code } = shim;
   code.i32Const(0).i32Load(STATUS).if();
-  code.i32Const(0).i32Const(READY).i32Store(STATUS);
-  code.i32Const(1).globalSet(awaits);
   if (answer === undefined) code.refNull(EXTERN);
   else code.localGet(answer);
-  code.i32Const(position).i32Const(slot).returnCallIndirect(type, 0).end();
+  code.returnCall(pending).end();
 }
 
 const EXTERN = -0x11;
 
-function emitAnswer(shim: FunctionBuilder, ask: number, wait: Wait): void {
+/** The form at the top of this file. */
+function emitAnswer(shim: FunctionBuilder, ask: number, pending: number): void {
   const { code, type } = shim;
   passParams(shim);
   code.call(ask);
   const values = type.results.map((result) => shim.local(withDefault(result)));
   for (const value of values.toReversed()) code.localSet(value);
-  emitPending(shim, undefined, wait);
+  emitPending(shim, pending, undefined);
   for (const [position, value] of values.entries()) {
     code.localGet(value);
     if (!isDefaultable(type.results[position]!)) code.refAsNonNull();
@@ -165,26 +182,36 @@ function emitAnswer(shim: FunctionBuilder, ask: number, wait: Wait): void {
  *       (return (i31.get_s (br_on_cast_fail $other anyref (ref i31)
  *         (any.convert_extern (local.tee $answer (call $host (local.get P…))))))))
  *     (drop)
- *     (local.set $value (call $settle (local.get $answer) (i32.const position)))
+ *     (return_call $other-answer (local.get $answer))
  */
-function emitIntegerAnswer(
-  shim: FunctionBuilder,
-  { host, settle, wait }: { host: number; settle: number; wait: Wait },
-): void {
+function emitIntegerAnswer(shim: FunctionBuilder, host: number, otherAnswer: number): void {
   const { code } = shim;
   const answer = shim.local(EXTERNREF);
-  const value = shim.local(I32);
   code.block(ANYREF);
   const other = code.label();
   passParams(shim);
   code.call(host).localTee(answer).anyConvertExtern();
   code.brOnCastFail({ label: other, from: ANYREF, to: I31 }).i31GetS().return().end().drop();
-  code.localGet(answer).i32Const(wait.position).call(settle).localSet(value);
-  emitPending(shim, answer, wait);
-  code.localGet(value);
+  code.localGet(answer).returnCall(otherAnswer);
 }
 
-function distinctResults(types: readonly FunctionType[]): (readonly ValueType[])[] {
+/**
+ *     (func $other-answer (param $answer externref) (result i32)
+ *       (local.set $value (call $settle (local.get $answer) (i32.const position)))
+ *       (if (i32.load $STATUS) (then (return_call $pending (local.get $answer))))
+ *       (local.get $value))
+ */
+function addOtherAnswer(module: ModuleBuilder, parts: { settle: number; pending: number; position: number }): number {
+  const { settle, pending, position } = parts;
+  const body = module.addFunction({ params: [EXTERNREF], results: [I32] }, `answer ${position}`);
+  const value = body.local(I32);
+  body.code.localGet(0).i32Const(position).call(settle).localSet(value);
+  emitPending(body, pending, 0);
+  body.code.localGet(value);
+  return body.index;
+}
+
+export function distinctResults(types: readonly FunctionType[]): (readonly ValueType[])[] {
   const distinct: (readonly ValueType[])[] = [];
   for (const { results } of types) {
     if (!distinct.some((known) => sameTypes(known, results))) distinct.push(results);
@@ -192,6 +219,6 @@ function distinctResults(types: readonly FunctionType[]): (readonly ValueType[])
   return distinct;
 }
 
-function sameTypes(a: readonly ValueType[], b: readonly ValueType[]): boolean {
+export function sameTypes(a: readonly ValueType[], b: readonly ValueType[]): boolean {
   return a.length === b.length && a.every((type, position) => type === b[position]);
 }

@@ -7,9 +7,13 @@
 import { SuspendError } from "../coroutine/errors.ts";
 import { Suspension } from "../coroutine/suspend.ts";
 import { activationOf } from "./activation.ts";
+import type { Activation } from "./activation.ts";
+import { askerFor, withPromise } from "./answer-tests.ts";
+import type { HostFunction } from "./answer-tests.ts";
+import { conversionCheck, conversionFailure } from "./conversion.ts";
+import type { Check } from "./conversion.ts";
 import {
   AWAITED,
-  CANCELLABLE,
   CURRENT,
   FLAGS,
   NOT_PENDING,
@@ -21,17 +25,19 @@ import {
   words,
 } from "./switchboard.ts";
 
+/** The engine's class, which TypeScript's library does not know: thrown when it will not suspend. */
+const { SuspendError: EngineSuspendError } = WebAssembly as { readonly SuspendError?: new () => Error };
+
 /** One imported function that has a shim. */
 export interface HostImport {
   readonly module: string;
   readonly name: string;
   readonly results: readonly string[];
   /** Called with the guest's arguments; whatever it returns is an answer. */
-  readonly host: (...args: unknown[]) => unknown;
+  readonly host: HostFunction;
+  /** Whether it is known to answer with a promise of the platform every time. */
+  readonly alwaysAwaits: boolean;
 }
-
-/** The answer that JavaScript has given on the way to a suspension which the shim does not hold itself. */
-let stash: unknown;
 
 function isObject(answer: unknown): answer is object {
   return (typeof answer === "object" && answer !== null) || typeof answer === "function";
@@ -51,48 +57,62 @@ const notPending = new Error("not pending");
 export class ImportSide {
   readonly #imports: readonly HostImport[];
   readonly #placeholders: readonly unknown[];
-  readonly #checks: readonly (((answer: unknown) => unknown) | undefined)[];
-  /** Position → the shim's memory of whether the last answer was a promise. Set when the shims exist. */
-  awaits: readonly WebAssembly.Global[] = [];
+  readonly #checks: readonly (Check | undefined)[];
+  /** An answer that JavaScript has seen and generated code does not hold, until it asks for it. */
+  #stashed: unknown;
+  #isStashed = false;
+  /** Position → tells the shim whether to expect a promise. Set when the shims exist. */
+  expect: readonly ((awaits: number) => void)[] = [];
 
   constructor(imports: readonly HostImport[]) {
     this.#imports = imports;
     this.#placeholders = imports.map(placeholderOf);
-    this.#checks = imports.map(checkOf);
+    this.#checks = imports.map(conversionCheck);
   }
 
-  /** `ask.<position>`: calls the host function and classifies its answer. One closure per number of parameters: a rest is slow. */
-  ask(position: number, paramCount: number): (...args: never[]) => unknown {
-    const { host } = this.#imports[position]!;
+  /** `module.name` of each import. */
+  get names(): readonly string[] {
+    return this.#imports.map(({ module, name }) => `${module}.${name}`);
+  }
+
+  /** `ask.<position>`: calls the host function and classifies its answer. */
+  ask(position: number, paramCount: number): HostFunction {
+    const { host, results } = this.#imports[position]!;
     const placeholder = this.#placeholders[position];
     const check = this.#checks[position];
     const classify = (answer: unknown): unknown => {
       if (!isPending(answer)) return check === undefined ? answer : check(answer);
       this.#requireSuspendable(position, answer);
       words[STATUS >> 2] = PENDING;
-      stash = answer;
+      this.#stash(answer);
       return placeholder;
     };
-    const isChecked = check !== undefined;
-    const settle = (answer: unknown): unknown => (isChecked || isObject(answer) ? classify(answer) : answer);
-    switch (paramCount) {
-      case 0:
-        return () => settle(host());
-      case 1:
-        return (a: unknown) => settle(host(a));
-      case 2:
-        return (a: unknown, b: unknown) => settle(host(a, b));
-      case 3:
-        return (a: unknown, b: unknown, c: unknown) => settle(host(a, b, c));
-      case 4:
-        return (a: unknown, b: unknown, c: unknown, d: unknown) => settle(host(a, b, c, d));
-      default:
-        return (...args: unknown[]) => settle(host(...args));
-    }
+    return askerFor(results)(host, paramCount, classify);
   }
 
-  /** `link.settle`: classifies an answer that the shim holds; it is the value, or STATUS becomes PENDING. */
-  readonly settle = (answer: unknown, position: number): unknown => {
+  /** `await-host.<position>`, to be made suspending: calls the host function, whose answer is expected to be a promise. */
+  awaitHost(position: number, paramCount: number): HostFunction {
+    const { host, results, alwaysAwaits } = this.#imports[position]!;
+    // What a number is made of can be told from the engine's error afterwards, without a detour on the way.
+    const check = results.length === 1 && isNumber(results[0]!) ? undefined : this.#checks[position];
+    if (alwaysAwaits && check === undefined) return host;
+    const prepare = (answer: unknown): unknown => {
+      if (!isPending(answer)) this.#expectNoPromise(position, answer);
+      return awaitAnswer(answer, undefined, check);
+    };
+    return check === undefined ? withPromise(host, paramCount, prepare) : (...args) => prepare(host(...args));
+  }
+
+  /** `link.failed`: looks at what a suspending import threw, at once or when it was resumed. */
+  readonly failed = (exception: unknown, position: number): void => {
+    if (exception === notPending) return;
+    if (EngineSuspendError !== undefined && exception instanceof EngineSuspendError) this.refuse(undefined, position);
+    throw conversionFailure(this.#imports[position]!, exception) ?? exception;
+  };
+
+  /** `link.settle`: classifies an answer that the shim holds, or else the stash; it is the value, or STATUS becomes PENDING. */
+  readonly settle = (held: unknown, position: number): unknown => {
+    const answer = held === null && this.#isStashed ? this.#takeStash() : held;
     if (!isPending(answer)) {
       const check = this.#checks[position];
       return check === undefined ? answer : check(answer);
@@ -103,34 +123,40 @@ export class ImportSide {
   };
 
   /** `link.await.<slot>`, to be made suspending: the promise to suspend for. */
-  readonly await = (answer: unknown, record: number): unknown => {
-    const isCancellable = (words[(record + FLAGS) >> 2]! & CANCELLABLE) !== 0;
-    if (answer instanceof Promise && !isCancellable) {
-      words[STATUS >> 2] = READY;
-      return answer;
-    }
-    return this.#awaitSlowly(answer, record);
-  };
-
-  #awaitSlowly(held: unknown, record: number): unknown {
-    const answer = held ?? stash;
+  readonly await = (held: unknown, record: number): unknown => {
+    const answer = held === null && this.#isStashed ? this.#takeStash() : held;
     const position = readWord(record, AWAITED) - 1;
-    stash = undefined;
     if (!isPending(answer)) {
-      // The last answer was a promise and this one is not: the shim asks first again.
-      this.awaits[position]!.value = 0;
       words[STATUS >> 2] = NOT_PENDING;
-      throw notPending;
+      this.#expectNoPromise(position, answer);
     }
     words[STATUS >> 2] = READY;
-    const check = this.#checks[position];
-    const promise = awaitAnswer(answer, record);
-    return check === undefined ? promise : promise.then(check);
+    return awaitAnswer(answer, activationOf(record), this.#checks[position]);
+  };
+
+  /** The last answer was a promise and this one is not: the shim asks first again, and no stack is left for it. */
+  #expectNoPromise(position: number, answer: unknown): never {
+    this.expect[position]!(0);
+    this.#stash(answer);
+    throw notPending;
+  }
+
+  #stash(answer: unknown): void {
+    this.#stashed = answer;
+    this.#isStashed = true;
+  }
+
+  #takeStash(): unknown {
+    const answer = this.#stashed;
+    this.#stashed = undefined;
+    this.#isStashed = false;
+    return answer;
   }
 
   /** `link.refuse`: the engine would not suspend, so a frame of JavaScript is in between. */
-  readonly refuse = (position: number): never => {
+  readonly refuse = (held: unknown, position: number): never => {
     words[STATUS >> 2] = READY;
+    ignore(held === null && this.#isStashed ? this.#takeStash() : held);
     const { module, name } = this.#imports[position]!;
     throw new SuspendError(
       "javascript-frame",
@@ -142,7 +168,7 @@ export class ImportSide {
   #requireSuspendable(position: number, answer: object): void {
     const record = words[CURRENT >> 2]!;
     if ((words[(record + FLAGS) >> 2]! & SYNCHRONOUS) === 0) return;
-    if (answer instanceof Promise) answer.catch(() => {});
+    ignore(answer);
     const { module, name } = this.#imports[position]!;
     throw new SuspendError(
       "sync-call",
@@ -153,16 +179,26 @@ export class ImportSide {
 }
 
 /** What the engine waits for. Never throws: an error has to arrive like that of a promise, after the stack was left. */
-function awaitAnswer(answer: object, record: number): Promise<unknown> {
-  const activation = activationOf(record);
+function awaitAnswer(answer: unknown, activation: Activation | undefined, check: Check | undefined): Promise<unknown> {
   try {
-    if (activation !== undefined) return activation.await(answer);
-    if (answer instanceof Suspension)
+    if (activation !== undefined) return activation.await(answer, check);
+    if (answer instanceof Suspension) {
       throw new SuspendError("no-coroutine", "Cannot suspend: the guest runs outside a coroutine");
-    return Promise.resolve(answer as PromiseLike<unknown>);
+    }
+    const promise = Promise.resolve(answer as PromiseLike<unknown>);
+    return check === undefined ? promise : promise.then(check);
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+/** Nobody will look at how `answer` ends: it must not be reported as an unhandled rejection. */
+function ignore(answer: unknown): void {
+  if (isPending(answer) && !(answer instanceof Suspension)) Promise.resolve(answer).catch(() => {});
+}
+
+function isNumber(type: string): boolean {
+  return type === "i32" || type === "f32" || type === "f64";
 }
 
 /** What JavaScript returns to wasm while the answer is pending: nobody looks at it, but it has to convert. */
@@ -177,27 +213,3 @@ const PLACEHOLDERS: ReadonlyMap<string, number | bigint> = new Map<string, numbe
   ["f32", 0],
   ["f64", 0],
 ]);
-
-const CONVERTS_TO_I64: ReadonlySet<string> = new Set(["bigint", "boolean", "string"]);
-
-/** Names the import when an answer cannot be converted, which the engine's own error does not. */
-function checkOf({ module, name, results }: HostImport): ((answer: unknown) => unknown) | undefined {
-  const refuse = (wanted: string, answer: unknown): never => {
-    throw new TypeError(
-      `Cannot return from import ${module}.${name}: expected ${wanted} for ${results.join(", ")}, received ${describe(answer)}`,
-    );
-  };
-  if (results.length > 1) {
-    return (answer) => {
-      if (typeof (answer as Iterable<unknown> | null)?.[Symbol.iterator] !== "function") refuse("an iterable", answer);
-      return answer;
-    };
-  }
-  if (results[0] !== "i64") return undefined;
-  return (answer) => (CONVERTS_TO_I64.has(typeof answer) ? answer : refuse("a bigint", answer));
-}
-
-function describe(answer: unknown): string {
-  if (typeof answer === "object" && answer !== null) return `an object (${Object.prototype.toString.call(answer)})`;
-  return typeof answer === "number" ? `the number ${answer}` : typeof answer;
-}

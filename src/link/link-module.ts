@@ -2,13 +2,17 @@
 
 import { functionType } from "../binary/module.ts";
 import type { BinaryModule } from "../binary/module.ts";
-import { END, ENTRY, GUEST, WAIT, buildEntryShims } from "./entry-shims.ts";
+import { AWAIT, END, ENTRY, GUEST, WAIT, buildEntryShims } from "./entry-shims.ts";
 import type { EntryPlan } from "./entry-shims.ts";
-import { ASK, AWAITS, HOST, LINK, MEMORY, WAITS, buildImportShims, canShim } from "./import-shims.ts";
+import { ASK, EXPECT, AWAIT_HOST, HOST, LINK, MEMORY, WAITS, buildImportShims, canShim } from "./import-shims.ts";
+import type { HostFunction } from "./answer-tests.ts";
 import type { ImportSide } from "./import-side.ts";
 import type { PreparedGuest } from "./prepare.ts";
 import { START } from "./prepare.ts";
 import { memory } from "./switchboard.ts";
+
+/** The tag of JavaScript's own exceptions; TypeScript's library does not know it. All engines with JSPI have it. */
+const { JSTag } = WebAssembly as { readonly JSTag?: object };
 
 /** Generated once for a guest, instantiated with each of its instances. */
 export interface LinkModule {
@@ -28,7 +32,12 @@ export function buildLinkModule(guest: PreparedGuest): LinkModule {
   const types = shimmed.map((position) => functionType(original, original.imports[position]!.index));
   const shims = buildImportShims(types);
   const entries = enteredFunctions(original);
-  const entryShims = buildEntryShims({ entries, waits: shims.waits, stackPointer: stackPointerOf(guest) });
+  const entryShims = buildEntryShims({
+    entries,
+    imports: types,
+    waits: shims.waits,
+    stackPointer: stackPointerOf(guest),
+  });
   return {
     imports: new WebAssembly.Module(shims.bytes),
     entries: new WebAssembly.Module(entryShims),
@@ -68,38 +77,39 @@ function stackPointerOf({ original, stack, checksStack }: PreparedGuest): EntryP
   return stack.kind === "found" ? { type: original.globals[stack.global]!.type, checked: checksStack } : undefined;
 }
 
+/** The host's function for one of the shims. */
+export interface LinkedHost {
+  readonly host: HostFunction;
+  readonly paramCount: number;
+  readonly alwaysAwaits: boolean;
+}
+
 /** Shims of one instance: position among the shimmed imports → function for the guest. */
 export interface LinkedImports {
+  readonly hosts: readonly LinkedHost[];
   readonly functions: readonly unknown[];
   readonly table: WebAssembly.Table;
 }
 
 /** Makes the first half, which the guest imports. `alwaysAwaits`: position → whether a promise is to be expected at once. */
-export function linkImports(
-  link: LinkModule,
-  side: ImportSide,
-  hosts: readonly { readonly host: Function; readonly paramCount: number; readonly alwaysAwaits: boolean }[],
-): LinkedImports {
+export function linkImports(link: LinkModule, side: ImportSide, hosts: readonly LinkedHost[]): LinkedImports {
   const { exports } = new WebAssembly.Instance(link.imports, {
     [HOST]: Object.fromEntries(hosts.map(({ host }, position) => [position, host])),
     [ASK]: Object.fromEntries(hosts.map(({ paramCount }, position) => [position, side.ask(position, paramCount)])),
     [LINK]: { settle: side.settle, [MEMORY]: memory },
   });
-  const awaits = hosts.map((_, position) => exports[`${AWAITS}${position}`] as WebAssembly.Global);
-  for (const [position, { alwaysAwaits }] of hosts.entries()) if (alwaysAwaits) awaits[position]!.value = 1;
-  side.awaits = awaits;
-  return {
-    functions: hosts.map((_, position) => exports[String(position)]),
-    table: exports[WAITS] as WebAssembly.Table,
-  };
+  side.expect = hosts.map((_, position) => exports[`${EXPECT}${position}`] as (awaits: number) => void);
+  for (const [position, { alwaysAwaits }] of hosts.entries()) if (alwaysAwaits) side.expect[position]!(1);
+  const functions = hosts.map((_, position) => exports[String(position)]);
+  return { hosts, functions, table: exports[WAITS] as WebAssembly.Table };
 }
 
 /** What JavaScript gives the second half. */
 export interface EntrySide {
   /** Address of the guest's block in the switchboard. */
   readonly guest: number;
-  /** The suspending form of {@link ImportSide.await}. */
-  readonly await: unknown;
+  /** Makes a function an import that suspends until the promise which it returns has settled. */
+  readonly suspending: (body: Function) => unknown;
   readonly hook: (record: number, isEntering: number) => void;
   readonly ended: (record: number) => void;
   readonly cutOff: (record: number) => void;
@@ -121,24 +131,33 @@ export function linkEntries(
   instance: WebAssembly.Instance,
   { side, imports, entrySide }: { side: ImportSide; imports: LinkedImports; entrySide: EntrySide },
 ): LinkedEntries {
-  const { guest, hook, ended, cutOff } = entrySide;
+  const { guest, hook, ended, cutOff, suspending } = entrySide;
+  const { hosts, table } = imports;
   const host: Record<string, unknown> = {
     guest,
     hook,
     ended,
     "cut-off": cutOff,
     refuse: side.refuse,
+    failed: side.failed,
+    "js-exception": JSTag,
     [MEMORY]: memory,
   };
+  const awaitAnswer = suspending(side.await);
   for (let slot = 0; slot < link.waitCount; slot++) {
-    host[`await.${slot}`] = entrySide.await;
+    host[`await.${slot}`] = awaitAnswer;
     host[`settle.${slot}`] = side.settle;
   }
   const { exports } = new WebAssembly.Instance(link.entries, {
     [LINK]: host as WebAssembly.ModuleImports,
     [GUEST]: instance.exports,
+    [HOST]: Object.fromEntries(hosts.map((entry, position) => [position, entry.host])),
+    [AWAIT_HOST]: Object.fromEntries(
+      hosts.map(({ paramCount }, position) => [position, suspending(side.awaitHost(position, paramCount))]),
+    ) as WebAssembly.ModuleImports,
   });
-  for (let slot = 0; slot < link.waitCount; slot++) imports.table.set(slot, exports[`${WAIT}${slot}`]);
+  for (const position of hosts.keys()) table.set(position, exports[`${AWAIT}${position}`]);
+  for (let slot = 0; slot < link.waitCount; slot++) table.set(hosts.length + slot, exports[`${WAIT}${slot}`]);
   return {
     entries: new Map(link.entered.map((name, position) => [name, exports[`${ENTRY}${position}`] as Entry])),
     end: exports[END] as (record: number) => void,

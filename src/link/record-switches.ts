@@ -11,7 +11,6 @@ import type { Code } from "../binary/code.ts";
 import { I32, I64 } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
 import {
-  AWAITED,
   BASE,
   CURRENT,
   FLAGS,
@@ -24,6 +23,7 @@ import {
   LIMIT,
   LIVE,
   MAIN,
+  NESTED,
   ON_MAIN_STACK,
   OUTER,
   OUTER_INNER,
@@ -35,8 +35,14 @@ import {
 export interface Imports {
   readonly entries: readonly number[];
   readonly awaits: readonly number[];
+  /** Host functions, by the position of their import. */
+  readonly hosts: readonly number[];
+  readonly awaitHosts: readonly number[];
+  /** (exception, import) -> (): throws, unless the host function's answer was no promise. */
+  readonly failed: number;
+  readonly jsException: number;
   readonly settles: readonly number[];
-  /** (import) -> (): throws, because the engine will not suspend here. */
+  /** (answer, import) -> (): throws, because the engine will not suspend here. */
   readonly refuse: number;
   /** (record, entering) -> () */
   readonly hook: number;
@@ -86,7 +92,7 @@ export class Switches {
   /**
    * The first entry, wherever its caller stands: that one's stack pointer is kept in its own record.
    *
-   *     OUTER(r) = CURRENT; OUTER_INNER(r) = INNER
+   *     OUTER(r) = CURRENT; OUTER_INNER(r) = INNER; if (CURRENT) FLAGS(r) |= NESTED
    *     if (INNER) POINTER(INNER) = $sp else IDLE_POINTER = $sp
    *     if (FLAGS(r) & ON_MAIN_STACK) POINTER(r) = BASE(r) = $sp
    *     <make r current>
@@ -94,6 +100,8 @@ export class Switches {
   #emitEnter(code: Code): void {
     code.localGet(0).i32Const(0).i32Load(CURRENT).i32Store(OUTER);
     code.localGet(0).globalGet(this.guest).i32Load(INNER).i32Store(OUTER_INNER);
+    code.i32Const(0).i32Load(CURRENT).if();
+    code.localGet(0).localGet(0).i32Load(FLAGS).i32Const(NESTED).i32Or().i32Store(FLAGS).end();
     const stack = this.#stack;
     if (stack !== undefined) {
       code.globalGet(this.guest).i32Load(INNER).if();
@@ -117,22 +125,19 @@ export class Switches {
    * names was cut off by a trap, and its rejection has not been handled yet.
    *
    *     if (CURRENT) cut-off(CURRENT)
-   *     IDLE_POINTER = $sp
-   *     OUTER(r) = OUTER_INNER(r) = AWAITED(r) = 0
+   *     OUTER(r) = OUTER_INNER(r) = 0; FLAGS(r) &= ~NESTED
    *     <make r current>
    */
   #emitEnterAgain(code: Code): void {
-    code.i32Const(0).i32Load(CURRENT).if().i32Const(0).i32Load(CURRENT).call(this.imports.cutOff).end();
-    if (this.#stack !== undefined) this.#keepIdlePointer(code);
+    this.#endCutOff(code);
     code.localGet(0).i32Const(0).i32Store(OUTER);
     code.localGet(0).i32Const(0).i32Store(OUTER_INNER);
-    code.localGet(0).i32Const(0).i32Store(AWAITED);
+    code.localGet(0).localGet(0).i32Load(FLAGS).i32Const(~NESTED).i32And().i32Store(FLAGS);
     this.#makeCurrent(code);
   }
 
   /** The stack was not left after all: as {@link Switches.enter}, but its outer activation has not changed. */
   #emitUndoLeave(code: Code): void {
-    code.localGet(0).i32Const(0).i32Store(AWAITED);
     this.#makeCurrent(code);
   }
 
@@ -156,7 +161,7 @@ export class Switches {
   /**
    *     if (FLAGS(r) & ON_MAIN_STACK) IDLE_POINTER = BASE(r)
    *     CURRENT = OUTER(r); INNER = OUTER_INNER(r); restore(OUTER_INNER(r)); <leave hook>
-   *     GENERATION(r) += 1; LIVE -= 1; AWAITED(r) = 0; POINTER(r) = BASE(r)
+   *     GENERATION(r) += 1; LIVE -= 1; POINTER(r) = BASE(r)
    *     FLAGS(r) &= ON_MAIN_STACK | HELD
    *     if (!(FLAGS(r) & HELD))
    *       if (FLAGS(r) & ON_MAIN_STACK) MAIN = r
@@ -174,7 +179,6 @@ export class Switches {
     this.#makeOuterCurrent(code, restore);
     code.localGet(0).localGet(0).i32Load(GENERATION).i32Const(1).i32Add().i32Store(GENERATION);
     code.i32Const(0).i32Const(0).i32Load(LIVE).i32Const(1).i32Sub().i32Store(LIVE);
-    code.localGet(0).i32Const(0).i32Store(AWAITED);
     code
       .localGet(0)
       .localGet(0)
@@ -195,6 +199,36 @@ export class Switches {
     code.end().end();
     code.i32Const(0).i32Load(REPORT_ENDS).if();
     code.localGet(0).call(this.imports.ended).end();
+  }
+
+  /**
+   * `leave` for a record whose flags are ON_MAIN_STACK at most, so that its guest is idle then; `record` and `flags` are locals.
+   *
+   *     POINTER(r) = $sp; CURRENT = 0; INNER = 0
+   *     if ($flags) IDLE_POINTER = $sp else { $sp = IDLE_POINTER; $limit = 0 }
+   */
+  emitLeaveToIdle(code: Code, record: number, flags: number): void {
+    code.i32Const(0).i32Const(0).i32Store(CURRENT);
+    code.globalGet(this.guest).i32Const(0).i32Store(INNER);
+    const stack = this.#stack;
+    if (stack === undefined) return;
+    code.localGet(record).globalGet(stack.pointer);
+    this.#storeAddress(code, POINTER);
+    code.localGet(flags).if();
+    this.#keepIdlePointer(code);
+    code.else().globalGet(this.guest);
+    this.#loadAddress(code, IDLE_POINTER);
+    code.globalSet(stack.pointer);
+    this.#setLimit(code, undefined);
+    code.end();
+  }
+
+  /** `enter again` for such a record: OUTER and OUTER_INNER are 0 already, and there are no hooks. */
+  emitEnterFromIdle(code: Code, record: number): void {
+    this.#endCutOff(code);
+    code.i32Const(0).localGet(record).i32Store(CURRENT);
+    code.globalGet(this.guest).localGet(record).i32Store(INNER);
+    this.#takeStack(code, record);
   }
 
   /** (inner): the stack of `inner`, or of whoever calls the idle guest. */
@@ -221,14 +255,23 @@ export class Switches {
   #makeCurrent(code: Code): void {
     code.i32Const(0).localGet(0).i32Store(CURRENT);
     code.globalGet(this.guest).localGet(0).i32Store(INNER);
-    if (this.#stack !== undefined) {
-      code.localGet(0);
-      this.#loadAddress(code, POINTER);
-      code.globalSet(this.#stack.pointer);
-      this.#setLimit(code, 0);
-    }
+    this.#takeStack(code, 0);
     this.#ifFlag(code, HOOKED);
     code.localGet(0).i32Const(1).call(this.imports.hook).end();
+  }
+
+  /** `if (CURRENT) cut-off(CURRENT)` */
+  #endCutOff(code: Code): void {
+    code.i32Const(0).i32Load(CURRENT).if().i32Const(0).i32Load(CURRENT).call(this.imports.cutOff).end();
+  }
+
+  /** `$sp = POINTER(record); $limit = LIMIT(record)` */
+  #takeStack(code: Code, record: number): void {
+    if (this.#stack === undefined) return;
+    code.localGet(record);
+    this.#loadAddress(code, POINTER);
+    code.globalSet(this.#stack.pointer);
+    this.#setLimit(code, record);
   }
 
   #makeOuterCurrent(code: Code, restore: number): void {

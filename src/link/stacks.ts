@@ -212,7 +212,11 @@ export class StackPool {
   /** Puts back what {@link StackPool.take} gave, if no activation was started on it. */
   giveBack(record: number): void {
     const flags = readWord(record, FLAGS);
-    if ((flags & HELD) !== 0) return;
+    if ((flags & HELD) !== 0) {
+      // For its owner that was a use.
+      writeWord(record, GENERATION, readWord(record, GENERATION) + 1);
+      return;
+    }
     if ((flags & ON_MAIN_STACK) !== 0) writeWord(this.guest, MAIN, record);
     else {
       writeWord(record, OUTER, readWord(this.guest, FREE));
@@ -235,6 +239,8 @@ export class StackPool {
     const memory = this.#plan.memory();
     if (!this.#measures || memory === undefined || bytes === 0) return undefined;
     const low = readAddress(record, LIMIT) - RED_ZONE_BYTES;
+    // The guest's own stack is not painted.
+    if (low < 0) return undefined;
     const region = new Uint8Array(memory.buffer, low, bytes);
     const used = region.findIndex((byte) => byte !== PAINT);
     return used < 0 ? 0 : bytes - used;

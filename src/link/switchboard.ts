@@ -6,6 +6,7 @@
  * checkpoint; JavaScript only reads it, and prepares records.
  *
  *     byte  0   a record that stands for "no activation": its FLAGS say that it cannot suspend
+ *          40   THREW        not 0: an activation has ended by an exception since the host has set it to 0
  *          48   CURRENT      record of the innermost activation on the native stack; 0: none
  *          52   STATUS       how the host function called last has answered: READY, PENDING, AWAITING or NOT_PENDING
  *          56   LIVE         activations that have started and not ended
@@ -24,10 +25,11 @@
  *          +16  POINTER      stack pointer while it is not running
  *          +24  LIMIT        lowest value that its stack pointer may take
  *          +32  BASE         stack pointer when it was started
- *          +40  AWAITED      position of the import that it awaits, plus 1; 0: none
+ *          +40  AWAITED      position of the import that it awaits, plus 1; of no meaning while it runs
  *          +44  GUEST        address of its guest's block
  */
 
+export const THREW = 40;
 export const CURRENT = 48;
 export const STATUS = 52;
 export const LIVE = 56;
@@ -65,6 +67,8 @@ export const CANCELLABLE = 2;
 export const ON_MAIN_STACK = 4;
 /** It has enter and leave hooks. */
 export const HOOKED = 8;
+/** It has not suspended yet, and was started by a running activation, to which its stack belongs until then. */
+export const NESTED = 32;
 /** Its record belongs to the host and does not go back to the guest's free list. */
 export const HELD = 16;
 

@@ -31,7 +31,7 @@ const MESSAGES: readonly (readonly [TrapKind, RegExp])[] = [
   ["integer-overflow", /divide result unrepresentable|integer overflow/i],
   ["indirect-call", /signature mismatch|null function|indirect call|call_indirect/i],
   ["null-reference", /null pointer|null (reference|value)|to null/i],
-  ["bad-cast", /illegal cast|cast (failure|failed)|ref\.cast/i],
+  ["bad-cast", /illegal cast|bad cast|cast (failure|failed)|ref\.cast/i],
   ["unaligned-atomic", /unaligned/i],
 ];
 

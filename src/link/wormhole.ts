@@ -15,15 +15,15 @@ export class Wormhole<Result> implements PromiseLike<Result> {
   readonly #start: (signal: AbortSignal) => Promise<Result>;
   readonly #controller = new AbortController();
   #result: Promise<Result> | undefined;
+  readonly #stopListening: () => void;
 
   /** Made by `instance.wormhole()`, not by users. */
   constructor(start: (signal: AbortSignal) => Promise<Result>, signal: AbortSignal | undefined) {
     this.#start = start;
     if (signal?.aborted === true) this.#controller.abort(signal.reason);
-    signal?.addEventListener("abort", () => this.#controller.abort(signal.reason), {
-      once: true,
-      signal: this.#controller.signal,
-    });
+    const onAbort = (): void => this.#controller.abort(signal?.reason);
+    signal?.addEventListener("abort", onAbort, { once: true, signal: this.#controller.signal });
+    this.#stopListening = () => signal?.removeEventListener("abort", onAbort);
   }
 
   /** Whether the guest was started. */
@@ -36,7 +36,10 @@ export class Wormhole<Result> implements PromiseLike<Result> {
     onFulfilled?: ((value: Result) => Fulfilled | PromiseLike<Fulfilled>) | null,
     onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
   ): Promise<Fulfilled | Rejected> {
-    this.#result ??= this.#start(this.#controller.signal);
+    if (this.#result === undefined) {
+      this.#result = this.#start(this.#controller.signal);
+      this.#result.then(this.#stopListening, this.#stopListening);
+    }
     return this.#result.then(onFulfilled, onRejected);
   }
 

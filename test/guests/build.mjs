@@ -48,6 +48,8 @@ const fromC = {
   "overflow-malloc": ["overflow.c", ...LIBC, ...MALLOC, "-DWITH_MALLOC"],
   "overflow-large-stack": ["overflow.c", ...BARE, "-Wl,-z,stack-size=4194304"],
 
+  countdown: ["countdown.c", ...BARE],
+  wormhole: ["wormhole.c", ...BARE],
   generator: ["generator.c", ...BARE],
   sbrk: ["sbrk.c", ...BARE],
   tls: ["tls.c", ...BARE],

@@ -1,0 +1,96 @@
+/** Times rows against each other, in turns: what disturbs the machine disturbs all of them. */
+
+import assert from "node:assert/strict";
+
+/** Something to time. */
+export interface Row {
+  readonly name: string;
+  /** Does all operations of one sample. */
+  readonly run: () => unknown;
+  /** What `run` returns, or what its promise fulfils with. */
+  readonly expected: unknown;
+  /** Name of the row that this one is compared with; the first one when left out. */
+  readonly baseline?: string;
+  /** The largest ratio that the project allows itself. */
+  readonly limit?: number;
+}
+
+export interface Group {
+  readonly title: string;
+  /** Operations in one sample. */
+  readonly operations: number;
+  readonly rows: readonly Row[];
+  /** 31 when left out. */
+  readonly samples?: number;
+}
+
+export interface RowResult {
+  readonly name: string;
+  /** Medians and quartiles, in nanoseconds per operation. */
+  readonly ns: number;
+  readonly quartiles: readonly [number, number];
+  /** Median of the ratios to the baseline's time in the same round. */
+  readonly ratio: number;
+  /** Ratio of the best times: what is left of it on a machine that is busy with other things. */
+  readonly bestRatio: number;
+  readonly baseline: string;
+  readonly limit: number | undefined;
+}
+
+export interface GroupResult {
+  readonly title: string;
+  readonly samples: number;
+  readonly rows: readonly RowResult[];
+}
+
+const WARM_UPS = 12;
+
+export async function measure({ title, operations, rows, samples = 31 }: Group): Promise<GroupResult> {
+  const times = rows.map((): number[] => []);
+  for (let round = -WARM_UPS; round < samples; round++) {
+    for (let turn = 0; turn < rows.length; turn++) {
+      // Another one begins every time, so that none always runs after the same neighbour.
+      const index = (turn + Math.abs(round)) % rows.length;
+      const ns = await timeOf(rows[index]!, title);
+      if (round >= 0) times[index]!.push(ns / operations);
+    }
+  }
+  return { title, samples, rows: rows.map((row, index) => summarize(row, { times, index, rows })) };
+}
+
+async function timeOf({ run, expected, name }: Row, title: string): Promise<number> {
+  const start = performance.now();
+  let result = run();
+  if (result instanceof Promise) result = await result;
+  const ns = (performance.now() - start) * 1e6;
+  assert.deepEqual(result, expected, `${title}: ${name}`);
+  return ns;
+}
+
+function summarize(
+  { name, baseline, limit }: Row,
+  { times, index, rows }: { times: readonly (readonly number[])[]; index: number; rows: readonly Row[] },
+): RowResult {
+  const base = baseline === undefined ? 0 : rows.findIndex((row) => row.name === baseline);
+  assert.ok(base >= 0, `There is no row ${baseline}`);
+  const mine = times[index]!;
+  return {
+    name,
+    ns: quantile(mine, 0.5),
+    quartiles: [quantile(mine, 0.25), quantile(mine, 0.75)],
+    ratio: quantile(
+      mine.map((ns, round) => ns / times[base]![round]!),
+      0.5,
+    ),
+    bestRatio: Math.min(...mine) / Math.min(...times[base]!),
+    baseline: rows[base]!.name,
+    limit,
+  };
+}
+
+export function quantile(values: readonly number[], fraction: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const position = (sorted.length - 1) * fraction;
+  const [low, high] = [sorted[Math.floor(position)]!, sorted[Math.ceil(position)]!];
+  return low + (high - low) * (position % 1);
+}

@@ -1,0 +1,73 @@
+/**
+ * The functions between a guest and the host's: each calls a host function and tests its answer.
+ *
+ * V8 keeps type feedback for each function literal. With one literal for all, a call of a host function has seen many of them
+ * and is no longer inlined; with one for each kind of answer and number of parameters that is rarer, and the test is one
+ * comparison. Rest parameters cost 20 ns. Measured with many host functions (Node 26.10, times a plain import): i64 2.5 with one
+ * literal, 1.5 with these; nothing 2.25 and 1.85; f64 1.75 and 1.6.
+ */
+
+/** A function that a guest imports: called with its arguments. */
+export type HostFunction = (...args: unknown[]) => unknown;
+
+/** Makes a function that calls `host`, which has `paramCount` parameters, and passes on to `other` what is not the usual answer. */
+type Asker = (host: HostFunction, paramCount: number, other: (answer: unknown) => unknown) => HostFunction;
+
+/** For imports with these results. */
+export function askerFor(results: readonly string[]): Asker {
+  if (results.length === 0) return askForNothing;
+  if (results.length > 1)
+    return (host, _, other) =>
+      (...args) =>
+        other(host(...args));
+  if (results[0] === "i64") return askForBigint;
+  return results[0] === "f32" || results[0] === "f64" ? askForNumber : askForReference;
+}
+
+const askForNothing: Asker = (host, paramCount, other) => {
+  const settle = (answer: unknown): unknown => (answer === undefined ? answer : other(answer));
+  if (paramCount === 0) return () => settle(host());
+  if (paramCount === 1) return (a) => settle(host(a));
+  if (paramCount === 2) return (a, b) => settle(host(a, b));
+  if (paramCount === 3) return (a, b, c) => settle(host(a, b, c));
+  return (...args) => settle(host(...args));
+};
+
+const askForNumber: Asker = (host, paramCount, other) => {
+  const settle = (answer: unknown): unknown => (typeof answer === "number" ? answer : other(answer));
+  if (paramCount === 0) return () => settle(host());
+  if (paramCount === 1) return (a) => settle(host(a));
+  if (paramCount === 2) return (a, b) => settle(host(a, b));
+  if (paramCount === 3) return (a, b, c) => settle(host(a, b, c));
+  return (...args) => settle(host(...args));
+};
+
+const askForBigint: Asker = (host, paramCount, other) => {
+  const settle = (answer: unknown): unknown => (typeof answer === "bigint" ? answer : other(answer));
+  if (paramCount === 0) return () => settle(host());
+  if (paramCount === 1) return (a) => settle(host(a));
+  if (paramCount === 2) return (a, b) => settle(host(a, b));
+  if (paramCount === 3) return (a, b, c) => settle(host(a, b, c));
+  return (...args) => settle(host(...args));
+};
+
+const askForReference: Asker = (host, paramCount, other) => {
+  const settle = (answer: unknown): unknown => {
+    return (typeof answer === "object" && answer !== null) || typeof answer === "function" ? other(answer) : answer;
+  };
+  if (paramCount === 0) return () => settle(host());
+  if (paramCount === 1) return (a) => settle(host(a));
+  if (paramCount === 2) return (a, b) => settle(host(a, b));
+  if (paramCount === 3) return (a, b, c) => settle(host(a, b, c));
+  return (...args) => settle(host(...args));
+};
+
+/** For imports that are expected to answer with a promise. */
+export const withPromise: Asker = (host, paramCount, other) => {
+  const settle = (answer: unknown): unknown => (answer instanceof Promise ? answer : other(answer));
+  if (paramCount === 0) return () => settle(host());
+  if (paramCount === 1) return (a) => settle(host(a));
+  if (paramCount === 2) return (a, b) => settle(host(a, b));
+  if (paramCount === 3) return (a, b, c) => settle(host(a, b, c));
+  return (...args) => settle(host(...args));
+};

@@ -1,0 +1,47 @@
+/**
+ * What every backend must do, seen through the public API. A backend is tested by a file of ten lines that calls
+ * {@link conformance}; see jspi.test.ts.
+ */
+
+import { describe } from "node:test";
+import { backends } from "stackful";
+import { Suite } from "./harness.ts";
+import type { BackendUnderTest } from "./harness.ts";
+import { backtraces } from "./backtraces.ts";
+import { badInput } from "./bad-input.ts";
+import { cancellation } from "./cancellation.ts";
+import { capacity } from "./capacity.ts";
+import { context } from "./context.ts";
+import { errors } from "./errors.ts";
+import { illegalUse } from "./illegal-use.ts";
+import { nesting } from "./nesting.ts";
+import { overflow } from "./overflow.ts";
+import { overlap } from "./overlap.ts";
+import { ready } from "./ready.ts";
+import { unwinding } from "./unwinding.ts";
+import { values } from "./values.ts";
+
+const SUBJECTS = [
+  values,
+  ready,
+  overlap,
+  unwinding,
+  errors,
+  cancellation,
+  context,
+  nesting,
+  illegalUse,
+  badInput,
+  backtraces,
+  overflow,
+  capacity,
+];
+
+/** Runs the whole suite on `backend`, or reports one skip with the reason why this runtime cannot. */
+export function conformance(backend: BackendUnderTest): void {
+  const reason = backends().find(({ name }) => name === backend.name)?.reason;
+  const suite = new Suite(backend);
+  describe(`Backend ${backend.name}`, { skip: reason ?? false }, () => {
+    for (const subject of SUBJECTS) subject(suite);
+  });
+}

@@ -1,0 +1,103 @@
+/** What is known of every guest of the tests before it runs: its stack pointer, and where further stacks may come from. */
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { describe, it } from "node:test";
+import { decodeModule } from "#src/binary/decode-module";
+import { findMemorySource } from "#src/link/allocator";
+import { prepareGuest } from "#src/link/prepare";
+import { scanCode } from "#src/link/scan";
+import { findGuestStack } from "#src/link/stack-pointer";
+import { guestBytes } from "../conformance/harness.ts";
+
+function judge(guest: string): { stack: string; source: string } {
+  const module = decodeModule(guestBytes(guest));
+  const scan = scanCode(module);
+  return { stack: findGuestStack(module, scan).kind, source: findMemorySource(module, scan).kind };
+}
+
+/** Guest → kind of its stack, and where more memory comes from. */
+const EXPECTED: Record<string, readonly [string, string]> = {
+  frames: ["found", "grow"],
+  "frames-stripped": ["found", "grow"],
+  "frames-stripped-O0": ["found", "grow"],
+  "frames-exported-sp": ["found", "grow"],
+  "frames-imported-sp": ["found", "grow"],
+  "frames-malloc": ["found", "allocator"],
+  "frames-no-grow": ["found", "none"],
+  "frames-imported-memory": ["found", "grow"],
+  "frames-memory64": ["found", "grow"],
+  generator: ["found", "grow"],
+  "overflow-malloc": ["found", "allocator"],
+  plugin: ["found", "allocator"],
+  callback: ["found", "allocator"],
+  sbrk: ["found", "none"],
+  "cleanup-legacy": ["found", "grow"],
+  "cleanup-exnref": ["found", "grow"],
+  "foreign-stack": ["unknown", "grow"],
+  bump: ["none", "grow"],
+  "no-memory": ["none", "none"],
+  "counter-global": ["none", "grow"],
+  add: ["none", "none"],
+  loop: ["none", "none"],
+  values: ["none", "none"],
+};
+
+describe("The scan of a guest", () => {
+  for (const [guest, [stack, source]] of Object.entries(EXPECTED)) {
+    it(`finds of ${guest}: stack ${stack}, memory source ${source}`, () => {
+      assert.deepEqual(judge(guest), { stack, source });
+    });
+  }
+
+  it("finds the same stack pointer by name and by the prologue", () => {
+    const named = findGuestStack(decodeModule(guestBytes("frames")), scanCode(decodeModule(guestBytes("frames"))));
+    for (const guest of ["frames-stripped", "frames-stripped-O0"]) {
+      const module = decodeModule(guestBytes(guest));
+      assert.deepEqual(findGuestStack(module, scanCode(module)), named);
+    }
+  });
+
+  it("says why a stack is unknown, and why there is no memory for another", () => {
+    const foreign = decodeModule(guestBytes("foreign-stack"));
+    const stack = findGuestStack(foreign, scanCode(foreign));
+    assert.match(stack.kind === "unknown" ? stack.reason : "", /global \d+ looks like the pointer of a stack/);
+    const reasons = ["frames-no-grow", "sbrk"].map((guest) => {
+      const module = decodeModule(guestBytes(guest));
+      const source = findMemorySource(module, scanCode(module));
+      return source.kind === "none" ? source.reason : "";
+    });
+    assert.match(reasons[0]!, /memory cannot grow/);
+    assert.match(reasons[1]!, /memory\.size/);
+  });
+});
+
+describe("A prepared guest", () => {
+  const guests = readdirSync(new URL("../guests/", import.meta.url))
+    .filter((file) => file.endsWith(".wasm"))
+    .map((file) => file.slice(0, -5));
+
+  it("is a valid module, with and without stack checks, if the original is", () => {
+    for (const guest of guests) {
+      const bytes = guestBytes(guest);
+      if (!WebAssembly.validate(bytes)) continue;
+      for (const overlaps of [true, false]) {
+        for (const checksStack of [true, false]) {
+          const prepared = prepareGuest(bytes, { overlaps, checksStack });
+          assert.ok(WebAssembly.validate(prepared.bytes), `${guest} ${overlaps} ${checksStack}`);
+        }
+      }
+    }
+  });
+
+  it("keeps every export and import of the original", () => {
+    for (const guest of guests) {
+      const bytes = guestBytes(guest);
+      if (!WebAssembly.validate(bytes)) continue;
+      const original = new WebAssembly.Module(bytes);
+      const prepared = new WebAssembly.Module(prepareGuest(bytes, { overlaps: true, checksStack: true }).bytes);
+      const exports = WebAssembly.Module.exports(original);
+      assert.deepEqual(WebAssembly.Module.imports(prepared), WebAssembly.Module.imports(original), guest);
+      assert.deepEqual(WebAssembly.Module.exports(prepared).slice(0, exports.length), exports, guest);
+    }
+  });
+});
