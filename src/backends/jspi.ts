@@ -49,6 +49,7 @@ import {
   words,
   writeWord,
   THREW,
+  giveBackBlock,
 } from "../link/switchboard.ts";
 import { JspiFiber } from "./jspi-fiber.ts";
 import { Suspending, promising } from "./promise-integration.ts";
@@ -68,9 +69,10 @@ export interface JspiOptions {
 
 /** Guest's block → its link, to end an activation of one guest while another is running. */
 const guests = new Map<number, WeakRef<JspiGuest>>();
-const collected = new FinalizationRegistry<{ block: number; stacks: StackPool }>(({ block, stacks }) => {
+const collected = new FinalizationRegistry<{ block: number; records: readonly number[] }>(({ block, records }) => {
   guests.delete(block);
-  stacks.dispose();
+  for (const record of records) giveBackBlock(record);
+  giveBackBlock(block);
 });
 
 const UNSHIMMED = "its type has a v128, an exnref or a reference to a type of the guest's own";
@@ -157,7 +159,8 @@ export class JspiGuest implements LinkedGuest {
       },
     });
     guests.set(guest, new WeakRef(this));
-    collected.register(this, { block: guest, stacks: this.stacks });
+    // Only numbers: from the pool there is a way to the guest, its imports and whatever they refer to, mostly this instance.
+    collected.register(this, { block: guest, records: this.stacks.records });
   }
 
   get waiting(): number {

@@ -84,8 +84,8 @@ const I31 = referenceType(false, -0x14);
  * The module for these imports.
  *
  * Imports, for i32, `host.<position>`: the host function as `P -> externref`, and `link.settle`: classifies its answer; for others
- * `ask.<position>`: the host function, with its answer classified. Exports `<position>`: the shims; `expect.<position>`: sets whether
- * one expects a promise (an exported global would cost an indirection with every call); `waits`: the table.
+ * `ask.<position>`: the host function, with its answer classified. Exports `<position>`: the shims; `expect.<position>`: sets
+ * whether one expects a promise, and whether it will after the next one; `waits`: the table.
  */
 export function buildImportShims(types: readonly FunctionType[]): ImportShims {
   const waits = distinctResults(types);
@@ -98,9 +98,10 @@ export function buildImportShims(types: readonly FunctionType[]): ImportShims {
 
   for (const [position, type] of types.entries()) {
     const awaits = module.addGlobal({ type: I32, mutable: true }, (code) => code.i32Const(0));
+    const learns = module.addGlobal({ type: I32, mutable: true }, (code) => code.i32Const(1));
     const slot = types.length + waits.findIndex((results) => sameTypes(results, type.results));
     const shim = module.addFunction(type, `import ${position}`);
-    const wait: Wait = { type: module.type(settleType(type.results)), slot, position, awaits };
+    const wait: Wait = { type: module.type(settleType(type.results)), slot, position, awaits, learns };
     shim.code.block().globalGet(awaits).brIf(0);
     const pending = addPending(module, type.results, wait);
     const host = hosts[position]!;
@@ -110,8 +111,8 @@ export function buildImportShims(types: readonly FunctionType[]): ImportShims {
     passParams(shim);
     shim.code.i32Const(position).returnCallIndirect(module.type(type), 0);
     module.export(String(position), "function", shim.index);
-    const expect = module.addFunction({ params: [I32], results: [] }, `expect ${position}`);
-    expect.code.localGet(0).globalSet(awaits);
+    const expect = module.addFunction({ params: [I32, I32], results: [] }, `expect ${position}`);
+    expect.code.localGet(0).globalSet(awaits).localGet(1).globalSet(learns);
     module.export(`${EXPECT}${position}`, "function", expect.index);
   }
   return { bytes: module.build(), waits };
@@ -129,6 +130,8 @@ interface Wait {
   readonly position: number;
   /** The global that remembers whether the last answer was a promise. */
   readonly awaits: number;
+  /** The global that says whether it should: not for one whose answers are of both kinds. */
+  readonly learns: number;
 }
 
 function passParams({ code, type }: FunctionBuilder): void {
@@ -140,14 +143,14 @@ function passParams({ code, type }: FunctionBuilder): void {
  *
  *     (func $pending (param $answer externref) (result R…)
  *       STATUS = READY
- *       (global.set $awaits (i32.const 1))
+ *       (global.set $awaits (global.get $learns))
  *       (return_call_indirect $wait_R (local.get $answer) (i32.const position)))
  */
 function addPending(module: ModuleBuilder, results: readonly ValueType[], wait: Wait): number {
   const body = module.addFunction({ params: [EXTERNREF], results }, `pending ${wait.position}`);
   const { code } = body;
   code.i32Const(0).i32Const(READY).i32Store(STATUS);
-  code.i32Const(1).globalSet(wait.awaits);
+  code.globalGet(wait.learns).globalSet(wait.awaits);
   code.localGet(0).i32Const(wait.position).i32Const(wait.slot).returnCallIndirect(wait.type, 0);
   return body.index;
 }

@@ -98,8 +98,8 @@ export function linkImports(link: LinkModule, side: ImportSide, hosts: readonly 
     [ASK]: Object.fromEntries(hosts.map(({ paramCount }, position) => [position, side.ask(position, paramCount)])),
     [LINK]: { settle: side.settle, [MEMORY]: memory },
   });
-  side.expect = hosts.map((_, position) => exports[`${EXPECT}${position}`] as (awaits: number) => void);
-  for (const [position, { alwaysAwaits }] of hosts.entries()) if (alwaysAwaits) side.expect[position]!(1);
+  side.expect = hosts.map((_, position) => exports[`${EXPECT}${position}`] as (awaits: number, learns: number) => void);
+  for (const [position, { alwaysAwaits }] of hosts.entries()) if (alwaysAwaits) side.expect[position]!(1, 1);
   const functions = hosts.map((_, position) => exports[String(position)]);
   return { hosts, functions, table: exports[WAITS] as WebAssembly.Table };
 }

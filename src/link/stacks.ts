@@ -253,10 +253,9 @@ export class StackPool {
     giveBackBlock(record);
   }
 
-  /** Returns all blocks to the switchboard. For an instance that no one can reach any more. */
-  dispose(): void {
-    for (const record of this.#records) giveBackBlock(record);
-    giveBackBlock(this.guest);
+  /** Its records in the switchboard: of the guest's own stack and of its regions. The same array at all times. */
+  get records(): readonly number[] {
+    return this.#records;
   }
 
   #addPooled(): number {

@@ -64,7 +64,8 @@ export function overflow(suite: Suite): void {
     reuse(suite);
     enough(suite);
   });
-  for (const guest of GUESTS.slice(0, 3))
+  // Not of overflow-data-first: where its data ends and its own stack begins, only its linker knew.
+  for (const guest of ["overflow", "overflow-malloc"])
     describe(`Stack overflow of ${guest} on its own stack`, () => onMainStack(suite, guest));
 }
 

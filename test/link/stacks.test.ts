@@ -9,14 +9,13 @@ import {
   GENERATION,
   LIMIT,
   giveBackBlock,
-  memory as switchboard,
   readAddress,
   readWord,
   takeBlock,
-  words,
   writeAddress,
   writeWord,
 } from "#src/link/switchboard";
+import { errorOf } from "../conformance/harness.ts";
 
 const PAGE = 65536;
 
@@ -104,6 +103,9 @@ describe("AllocatedRegions", () => {
 });
 
 describe("StackPool", () => {
+  const giveBack = ({ guest, records }: StackPool): void =>
+    [guest, ...records].forEach((block) => giveBackBlock(block));
+
   function make(
     kind: "regions" | "none" | "single",
     rooms = Infinity,
@@ -132,7 +134,7 @@ describe("StackPool", () => {
     assert.equal(pool.reused, 1);
     pool.giveBack(records[0]!);
     assert.equal(pool.take(), records[0]);
-    pool.dispose();
+    giveBack(pool);
   });
 
   it("leaves 128 bytes below the limit of a region", () => {
@@ -140,7 +142,7 @@ describe("StackPool", () => {
     pool.take();
     const record = pool.take();
     assert.deepEqual([readAddress(record, LIMIT), readAddress(record, BASE)], [PAGE + 128, PAGE + 1040]);
-    pool.dispose();
+    giveBack(pool);
   });
 
   it("has no further stack when there is no room, or only one", () => {
@@ -148,8 +150,8 @@ describe("StackPool", () => {
     assert.deepEqual([full.take() > 0, full.take() > 0, full.take()], [true, true, 0]);
     const single = make("single").pool;
     assert.deepEqual([single.take() > 0, single.take(), single.isSingle], [true, 0, true]);
-    full.dispose();
-    single.dispose();
+    giveBack(full);
+    giveBack(single);
   });
 
   it("opens stacks of any size and frees their memory", () => {
@@ -158,7 +160,7 @@ describe("StackPool", () => {
     assert.deepEqual([stack.bytes, stack.inUse, stack.uses, pool.opened, pool.size], [5008, false, 0, 1, 0]);
     stack.free();
     assert.deepEqual([freed, pool.opened], [[PAGE], 0]);
-    pool.dispose();
+    giveBack(pool);
   });
 
   it("measures how much of a region was ever written, from its top", () => {
@@ -169,7 +171,7 @@ describe("StackPool", () => {
     assert.equal(stack.highWaterBytes, 100);
     assert.equal(pool.highWaterBytes, 0);
     stack.free();
-    pool.dispose();
+    giveBack(pool);
   });
 });
 
@@ -194,14 +196,17 @@ describe("The switchboard", () => {
     giveBackBlock(block);
   });
 
-  it("grows, and what was written stays", () => {
-    const block = takeBlock();
-    writeWord(block, LIMIT, 12345);
-    const before = switchboard.buffer.byteLength;
+  it("has a limit, which is a RangeError, and room again when blocks were given back", () => {
     const taken: number[] = [];
-    while (switchboard.buffer.byteLength === before) taken.push(takeBlock());
-    assert.equal(readWord(block, LIMIT), 12345);
-    assert.equal(words.buffer, switchboard.buffer);
-    for (const one of [block, ...taken]) giveBackBlock(one);
+    const fill = (): void => {
+      for (;;) taken.push(takeBlock());
+    };
+    assert.match(
+      String(errorOf(fill)),
+      /RangeError: Cannot link guest: \d+ guests and stacks exist, which is the limit/,
+    );
+    assert.equal(new Set(taken).size, taken.length);
+    for (const block of taken) giveBackBlock(block);
+    giveBackBlock(takeBlock());
   });
 });

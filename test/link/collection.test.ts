@@ -1,0 +1,53 @@
+/** Instances that nobody can reach any more are collected, with their memories: Linux allows a process about 16,000 of those. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { backends, instantiate } from "stackful";
+import type { HostImports, Instance } from "stackful";
+import { guestBytes, turn } from "../conformance/harness.ts";
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+const reason = backends().find(({ available }) => available) === undefined ? "this runtime has no backend" : false;
+
+/** How many of `count` instances are collected when nobody holds them. */
+async function collected(count: number, make: () => Promise<Instance>): Promise<number> {
+  const references: WeakRef<object>[] = [];
+  for (let made = 0; made < count; made++) references.push(new WeakRef(await make()));
+  for (let round = 0; round < 10; round++) {
+    await turn();
+    collect();
+  }
+  return references.filter((reference) => reference.deref() === undefined).length;
+}
+
+async function start(guest: string, host: (instance: () => Instance) => HostImports): Promise<Instance> {
+  const instance: Instance = await instantiate(
+    guestBytes(guest),
+    host(() => instance),
+  );
+  if (instance.raw.exports["_initialize"] !== undefined) await instance.getAsync("_initialize")();
+  const calls = [1, 2, 3].map((id) => instance.getAsync("frame")(id));
+  await Promise.all(calls);
+  return instance;
+}
+
+describe("Instances", { skip: reason }, () => {
+  const plain = (): HostImports => ({ host: { wait: async () => 1, fill: () => {} } });
+
+  it("are collected, of a guest whose memory grows", async () => {
+    assert.ok((await collected(20, () => start("frames", plain))) >= 18);
+  });
+
+  it("are collected, of a guest with an allocator", async () => {
+    assert.ok((await collected(20, () => start("frames-malloc", plain))) >= 18);
+  });
+
+  it("are collected when their host functions refer to them", async () => {
+    const referring = (instance: () => Instance): HostImports => ({
+      host: { wait: async () => (instance().memory === undefined ? 0 : 1), fill: () => {} },
+    });
+    assert.ok((await collected(20, () => start("frames", referring))) >= 18);
+  });
+});
