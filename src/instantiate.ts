@@ -34,7 +34,7 @@ export interface InstantiateOptions extends CompileOptions {
  * A `WebAssembly.Module` of which this library has not seen the bytes can be used, but its calls wait for each other.
  *
  * @throws {WebAssembly.CompileError} when the bytes are no module
- * @throws {TypeError} when the source is none of the possible things
+ * @throws {TypeError} when the source is none of the possible things, or was compiled with other options
  */
 export async function compile(
   source: GuestSource | Promise<GuestSource>,
@@ -42,7 +42,7 @@ export async function compile(
 ): Promise<GuestModule> {
   // Not awaited without need: the bytes are those of now, whatever the caller does with its buffer afterwards.
   const guest = source instanceof Promise ? await source : source;
-  if (guest instanceof GuestModule) return guest;
+  if (guest instanceof GuestModule) return sameOptions(guest, options);
   if (guest instanceof WebAssembly.Module) return wrapModule(guest, options);
   return compileGuest(await bytesOf(guest), options);
 }
@@ -81,6 +81,16 @@ export async function instantiate<Exports extends object = AnyExports>(
   const instance = new Instance<Exports>(module, linked, sync);
   if (linked.raw.exports[START] !== undefined) await linked.call(START, []);
   return instance;
+}
+
+/** A compiled guest is what it was compiled to be. */
+function sameOptions(module: GuestModule, { overlap, stackChecks }: CompileOptions): GuestModule {
+  const { options } = module;
+  const overlapDiffers = overlap !== undefined && overlap !== (options.overlap ?? "allow");
+  const checksDiffer = stackChecks !== undefined && stackChecks !== (options.stackChecks ?? true);
+  if (!overlapDiffers && !checksDiffer) return module;
+  const option = overlapDiffers ? "overlap" : "stackChecks";
+  throw new TypeError(`Cannot change the option ${option} of a compiled guest: give it to compile()`);
 }
 
 async function bytesOf(source: BufferSource | Response | URL): Promise<Uint8Array<ArrayBuffer>> {

@@ -49,7 +49,6 @@ import {
   words,
   writeWord,
   THREW,
-  giveBackBlock,
 } from "../link/switchboard.ts";
 import { JspiFiber } from "./jspi-fiber.ts";
 import { Suspending, promising } from "./promise-integration.ts";
@@ -67,13 +66,11 @@ export interface JspiOptions {
   readonly exports: Readonly<Record<string, unknown>>;
 }
 
-/** Guest's block → its link, to end an activation of one guest while another is running. */
+/**
+ * Guest's block → its link, to end an activation of one guest while another is running. An entry whose link was collected stays
+ * until the block is given to another guest.
+ */
 const guests = new Map<number, WeakRef<JspiGuest>>();
-const collected = new FinalizationRegistry<{ block: number; records: readonly number[] }>(({ block, records }) => {
-  guests.delete(block);
-  for (const record of records) giveBackBlock(record);
-  giveBackBlock(block);
-});
 
 const UNSHIMMED = "its type has a v128, an exnref or a reference to a type of the guest's own";
 
@@ -108,7 +105,9 @@ export class JspiGuest implements LinkedGuest {
         paramCount: type!.params.length,
         // Not itself: the shim calls it for an externref, which is not its type. Nor may it suspend with its caller: nothing
         // would keep the activations of its guest apart.
-        host: isExportedFunction(body) ? (...args: unknown[]): unknown => body(...args) : bindCaller(body, caller),
+        host: isExportedFunction(body)
+          ? (...args: unknown[]): unknown => Reflect.apply(body, undefined, args)
+          : bindCaller(body, caller),
         alwaysAwaits: isAsyncFunction(body) && !wantsCaller(body),
       };
     });
@@ -159,8 +158,6 @@ export class JspiGuest implements LinkedGuest {
       },
     });
     guests.set(guest, new WeakRef(this));
-    // Only numbers: from the pool there is a way to the guest, its imports and whatever they refer to, mostly this instance.
-    collected.register(this, { block: guest, records: this.stacks.records });
   }
 
   get waiting(): number {

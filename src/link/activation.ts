@@ -128,6 +128,7 @@ export class Activation {
    */
   runOnTop<Result>(activation: Activation, body: () => Promise<Result>): Promise<Result> {
     const begin = (): Promise<Result> => {
+      if (activation.isCancelled) return Promise.reject(activation.cancellation);
       this.#top = activation;
       return body();
     };

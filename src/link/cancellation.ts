@@ -10,8 +10,6 @@ export interface CancellationOptions {
 }
 
 export interface CancellationWatch {
-  /** Aborts when the call is to end, for one that waits for its turn. */
-  readonly signal: AbortSignal | undefined;
   /** @throws the reason, if the call was cancelled */
   throwIfCancelled(): void;
   /** What to reject with when the guest ended with `error`: the reason, if that is how the guest was ended. */
@@ -28,24 +26,22 @@ export function watchCancellation(
   if (timeoutMs !== undefined) requireTimeout(timeoutMs);
   signal?.throwIfAborted();
   if (signal === undefined && timeoutMs === undefined) return UNWATCHED;
-  const controller = new AbortController();
+  let isCancelled = false;
   let reason: unknown;
   const cancel = (because: unknown): void => {
-    if (controller.signal.aborted) return;
+    if (isCancelled) return;
+    isCancelled = true;
     reason = because;
-    controller.abort(because);
     activation.cancel(new ForcedUnwind("The call was cancelled", { cause: because }));
   };
   const onAbort = (): void => cancel(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   const timer = startTimer(timeoutMs, () => cancel(timeoutError(activation, timeoutMs!)));
   return {
-    signal: controller.signal,
     throwIfCancelled: () => {
-      if (controller.signal.aborted) throw reason;
+      if (isCancelled) throw reason;
     },
-    errorFor: (error) =>
-      controller.signal.aborted && (error === reason || activation.isEnding(error)) ? reason : error,
+    errorFor: (error) => (isCancelled && (error === reason || activation.isEnding(error)) ? reason : error),
     stop: () => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
@@ -60,7 +56,6 @@ function timeoutError(activation: Activation, timeoutMs: number): DOMException {
 }
 
 const UNWATCHED: CancellationWatch = {
-  signal: undefined,
   throwIfCancelled: () => {},
   errorFor: (error) => error,
   stop: () => {},

@@ -12,25 +12,13 @@
  */
 
 import { ModuleBuilder } from "../binary/builder.ts";
-import type { Code } from "../binary/code.ts";
 import type { FunctionType } from "../binary/extern-types.ts";
 import { EXTERNREF, I32 } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
 import { AWAIT_HOST, HOST, LINK, MEMORY, sameTypes, settleType } from "./import-shims.ts";
 import { Switches } from "./record-switches.ts";
 import type { Imports, Stack } from "./record-switches.ts";
-import {
-  AWAITED,
-  AWAITING,
-  CURRENT,
-  FLAGS,
-  NOT_PENDING,
-  ON_MAIN_STACK,
-  READY,
-  STATUS,
-  SYNCHRONOUS,
-  THREW,
-} from "./switchboard.ts";
+import { AWAITED, CURRENT, FLAGS, ON_MAIN_STACK, SYNCHRONOUS, THREW } from "./switchboard.ts";
 
 export const GUEST = "guest";
 export const ENTRY = "entry.";
@@ -54,7 +42,7 @@ export interface EntryPlan {
 /**
  * Imports `guest.<name>`: its functions; `host.<import>`: a host function as `P -> externref`; `await-host.<import>`: the same as
  * `P -> R`, suspending; `link.await.<slot>`: suspends until the answer (its first argument) has settled; `link.settle.<slot>`,
- * `link.failed`, `link.refuse`: see import-side.ts; `link.hook`, `link.ended`, `link.cut-off`: see record-switches.ts.
+ * `link.failed`, `link.was-left`, `link.not-left`: see import-side.ts; `link.hook`, `link.ended`, `link.cut-off`: see record-switches.ts.
  */
 export function buildEntryShims(plan: EntryPlan): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
@@ -87,7 +75,8 @@ function importAll(module: ModuleBuilder, plan: EntryPlan): Imports {
     failed: module.importFunction(LINK, "failed", { params: [EXTERNREF, I32], results: [] }),
     jsException: module.importTag(LINK, "js-exception", [EXTERNREF]),
     settles: plan.waits.map((results, slot) => module.importFunction(LINK, `settle.${slot}`, settleType(results))),
-    refuse: module.importFunction(LINK, "refuse", { params: [EXTERNREF, I32], results: [] }),
+    wasLeft: module.importFunction(LINK, "was-left", { params: [EXTERNREF, I32], results: [I32] }),
+    notLeft: module.importFunction(LINK, "not-left", { params: [EXTERNREF, I32], results: [] }),
     hook: module.importFunction(LINK, "hook", { params: [I32, I32], results: [] }),
     ended: module.importFunction(LINK, "ended", { params: [I32], results: [] }),
     cutOff: module.importFunction(LINK, "cut-off", { params: [I32], results: [] }),
@@ -192,18 +181,16 @@ const EXTERN = -0x11;
  *       (local.set $record (i32.load $CURRENT))
  *       (if (FLAGS($record) & SYNCHRONOUS)
  *         (then (return_call $settle (local.get $answer) (local.get $import))))    ;; throws if it is a promise
- *       AWAITED($record) = $import + 1; STATUS = AWAITING
+ *       AWAITED($record) = $import + 1
  *       (call $leave (local.get $record))
  *       (try (result R…) (do (call $await (local.get $answer) (local.get $record)))
- *         (catch_all
- *           (if (STATUS >= AWAITING)                                               ;; it was not left
- *             (then (call $undo-leave (local.get $record))
- *                   (if (STATUS != NOT_PENDING)
- *                     (then (call $refuse (local.get $answer) (local.get $import))))
- *                   STATUS = READY
- *                   (return (call $settle (ref.null extern) (local.get $import)))))  ;; what $await has put aside
- *           (call $enter-again (local.get $record))
- *           (rethrow 0)))
+ *         (catch $js-exception                                                     ;; an externref
+ *           (if (call $was-left (local.get $record))
+ *             (then (call $enter-again (local.get $record)) (rethrow 1)))
+ *           (call $undo-leave (local.get $record))
+ *           (call $not-left (local.get $answer) (local.get $import))               ;; throws, unless it was no promise
+ *           (return (call $settle (ref.null extern) (local.get $import))))         ;; what $await has put aside
+ *         (catch_all (call $enter-again (local.get $record)) (rethrow 0)))
  *       (call $enter-again (local.get $record)))
  */
 function emitWait(
@@ -218,26 +205,16 @@ function emitWait(
   code.i32Const(0).i32Load(CURRENT).localTee(record).i32Load(FLAGS).i32Const(SYNCHRONOUS).i32And().if();
   code.localGet(answer).localGet(imported).returnCall(settle).end();
   code.localGet(record).localGet(imported).i32Const(1).i32Add().i32Store(AWAITED);
-  code.i32Const(0).i32Const(AWAITING).i32Store(STATUS);
   code.localGet(record).call(parts.leave.index);
   code.try({ type: module.type({ params: [], results }) });
   code.localGet(answer).localGet(record).call(parts.imports.awaits[slot]!);
-  code.catchAll();
-  emitNotLeft(code, parts, { answer, imported, record, settle });
-  code.localGet(record).call(parts.enterAgain.index).rethrow(0).end();
+  code.catch(parts.imports.jsException);
+  code.localGet(record).call(parts.imports.wasLeft).if();
+  code.localGet(record).call(parts.enterAgain.index).rethrow(1).end();
+  code.localGet(record).call(parts.undoLeave.index);
+  code.localGet(answer).localGet(imported).call(parts.imports.notLeft);
+  code.refNull(EXTERN).localGet(imported).call(settle).return();
+  code.catchAll().localGet(record).call(parts.enterAgain.index).rethrow(0).end();
   code.localGet(record).call(parts.enterAgain.index);
   return wait.index;
-}
-
-function emitNotLeft(
-  code: Code,
-  parts: Switches,
-  { answer, imported, record, settle }: { answer: number; imported: number; record: number; settle: number },
-): void {
-  code.i32Const(0).i32Load(STATUS).i32Const(AWAITING).i32GeU().if();
-  code.localGet(record).call(parts.undoLeave.index);
-  code.i32Const(0).i32Load(STATUS).i32Const(NOT_PENDING).i32Ne().if();
-  code.localGet(answer).localGet(imported).call(parts.imports.refuse).end();
-  code.i32Const(0).i32Const(READY).i32Store(STATUS);
-  code.refNull(EXTERN).localGet(imported).call(settle).return().end();
 }

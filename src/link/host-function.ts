@@ -59,7 +59,7 @@ export function wrapAsyncWithCaller<Params extends readonly never[], Result>(
  */
 export function newAsync(
   type: HostFunctionType,
-  body: (caller: Caller, params: readonly GuestValue[]) => readonly GuestValue[] | Promise<readonly GuestValue[]>,
+  body: (caller: Caller, params: readonly GuestValue[]) => readonly GuestValue[] | PromiseLike<readonly GuestValue[]>,
 ): (...args: never[]) => unknown {
   const single = type.results.length < 2;
   const pick = (results: readonly GuestValue[]): unknown => {
@@ -72,10 +72,14 @@ export function newAsync(
   };
   const wrapped = (caller: Caller, ...params: GuestValue[]): unknown => {
     const results = body(caller, params);
-    return results instanceof Promise ? results.then(pick) : pick(results);
+    return isThenable(results) ? Promise.resolve(results).then(pick) : pick(results);
   };
   traitsOf.set(wrapped, { withCaller: true, type });
   return wrapped;
+}
+
+function isThenable<Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> {
+  return typeof (value as { then?: unknown }).then === "function";
 }
 
 /** Whether `body` expects a {@link Caller} before the guest's arguments. */

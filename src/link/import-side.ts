@@ -12,18 +12,7 @@ import { askerFor, withPromise } from "./answer-tests.ts";
 import type { HostFunction } from "./answer-tests.ts";
 import { conversionCheck, conversionFailure } from "./conversion.ts";
 import type { Check } from "./conversion.ts";
-import {
-  AWAITED,
-  CURRENT,
-  FLAGS,
-  NOT_PENDING,
-  PENDING,
-  READY,
-  STATUS,
-  SYNCHRONOUS,
-  readWord,
-  words,
-} from "./switchboard.ts";
+import { AWAITED, CURRENT, FLAGS, OUTER, PENDING, STATUS, SYNCHRONOUS, readWord, words } from "./switchboard.ts";
 
 /** The engine's class, which TypeScript's library does not know: thrown when it will not suspend. */
 const { SuspendError: EngineSuspendError } = WebAssembly as { readonly SuspendError?: new () => Error };
@@ -66,6 +55,8 @@ export class ImportSide {
   /** An answer that JavaScript has seen and generated code does not hold, until it asks for it. */
   #stashed: unknown;
   #isStashed = false;
+  /** Whether a suspending import has just found that there is nothing to wait for. */
+  #isSurprise = false;
   /** Position → tells the shim whether to expect a promise. Set when the shims exist. */
   expect: readonly ((awaits: number, learns: number) => void)[] = [];
 
@@ -111,8 +102,11 @@ export class ImportSide {
 
   /** `link.failed`: looks at what a suspending import threw, at once or when it was resumed. */
   readonly failed = (exception: unknown, position: number): void => {
-    if (exception === notPending) return;
-    if (EngineSuspendError !== undefined && exception instanceof EngineSuspendError) this.refuse(undefined, position);
+    if (exception === notPending) {
+      this.#isSurprise = false;
+      return;
+    }
+    if (EngineSuspendError !== undefined && exception instanceof EngineSuspendError) this.#refuse(position);
     throw conversionFailure(this.#imports[position]!, exception) ?? exception;
   };
 
@@ -132,11 +126,7 @@ export class ImportSide {
   readonly await = (held: unknown, record: number): unknown => {
     const answer = held === null && this.#isStashed ? this.#takeStash() : held;
     const position = readWord(record, AWAITED) - 1;
-    if (!isPending(answer)) {
-      words[STATUS >> 2] = NOT_PENDING;
-      this.#expectNoPromise(position, answer);
-    }
-    words[STATUS >> 2] = READY;
+    if (!isPending(answer)) this.#expectNoPromise(position, answer);
     return awaitAnswer(answer, activationOf(record), this.#checks[position]);
   };
 
@@ -145,6 +135,7 @@ export class ImportSide {
     const surprises = ++this.#surprises[position]!;
     this.expect[position]!(0, surprises < MAX_SURPRISES ? 1 : 0);
     this.#stash(answer);
+    this.#isSurprise = true;
     throw notPending;
   }
 
@@ -160,17 +151,34 @@ export class ImportSide {
     return answer;
   }
 
-  /** `link.refuse`: the engine would not suspend, so a frame of JavaScript is in between. */
-  readonly refuse = (held: unknown, position: number): never => {
-    words[STATUS >> 2] = READY;
+  /**
+   * `link.was-left`: whether a suspending import threw `exception` when it was resumed, and not at once. If it did at once,
+   * whoever is around the record is current. (What the host function did before is no sign: V8 13.6 calls it, and then refuses.)
+   */
+  readonly wasLeft = (exception: unknown, record: number): number => {
+    if (exception === notPending) return 0;
+    const isRefusal = EngineSuspendError !== undefined && exception instanceof EngineSuspendError;
+    return isRefusal && readWord(record, OUTER) === words[CURRENT >> 2] ? 0 : 1;
+  };
+
+  /** `link.not-left`: the engine would not suspend, unless the answer was no promise, which is in the stash then. */
+  readonly notLeft = (held: unknown, position: number): void => {
+    if (this.#isSurprise) {
+      this.#isSurprise = false;
+      return;
+    }
     ignore(held === null && this.#isStashed ? this.#takeStash() : held);
+    this.#refuse(position);
+  };
+
+  #refuse(position: number): never {
     const { module, name } = this.#imports[position]!;
     throw new SuspendError(
       "javascript-frame",
       `Cannot suspend in import ${module}.${name}: a JavaScript function stands between the guest's frames; ` +
         "let it return before the guest waits, or call the guest back through instance.exports",
     );
-  };
+  }
 
   #requireSuspendable(position: number, answer: object): void {
     const record = words[CURRENT >> 2]!;

@@ -42,8 +42,10 @@ export interface Imports {
   readonly failed: number;
   readonly jsException: number;
   readonly settles: readonly number[];
-  /** (answer, import) -> (): throws, because the engine will not suspend here. */
-  readonly refuse: number;
+  /** (exception, record) -> i32: whether the exception has come after the stack was left. */
+  readonly wasLeft: number;
+  /** (answer, import) -> (): throws, unless the stack was not left because the answer was no promise. */
+  readonly notLeft: number;
   /** (record, entering) -> () */
   readonly hook: number;
   /** (record) -> (): reports the end of an activation. */

@@ -31,7 +31,7 @@ export class AllocatedRegions implements RegionSource {
 
   allocate(bytes: number): number | undefined {
     // malloc aligns to 16 bytes in wasi-libc and Emscripten, but others have 8.
-    const given = this.#allocate(...this.#arguments(bytes + ALIGNMENT_BYTES));
+    const given = this.#tryToAllocate(bytes + ALIGNMENT_BYTES);
     const address = typeof given === "number" ? given >>> 0 : Number(given);
     if (address === 0) return undefined;
     const aligned = Math.ceil(address / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
@@ -45,6 +45,15 @@ export class AllocatedRegions implements RegionSource {
     this.#given.delete(address);
     const rest = this.#allocator.passesAlignment ? this.#arguments(bytes + ALIGNMENT_BYTES) : [];
     this.#free(this.#integer(given), ...rest);
+  }
+
+  /** An allocator that traps has no room either: the call waits for a stack, and the guest is not told. */
+  #tryToAllocate(bytes: number): number | bigint | undefined {
+    try {
+      return this.#allocate(...this.#arguments(bytes));
+    } catch {
+      return 0;
+    }
   }
 
   #arguments(bytes: number): (number | bigint)[] {

@@ -117,6 +117,17 @@ export class Stack {
   }
 }
 
+/** What a pool has of the switchboard; numbers only, since whatever this reaches is never collected. */
+interface Blocks {
+  readonly guest: number;
+  readonly records: readonly number[];
+}
+
+const collected = new FinalizationRegistry<Blocks>(({ guest, records }) => {
+  for (const record of records) giveBackBlock(record);
+  giveBackBlock(guest);
+});
+
 /** The stacks of one instance; `instance.stacks`. */
 export class StackPool {
   /** Size of a region in bytes. */
@@ -143,6 +154,7 @@ export class StackPool {
     this.#plan = plan;
     this.#measures = measure;
     this.guest = takeBlock();
+    collected.register(this, { guest: this.guest, records: this.#records });
     if (plan.kind !== "none") {
       const main = this.#addRecord(ON_MAIN_STACK);
       writeWord(this.guest, MAIN, main);
@@ -251,11 +263,6 @@ export class StackPool {
     this.#opened--;
     if (bytes > 0) this.#plan.source.free(readAddress(record, LIMIT) - RED_ZONE_BYTES, bytes);
     giveBackBlock(record);
-  }
-
-  /** Its records in the switchboard: of the guest's own stack and of its regions. The same array at all times. */
-  get records(): readonly number[] {
-    return this.#records;
   }
 
   #addPooled(): number {

@@ -8,7 +8,7 @@
  *     byte  0   a record that stands for "no activation": its FLAGS say that it cannot suspend
  *          40   THREW        not 0: an activation has ended by an exception since the host has set it to 0
  *          48   CURRENT      record of the innermost activation on the native stack; 0: none
- *          52   STATUS       how the host function called last has answered: READY, PENDING, AWAITING or NOT_PENDING
+ *          52   STATUS       how the host function called last has answered: READY or PENDING
  *          56   LIVE         activations that have started and not ended
  *          60   REPORT_ENDS  not 0: the host wants to hear of every activation that ends
  *          64   blocks of 64 bytes, each a guest or a record
@@ -54,10 +54,6 @@ export const GUEST = 44;
 export const READY = 0;
 /** The result of the host function must be awaited. */
 export const PENDING = 1;
-/** The suspending import was called and has not begun to run: it never will, if the engine refuses to suspend. */
-export const AWAITING = 2;
-/** The suspending import ran, but what it was given need not be awaited. */
-export const NOT_PENDING = 3;
 
 /** Flags: it cannot suspend, since it was called synchronously. */
 export const SYNCHRONOUS = 1;
