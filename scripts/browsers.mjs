@@ -1,0 +1,94 @@
+/**
+ * Runs test/browser/page.js in real browsers, with the built package: `npm run test:browsers [chromium] [firefox]`.
+ *
+ * Not part of `npm test`, since a browser cannot be had from npm. The page reports its results with a request, so that a
+ * browser started from the command line is all that is needed.
+ */
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const root = new URL("../", import.meta.url);
+const TIMEOUT_MS = 60_000;
+
+/** Command and arguments that open a page without a window, in a profile of its own. */
+const BROWSERS = {
+  chromium: (profile, url) => [
+    process.env.CHROMIUM ?? "chromium",
+    [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      `--user-data-dir=${profile}`,
+      url,
+    ],
+  ],
+  firefox: (profile, url) => [
+    process.env.FIREFOX ?? "firefox-esr",
+    ["--headless", "--no-remote", "--profile", profile, url],
+  ],
+};
+
+const TYPES = { ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html" };
+
+function serve(onReport) {
+  const server = createServer((request, response) => {
+    if (request.method === "POST") {
+      let body = "";
+      request.on("data", (chunk) => (body += chunk));
+      request.on("end", () => onReport(JSON.parse(body)));
+      response.end();
+      return;
+    }
+    const path = request.url === "/" ? "test/browser/page.html" : request.url.slice(1);
+    try {
+      response.setHeader("content-type", TYPES[path.slice(path.lastIndexOf("."))] ?? "text/plain");
+      response.end(readFileSync(new URL(path, root)));
+    } catch {
+      response.statusCode = 404;
+      response.end();
+    }
+  });
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
+}
+
+async function run(name) {
+  let report;
+  const reported = new Promise((resolve) => (report = resolve));
+  const server = await serve(report);
+  const profile = mkdtempSync(join(tmpdir(), "stackful-browser-"));
+  const [command, args] = BROWSERS[name](profile, `http://127.0.0.1:${server.address().port}/`);
+  const browser = spawn(command, args, { stdio: "ignore" });
+  const failed = new Promise((_, reject) => browser.once("error", reject));
+  const late = new Promise((_, reject) =>
+    setTimeout(reject, TIMEOUT_MS, new Error("no report within a minute")).unref(),
+  );
+  try {
+    return await Promise.race([reported, failed, late]);
+  } finally {
+    browser.kill("SIGKILL");
+    server.close();
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+const wanted = process.argv.slice(2);
+let failures = 0;
+for (const name of wanted.length > 0 ? wanted : Object.keys(BROWSERS)) {
+  const { agent, results } = await run(name).catch((error) => ({
+    agent: "",
+    results: [{ name: "starts", error: String(error) }],
+  }));
+  const broken = results.filter(({ error }) => error !== undefined);
+  console.log(`${name}: ${agent}\n  ${results.length - broken.length} passed, ${broken.length} failed`);
+  for (const { name: test, error } of broken) console.log(`  FAILED ${test}: ${error}`);
+  failures += broken.length;
+}
+process.exitCode = failures === 0 ? 0 : 1;

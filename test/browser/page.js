@@ -1,0 +1,122 @@
+/** What differs between engines, in a page: suspending, keeping stacks apart, traps, unwinding. See scripts/browsers.mjs. */
+
+import { Trap, backends, instantiate, suspend } from "/dist/index.js";
+
+const guest = (name) => fetch(`/test/guests/${name}.wasm`);
+const permutations = (list) =>
+  list.length < 2
+    ? [list]
+    : list.flatMap((item, at) => permutations(list.toSpliced(at, 1)).map((rest) => [item, ...rest]));
+const turn = () => new Promise((done) => setTimeout(done));
+
+function equal(found, wanted) {
+  if (JSON.stringify(found) !== JSON.stringify(wanted)) {
+    throw new Error(`expected ${JSON.stringify(wanted)}, received ${JSON.stringify(found)}`);
+  }
+}
+
+const tests = {
+  "has backend jspi": () => equal(backends()[0].available, true),
+
+  "overlapping calls of C code end in every order": async () => {
+    const waits = new Map();
+    const host = { wait: (id) => new Promise((done) => waits.set(id, done)), fill: async () => {} };
+    const instance = await instantiate(guest("frames"), { host });
+    for (const order of permutations([1, 2, 3, 4])) {
+      const calls = [1, 2, 3, 4].map((id) => instance.exports.frame(id));
+      for (const id of order) {
+        waits.get(id)(id + 10);
+        await turn();
+      }
+      equal(await Promise.all(calls), [1011, 2012, 3013, 4014]);
+    }
+  },
+
+  "a ready host function does not suspend": async () => {
+    const instance = await instantiate(guest("loop"), {
+      host: { step: (value) => value, next: () => 1, tick: () => {} },
+    });
+    equal(instance.sync.loop(1000), 500500);
+    equal(await instance.exports.loop(1000), 500500);
+  },
+
+  "a promise in a synchronous call is a SuspendError that names the import": async () => {
+    const instance = await instantiate(guest("loop"), {
+      host: { step: async (value) => value, next: () => 1, tick: () => {} },
+    });
+    try {
+      instance.sync.loop(3);
+    } catch (error) {
+      return equal([error.name, /host\.step/.test(error.message)], ["SuspendError", true]);
+    }
+    throw new Error("it did not throw");
+  },
+
+  "a JavaScript frame in between is a SuspendError that names the import": async () => {
+    const instance = await instantiate(guest("jsframe"), {
+      host: { callback: (value) => instance.raw.exports.inner(value), wait: async (value) => value },
+    });
+    const error = await instance.exports.outer(1).catch((reason) => reason);
+    equal([error.name, error.reason, /host\.wait/.test(error.message)], ["SuspendError", "javascript-frame", true]);
+  },
+
+  "traps have a kind, before and after a suspension": async () => {
+    const instance = await instantiate(guest("traps"), { host: { wait: async () => {} } });
+    for (const name of ["unreachable", "divide_by_zero", "integer_overflow", "stack_overflow"]) {
+      for (const call of [name, `${name}_later`]) {
+        const error = await instance.exports[call]().catch((reason) => reason);
+        equal([call, error instanceof Trap, error.kind], [call, true, name.replaceAll("_", "-")]);
+      }
+    }
+  },
+
+  "unwinding ends every body, also one that swallows all exceptions": async () => {
+    for (const name of ["catch-legacy", "catch-exnref"]) {
+      const never = () => new Promise(() => {});
+      const anything = new Proxy({}, { get: (_, key) => (key === "wait" ? never : () => 0) });
+      const instance = await instantiate(guest(name), { host: anything });
+      for (const { name: body, kind, type } of instance.module.exports) {
+        if (kind !== "function" || body === "guard_throws") continue;
+        const coroutine = instance.coroutine(body, { args: type.params.map(() => 1) });
+        const step = coroutine.resumeAsync().catch((reason) => reason.name);
+        await turn();
+        await coroutine.unwind();
+        equal([body, coroutine.state, await step], [body, "unwound", "ForcedUnwind"]);
+      }
+    }
+  },
+
+  "a coroutine is an async iterator": async () => {
+    const anything = new Proxy(
+      {},
+      { get: (_, key) => (/suspend|yield/.test(String(key)) ? (value) => suspend(value) : () => 0) },
+    );
+    const instance = await instantiate(guest("generator"), { host: anything });
+    const values = [];
+    for await (const value of instance.coroutine("generate", { args: [0] })) values.push(value);
+    equal(values, [0, 1, 2, 3, 4]);
+  },
+
+  "a call is cancelled by its signal and by its timeout": async () => {
+    const instance = await instantiate(guest("frames"), {
+      host: { wait: () => new Promise(() => {}), fill: async () => {} },
+    });
+    const frame = instance.function("frame");
+    const controller = new AbortController();
+    const aborted = frame.call([1], { signal: controller.signal }).catch((reason) => reason);
+    controller.abort("because");
+    equal(await aborted, "because");
+    equal((await frame.call([1], { timeoutMs: 5 }).catch((reason) => reason)).name, "TimeoutError");
+  },
+};
+
+const results = [];
+for (const [name, test] of Object.entries(tests)) {
+  try {
+    await test();
+    results.push({ name });
+  } catch (error) {
+    results.push({ name, error: `${error}` });
+  }
+}
+await fetch("/report", { method: "POST", body: JSON.stringify({ agent: navigator.userAgent, results }) });
