@@ -79,13 +79,18 @@ async function run(name) {
   }
 }
 
+async function runOrFail(name) {
+  try {
+    return await run(name);
+  } catch (error) {
+    return { agent: "", results: [{ name: "starts", error: String(error) }] };
+  }
+}
+
 const wanted = process.argv.slice(2);
 let failures = 0;
 for (const name of wanted.length > 0 ? wanted : Object.keys(BROWSERS)) {
-  const { agent, results } = await run(name).catch((error) => ({
-    agent: "",
-    results: [{ name: "starts", error: String(error) }],
-  }));
+  const { agent, results } = await runOrFail(name);
   const broken = results.filter(({ error }) => error !== undefined);
   console.log(`${name}: ${agent}\n  ${results.length - broken.length} passed, ${broken.length} failed`);
   for (const { name: test, error } of broken) console.log(`  FAILED ${test}: ${error}`);

@@ -1,6 +1,6 @@
 /** What differs between engines, in a page: suspending, keeping stacks apart, traps, unwinding. See scripts/browsers.mjs. */
 
-import { Trap, backends, instantiate, suspend } from "/dist/index.js";
+import { Trap, backends, instantiate, suspend } from "../../dist/index.js";
 
 const guest = (name) => fetch(`/test/guests/${name}.wasm`);
 const permutations = (list) =>
@@ -116,7 +116,7 @@ for (const [name, test] of Object.entries(tests)) {
     await test();
     results.push({ name });
   } catch (error) {
-    results.push({ name, error: `${error}` });
+    results.push({ name, error: String(error) });
   }
 }
 await fetch("/report", { method: "POST", body: JSON.stringify({ agent: navigator.userAgent, results }) });
