@@ -7,6 +7,12 @@ const permutations = (list) =>
   list.length < 2
     ? [list]
     : list.flatMap((item, at) => permutations(list.toSpliced(at, 1)).map((rest) => [item, ...rest]));
+/** What `promise` rejects with. */
+const rejection = (promise) =>
+  promise.then(
+    () => new Error("it did not reject"),
+    (reason) => reason,
+  );
 const turn = () => new Promise((done) => setTimeout(done));
 
 function equal(found, wanted) {
@@ -56,7 +62,7 @@ const tests = {
     const instance = await instantiate(guest("jsframe"), {
       host: { callback: (value) => instance.raw.exports.inner(value), wait: async (value) => value },
     });
-    const error = await instance.exports.outer(1).catch((reason) => reason);
+    const error = await rejection(instance.exports.outer(1));
     equal([error.name, error.reason, /host\.wait/.test(error.message)], ["SuspendError", "javascript-frame", true]);
   },
 
@@ -64,7 +70,7 @@ const tests = {
     const instance = await instantiate(guest("traps"), { host: { wait: async () => {} } });
     for (const name of ["unreachable", "divide_by_zero", "integer_overflow", "stack_overflow"]) {
       for (const call of [name, `${name}_later`]) {
-        const error = await instance.exports[call]().catch((reason) => reason);
+        const error = await rejection(instance.exports[call]());
         equal([call, error instanceof Trap, error.kind], [call, true, name.replaceAll("_", "-")]);
       }
     }
@@ -78,10 +84,10 @@ const tests = {
       for (const { name: body, kind, type } of instance.module.exports) {
         if (kind !== "function" || body === "guard_throws") continue;
         const coroutine = instance.coroutine(body, { args: type.params.map(() => 1) });
-        const step = coroutine.resumeAsync().catch((reason) => reason.name);
+        const step = rejection(coroutine.resumeAsync());
         await turn();
         await coroutine.unwind();
-        equal([body, coroutine.state, await step], [body, "unwound", "ForcedUnwind"]);
+        equal([body, coroutine.state, (await step).name], [body, "unwound", "ForcedUnwind"]);
       }
     }
   },
@@ -103,10 +109,10 @@ const tests = {
     });
     const frame = instance.function("frame");
     const controller = new AbortController();
-    const aborted = frame.call([1], { signal: controller.signal }).catch((reason) => reason);
+    const aborted = rejection(frame.call([1], { signal: controller.signal }));
     controller.abort("because");
     equal(await aborted, "because");
-    equal((await frame.call([1], { timeoutMs: 5 }).catch((reason) => reason)).name, "TimeoutError");
+    equal((await rejection(frame.call([1], { timeoutMs: 5 }))).name, "TimeoutError");
   },
 };
 
