@@ -16,6 +16,7 @@ import type { FunctionType } from "../binary/extern-types.ts";
 import { EXTERNREF, I32 } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
 import { AWAIT_HOST, HOST, LINK, MEMORY, sameTypes, settleType } from "./import-shims.ts";
+import type { ShimmedImport } from "./import-shims.ts";
 import { Switches } from "./record-switches.ts";
 import type { Imports, Stack } from "./record-switches.ts";
 import { AWAITED, CURRENT, FLAGS, ON_MAIN_STACK, SYNCHRONOUS, THREW } from "./switchboard.ts";
@@ -32,8 +33,8 @@ export const STACK_LIMIT = "stackful:stack-limit";
 /** The exported functions to enter, by their position, and what the guest has for a stack. */
 export interface EntryPlan {
   readonly entries: readonly { readonly name: string; readonly type: FunctionType }[];
-  /** Types of the imports that have a shim, by their position. */
-  readonly imports: readonly FunctionType[];
+  /** The imports that have a shim, by their position. */
+  readonly imports: readonly ShimmedImport[];
   readonly waits: readonly (readonly ValueType[])[];
   /** `undefined`: the guest keeps no stack in its memory. */
   readonly stackPointer: { readonly type: ValueType; readonly checked: boolean } | undefined;
@@ -52,13 +53,13 @@ export function buildEntryShims(plan: EntryPlan): Uint8Array<ArrayBuffer> {
   const parts = new Switches(module, { imports, guest, stack });
   const waits = plan.waits.map((results, slot) => emitWait(module, parts, { slot, results }));
   for (const [slot, wait] of waits.entries()) module.export(`${WAIT}${slot}`, "function", wait);
-  for (const [position, type] of plan.imports.entries()) {
+  for (const [position, { type, name }] of plan.imports.entries()) {
     const slot = plan.waits.findIndex((results) => sameTypes(results, type.results));
     const wait = { slow: waits[slot]!, settle: imports.settles[slot]! };
-    module.export(`${AWAIT}${position}`, "function", emitAwait(module, parts, { position, type, wait }));
+    module.export(`${AWAIT}${position}`, "function", emitAwait(module, parts, { position, name, type, wait }));
   }
-  for (const [position, { type }] of plan.entries.entries()) {
-    module.export(`${ENTRY}${position}`, "function", emitEntry(module, parts, { position, type }));
+  for (const [position, entry] of plan.entries.entries()) {
+    module.export(`${ENTRY}${position}`, "function", emitEntry(module, parts, { position, ...entry }));
   }
   module.export(END, "function", parts.end.index);
   return module.build();
@@ -68,10 +69,10 @@ function importAll(module: ModuleBuilder, plan: EntryPlan): Imports {
   const imports = {
     entries: plan.entries.map(({ name, type }) => module.importFunction(GUEST, name, type)),
     awaits: plan.waits.map((results, slot) => module.importFunction(LINK, `await.${slot}`, settleType(results))),
-    hosts: plan.imports.map(({ params }, position) =>
+    hosts: plan.imports.map(({ type: { params } }, position) =>
       module.importFunction(HOST, String(position), { params, results: [EXTERNREF] }),
     ),
-    awaitHosts: plan.imports.map((type, position) => module.importFunction(AWAIT_HOST, String(position), type)),
+    awaitHosts: plan.imports.map(({ type }, position) => module.importFunction(AWAIT_HOST, String(position), type)),
     failed: module.importFunction(LINK, "failed", { params: [EXTERNREF, I32], results: [] }),
     jsException: module.importTag(LINK, "js-exception", [EXTERNREF]),
     settles: plan.waits.map((results, slot) => module.importFunction(LINK, `settle.${slot}`, settleType(results))),
@@ -107,9 +108,9 @@ function importStack(module: ModuleBuilder, plan: EntryPlan["stackPointer"]): St
 function emitEntry(
   module: ModuleBuilder,
   parts: Switches,
-  { position, type }: { position: number; type: FunctionType },
+  { position, name, type }: EntryPlan["entries"][number] & { position: number },
 ): number {
-  const entry = module.addFunction({ params: [I32, ...type.params], results: type.results }, `entry ${position}`);
+  const entry = module.addFunction({ params: [I32, ...type.params], results: type.results }, `enter ${name}`);
   const { code } = entry;
   code.localGet(0).call(parts.enter.index);
   code.try({ type: module.type({ params: [], results: type.results }) });
@@ -142,10 +143,10 @@ function emitEntry(
 function emitAwait(
   module: ModuleBuilder,
   parts: Switches,
-  { position, type, wait }: { position: number; type: FunctionType; wait: { slow: number; settle: number } },
+  { position, name, type, wait }: ShimmedImport & { position: number; wait: { slow: number; settle: number } },
 ): number {
   const { imports } = parts;
-  const body = module.addFunction(type, `await ${position}`);
+  const body = module.addFunction(type, `await ${name}`);
   const { code } = body;
   const [record, flags] = [body.local(I32), body.local(I32)];
   const passParams = (): void => {

@@ -42,6 +42,13 @@ export interface ImportShims {
   readonly waits: readonly (readonly ValueType[])[];
 }
 
+/** One function that a guest imports. */
+export interface ShimmedImport {
+  readonly type: FunctionType;
+  /** `module.name`, for stack traces. */
+  readonly name: string;
+}
+
 /** Names of what the two halves and the host give each other. */
 export const HOST = "host";
 export const ASK = "ask";
@@ -87,7 +94,8 @@ const I31 = referenceType(false, -0x14);
  * `ask.<position>`: the host function, with its answer classified. Exports `<position>`: the shims; `expect.<position>`: sets
  * whether one expects a promise, and whether it will after the next one; `waits`: the table.
  */
-export function buildImportShims(types: readonly FunctionType[]): ImportShims {
+export function buildImportShims(imports: readonly ShimmedImport[]): ImportShims {
+  const types = imports.map(({ type }) => type);
   const waits = distinctResults(types);
   const module = new ModuleBuilder();
   const hosts = types.map((type, position) => importHost(module, type, position));
@@ -100,7 +108,7 @@ export function buildImportShims(types: readonly FunctionType[]): ImportShims {
     const awaits = module.addGlobal({ type: I32, mutable: true }, (code) => code.i32Const(0));
     const learns = module.addGlobal({ type: I32, mutable: true }, (code) => code.i32Const(1));
     const slot = types.length + waits.findIndex((results) => sameTypes(results, type.results));
-    const shim = module.addFunction(type, `import ${position}`);
+    const shim = module.addFunction(type, `import ${imports[position]!.name}`);
     const wait: Wait = { type: module.type(settleType(type.results)), slot, position, awaits, learns };
     shim.code.block().globalGet(awaits).brIf(0);
     const pending = addPending(module, type.results, wait);

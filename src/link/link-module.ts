@@ -29,12 +29,15 @@ export interface LinkModule {
 export function buildLinkModule(guest: PreparedGuest): LinkModule {
   const { original } = guest;
   const shimmed = shimmedImports(original);
-  const types = shimmed.map((position) => functionType(original, original.imports[position]!.index));
-  const shims = buildImportShims(types);
+  const imports = shimmed.map((position) => {
+    const { module, name, index } = original.imports[position]!;
+    return { type: functionType(original, index), name: `${module}.${name}` };
+  });
+  const shims = buildImportShims(imports);
   const entries = enteredFunctions(original);
   const entryShims = buildEntryShims({
     entries,
-    imports: types,
+    imports,
     waits: shims.waits,
     stackPointer: stackPointerOf(guest),
   });

@@ -1,0 +1,181 @@
+/**
+ * The points of a function in its resume copy: what has to be on the stack when the code continues at one, and the
+ * branches that lead there. resume-copy.ts has a picture.
+ */
+
+import { opcode } from "../binary/opcodes.ts";
+import { I32, isDefaultable } from "../binary/value-types.ts";
+import type { ValueType } from "../binary/value-types.ts";
+import type { BlockWriter } from "./block-writer.ts";
+import { LOCAL_GET, LOCAL_SET, REF_AS_NON_NULL, writeGets } from "./code-copier.ts";
+import { hasSites } from "./function-shape.ts";
+import type { Construct, FunctionShape, KeptOperand, Point } from "./function-shape.ts";
+import * as op from "./operations.ts";
+import type { ResumeModuleParts } from "./resume-module.ts";
+
+const IF = opcode("if");
+const END = opcode("end");
+const BR_IF = opcode("br_if");
+const BR_TABLE = opcode("br_table");
+const CALL = opcode("call");
+const I32_EQZ = opcode("i32.eqz");
+const I32_SUB = opcode("i32.sub");
+const I32_LE_U = opcode("i32.le_u");
+const GLOBAL_GET = opcode("global.get");
+const GLOBAL_SET = opcode("global.set");
+const EMPTY_BLOCK = 0x40;
+const NO_BLOCK = -1;
+
+/** Where to go for a point: the block that ends there, by its depth. */
+export interface Target {
+  readonly point: Point;
+  readonly block: number;
+}
+
+export class Dispatcher {
+  readonly #bytes: Uint8Array;
+  readonly #shape: FunctionShape;
+  readonly #parts: ResumeModuleParts;
+  readonly #out: BlockWriter;
+  /** The local that says where to continue: the number of a site + 1, or 0. */
+  readonly #resume: number;
+  /** The last operation that starts a construct with sites. */
+  readonly #lastDispatch: number;
+
+  constructor(
+    bytes: Uint8Array,
+    { shape, resume }: { shape: FunctionShape; resume: number },
+    parts: ResumeModuleParts,
+    out: BlockWriter,
+  ) {
+    this.#bytes = bytes;
+    this.#shape = shape;
+    this.#parts = parts;
+    this.#out = out;
+    this.#resume = resume;
+    this.#lastDispatch = shape.constructs.findLast(hasSites)?.start ?? -1;
+  }
+
+  constructOf(point: Point): Construct {
+    return this.#shape.constructs[~point]!;
+  }
+
+  operationOf(point: Point): number {
+    return point >= 0 ? this.#shape.sites[point]!.operation : this.constructOf(point).start;
+  }
+
+  #firstSite(point: Point): number {
+    return point >= 0 ? point : this.constructOf(point).firstSite;
+  }
+
+  #endSite(point: Point): number {
+    return point >= 0 ? point + 1 : this.constructOf(point).endSite;
+  }
+
+  /** What lies on the stack when the code continues at the point. */
+  typesAt(point: Point): ValueType[] {
+    const types = (operands: readonly KeptOperand[]): ValueType[] => operands.map(({ type }) => type);
+    if (point >= 0) {
+      const { operands, results } = this.#shape.sites[point]!;
+      return [...types(operands), ...results];
+    }
+    const { operands, params, kind } = this.constructOf(point);
+    return [...types(operands), ...params, ...(kind === op.IF ? [I32] : [])];
+  }
+
+  /** Puts on the stack what the code needs to continue at the point. */
+  writeStub(point: Point): void {
+    if (point >= 0) this.#writeSiteStub(point);
+    else this.#writeConstructStub(this.constructOf(point));
+  }
+
+  #writeSiteStub(site: number): void {
+    const { operands, results, operation } = this.#shape.sites[site]!;
+    const { globals, raise } = this.#parts;
+    if (this.#dispatchesAgain(site, operation)) {
+      this.#out.constant(0);
+      this.#out.index(LOCAL_SET, this.#resume);
+    }
+    if (this.#shape.hasHandlers) {
+      this.#out.index(GLOBAL_GET, globals.throwing);
+      this.#out.writer.u8(IF);
+      this.#out.writer.u8(EMPTY_BLOCK);
+      this.#out.constant(0);
+      this.#out.index(GLOBAL_SET, globals.throwing);
+      this.#out.index(CALL, raise);
+      this.#out.writer.u8(END);
+    }
+    this.#writeOperands(operands);
+    for (const [position, global] of this.#parts.results.for(results).entries()) {
+      this.#out.index(GLOBAL_GET, global);
+      if (!isDefaultable(results[position]!)) this.#out.writer.u8(REF_AS_NON_NULL);
+    }
+  }
+
+  /** Whether control may come to a dispatch after the site, so that `$resume` has to be 0 then. */
+  #dispatchesAgain(site: number, operation: number): boolean {
+    if (this.#lastDispatch > operation) return true;
+    for (let around = this.#shape.sites[site]!.construct; around >= 0;) {
+      const construct = this.#shape.constructs[around]!;
+      if (construct.kind === op.LOOP) return true;
+      around = construct.parent;
+    }
+    return false;
+  }
+
+  #writeConstructStub(construct: Construct): void {
+    this.#writeOperands(construct.operands);
+    writeGets(this.#out.writer, construct.paramHomes, construct.params);
+    if (construct.kind !== op.IF) return;
+    const { firstSite, elseSite, endSite } = construct;
+    if (elseSite > firstSite && elseSite < endSite) {
+      this.#out.index(LOCAL_GET, this.#resume);
+      this.#out.constant(elseSite);
+      this.#out.writer.u8(I32_LE_U);
+    } else {
+      this.#out.constant(elseSite > firstSite ? 1 : 0);
+    }
+  }
+
+  #writeOperands(operands: readonly KeptOperand[]): void {
+    for (const { home, constant, type } of operands) {
+      if (home >= 0) writeGets(this.#out.writer, [home], [type]);
+      else this.#out.writer.bytes(this.#bytes, constant!.start, constant!.end);
+    }
+  }
+
+  writeDispatch(targets: readonly Target[], live: boolean): void {
+    const normal = live ? this.#out.openBlock([]) : NO_BLOCK;
+    const stubs = targets.map(() => NO_BLOCK);
+    if (targets.length > 1) {
+      for (let position = targets.length - 1; position >= 0; position--) stubs[position] = this.#out.openBlock([]);
+    }
+    if (live) {
+      this.#out.index(LOCAL_GET, this.#resume);
+      this.#out.writer.u8(I32_EQZ);
+      this.#out.index(BR_IF, this.#out.depth - 1 - normal);
+    }
+    if (targets.length > 1) this.#writeTable(targets, stubs);
+    for (const [position, { point, block }] of targets.entries()) {
+      if (stubs[position] !== NO_BLOCK) this.#out.closeBlock();
+      this.writeStub(point);
+      this.#out.branchTo(block);
+    }
+    if (live) this.#out.closeBlock();
+  }
+
+  /** The sites of the targets follow each other; the last one is the default. */
+  #writeTable(targets: readonly Target[], stubs: readonly number[]): void {
+    const firstResume = this.#firstSite(targets[0]!.point) + 1;
+    this.#out.index(LOCAL_GET, this.#resume);
+    this.#out.constant(firstResume);
+    this.#out.writer.u8(I32_SUB);
+    const labels: number[] = [];
+    for (const [position, { point }] of targets.entries()) {
+      const label = this.#out.depth - 1 - stubs[position]!;
+      for (let site = this.#firstSite(point); site < this.#endSite(point); site++) labels.push(label);
+    }
+    this.#out.index(BR_TABLE, labels.length - 1);
+    for (const label of labels) this.#out.writer.u32(label);
+  }
+}

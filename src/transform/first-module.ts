@@ -1,0 +1,127 @@
+/**
+ * The module that is loaded first: the guest with fast copies, the runtime, and exports for the module of the resume
+ * copies.
+ *
+ * It remembers what was added, because the second module declares all of it as imports, in the same order: so every index
+ * in the code of a function means the same in its resume copy, which can be copied byte for byte.
+ */
+
+import type { ConstantExpression, FunctionBuilder } from "../binary/definitions.ts";
+import { ModuleEditor } from "../binary/editor.ts";
+import type { ExternKind, FunctionType, GlobalType, MemoryType, TableType } from "../binary/extern-types.ts";
+import { functionBody } from "../binary/module.ts";
+import type { BinaryModule } from "../binary/module.ts";
+import type { ValueType } from "../binary/value-types.ts";
+
+/** First character of all export names that this compiler adds: no toolchain starts a name with it. */
+export const RESERVED = ":";
+
+/** The name of the module that the imports of the other modules come from. */
+export const FIRST_MODULE = "first";
+
+const LETTERS: { readonly [Kind in ExternKind]: string } = {
+  function: "f",
+  table: "t",
+  memory: "m",
+  global: "g",
+  tag: "e",
+};
+
+/** The name by which the second module imports something of the first. */
+export function sharedName(kind: ExternKind, index: number): string {
+  return `${RESERVED}${LETTERS[kind]}${index.toString(36)}`;
+}
+
+export class FirstModule extends ModuleEditor {
+  readonly module: BinaryModule;
+  readonly addedTypes: FunctionType[] = [];
+  readonly addedFunctions: FunctionBuilder[] = [];
+  readonly addedTables: TableType[] = [];
+  readonly addedMemories: MemoryType[] = [];
+  readonly addedGlobals: GlobalType[] = [];
+  /** Type indices. */
+  readonly addedTags: number[] = [];
+  #usedFunctions: ReadonlySet<number> = new Set();
+  readonly #typeIndices = new Map<string, number>();
+
+  constructor(module: BinaryModule) {
+    super(module);
+    this.module = module;
+  }
+
+  override type(type: FunctionType): number {
+    const key = `${type.params.join()}>${type.results.join()}`;
+    let index = this.#typeIndices.get(key);
+    if (index === undefined) {
+      index = super.type(type);
+      this.#typeIndices.set(key, index);
+      if (index >= this.module.types.length) this.addedTypes.push(type);
+    }
+    return index;
+  }
+
+  override addFunction(type: FunctionType): FunctionBuilder {
+    const builder = super.addFunction(type);
+    this.addedFunctions.push(builder);
+    return builder;
+  }
+
+  override addTable(type: TableType): number {
+    this.addedTables.push(type);
+    return super.addTable(type);
+  }
+
+  override addMemory(type: MemoryType): number {
+    this.addedMemories.push(type);
+    return super.addMemory(type);
+  }
+
+  override addGlobal(type: GlobalType, initial: ConstantExpression): number {
+    this.addedGlobals.push(type);
+    return super.addGlobal(type, initial);
+  }
+
+  override addTag(params: readonly ValueType[]): number {
+    this.addedTags.push(this.type({ params, results: [] }));
+    return super.addTag(params);
+  }
+
+  /** Replaces locals and code of a function. */
+  replaceBody(functionIndex: number, body: Uint8Array): void {
+    this.replace(functionBody(this.module, functionIndex), (code) => void code.copy(body));
+  }
+
+  /**
+   * Exports what the second module imports: functions as far as they are `used` by resume copies, everything of the
+   * other kinds. Nothing may be added afterwards.
+   */
+  share(used: ReadonlySet<number>): void {
+    const { module } = this;
+    this.#usedFunctions = new Set([...used, this.#anyFunction]);
+    for (const index of this.#usedFunctions) this.export(sharedName("function", index), "function", index);
+    const counts: readonly (readonly [ExternKind, number])[] = [
+      ["table", module.tables.length + this.addedTables.length],
+      ["memory", module.memories.length + this.addedMemories.length],
+      ["global", module.globals.length + this.addedGlobals.length],
+      ["tag", module.tags.length + this.addedTags.length],
+    ];
+    for (const [kind, count] of counts) {
+      for (let index = 0; index < count; index++) this.export(sharedName(kind, index), kind, index);
+    }
+  }
+
+  /** One that exists in any case. */
+  get #anyFunction(): number {
+    return this.module.functions.length;
+  }
+
+  /** The functions that the second module imports, one for each index: for those that it does not use, any other. */
+  sharedFunctions(): { readonly index: number; readonly type: number }[] {
+    const { functions } = this.module;
+    const types = [...functions, ...this.addedFunctions.map(({ type }) => this.type(type))];
+    const used = this.#usedFunctions;
+    return types
+      .map((_, index) => (used.has(index) ? index : this.#anyFunction))
+      .map((index) => ({ index, type: types[index]! }));
+  }
+}

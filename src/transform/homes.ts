@@ -1,0 +1,88 @@
+/**
+ * Decides in which local each kept operand is found when the frame is saved, and where the code has to put it there.
+ *
+ * - A copy of a local that is not written meanwhile is in that local, at no cost.
+ * - A constant is made again.
+ * - Anything else gets a local of its own, set right after the instruction that produced it:
+ *
+ *       local.tee $t                       ;; one result
+ *       local.set $t1  local.set $t0       ;; several results, or the parameters of a construct
+ *       local.get $t0  local.get $t1
+ *
+ * These locals are shared by all operands of the same type at the same height of the stack, so there are few.
+ */
+
+import { heapTypeOf, isDefaultable, referenceType } from "../binary/value-types.ts";
+import type { ValueType } from "../binary/value-types.ts";
+import { hasSites } from "./function-shape.ts";
+import type { FunctionShape, OperandGroup } from "./function-shape.ts";
+import type { Operations } from "./operations.ts";
+
+/** Locals that are set at one place in the code. */
+export interface Insertion {
+  /** Offset in the module: behind the producing instruction. */
+  readonly position: number;
+  readonly homes: readonly number[];
+  /** Their types as operands; the locals may be of the nullable type. */
+  readonly types: readonly ValueType[];
+}
+
+export interface Homes {
+  /** Types of all locals: parameters, locals, then the new ones; references are nullable except in parameters. */
+  readonly locals: readonly ValueType[];
+  /** In the order of the code. */
+  readonly insertions: readonly Insertion[];
+}
+
+/** The type of a local that holds operands of `type`: a non-null reference has no default value. */
+export function storableType(type: ValueType): ValueType {
+  return isDefaultable(type) ? type : referenceType(true, heapTypeOf(type));
+}
+
+export function findHomes(shape: FunctionShape, operations: Operations): Homes {
+  const locals = shape.locals.map((type) => storableType(type));
+  const known = new Map<string, number>();
+  const insertions = new Map<number, Insertion>();
+
+  const homeFor = (stackIndex: number, type: ValueType): number => {
+    const key = `${stackIndex} ${storableType(type)}`;
+    let home = known.get(key);
+    if (home === undefined) known.set(key, (home = locals.push(storableType(type)) - 1));
+    return home;
+  };
+  const keepGroup = ({ position, base, types }: OperandGroup): readonly number[] => {
+    const homes = types.map((type, index) => homeFor(base + index, type));
+    insertions.set(position, { position, homes, types });
+    return homes;
+  };
+
+  for (const construct of shape.constructs) {
+    const { params: types, height: base, bodyStart, elseOperation } = construct;
+    if (!hasSites(construct) || types.length === 0) continue;
+    construct.paramHomes = keepGroup({ position: bodyStart, base, types });
+    if (elseOperation >= 0) keepGroup({ position: operations.end[elseOperation]!, base, types });
+  }
+  for (const operand of shape.keptOperands) {
+    if (operand.copyOf >= 0) {
+      operand.home = operand.copyOf;
+    } else if (!operand.constant) {
+      operand.home = homeFor(operand.stackIndex, operand.type);
+      if (operand.group) keepGroup(operand.group);
+      else {
+        const { producedAt: position, home, type } = operand;
+        insertions.set(position, { position, homes: [home], types: [type] });
+      }
+    }
+  }
+  return { locals, insertions: [...insertions.values()].toSorted((a, b) => a.position - b.position) };
+}
+
+/** Homes of everything that lies on the stack when the site is reached, enclosing constructs included. */
+export function homesAt(shape: FunctionShape, site: number): number[] {
+  const { operands, construct } = shape.sites[site]!;
+  const homes = operands.map(({ home }) => home);
+  for (let around = construct; around >= 0; around = shape.constructs[around]!.parent) {
+    for (const { home } of shape.constructs[around]!.operands) homes.push(home);
+  }
+  return homes.filter((home) => home >= 0);
+}

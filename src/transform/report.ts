@@ -1,0 +1,32 @@
+/** What a transformation did, in numbers, and why. */
+
+export interface TransformReport {
+  /** Functions that the module defines, and those of them that may suspend. */
+  readonly functions: number;
+  readonly suspendable: number;
+  /** Those of them that have a frame to save; the others only have tail calls that may suspend. */
+  readonly withFrames: number;
+  /** Calls after which is checked whether to unwind. */
+  readonly sites: number;
+  /** Sizes of the module and of the one that is loaded instead. */
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  readonly milliseconds: number;
+  /** Import (`module.name`) → number of functions that may suspend because of it alone. Found out when it is read. */
+  readonly causes: ReadonlyMap<string, number>;
+}
+
+/** A report whose causes are found out when they are read, which takes one pass over the code for each import. */
+export function makeReport(
+  numbers: Omit<TransformReport, "causes">,
+  findCauses: () => ReadonlyMap<string, number>,
+): TransformReport {
+  let causes: ReadonlyMap<string, number> | undefined;
+  return {
+    ...numbers,
+    get causes() {
+      causes ??= findCauses();
+      return causes;
+    },
+  };
+}

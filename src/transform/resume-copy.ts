@@ -1,0 +1,398 @@
+/**
+ * The resume copy of a function: entered only to continue one of its saved frames, wherever that was left.
+ *
+ *     (func $f_resume                      ;; [] -> []
+ *       …load the frame…  local.set $resume  local.set $l…      ;; $resume = number of the site + 1
+ *       block $save (result i32)
+ *         block $exit (result …)
+ *           …                              ;; the body, see below; `return` is `br $exit`
+ *         end
+ *         global.set $results…  return
+ *       end
+ *       …save the frame…)                   ;; inlined, where the areas are a memory of the first module
+ *
+ * Each region (function-shape.ts) gets a block for each of its points, that ends where the point continues. At the start
+ * of the region a dispatch branches to the one that `$resume` asks for, with the values it needs on the stack:
+ *
+ *     block $p2 (result T2)
+ *       block $p1 (result T1)
+ *         block $normal                    ;; only where control can also come normally, with $resume = 0
+ *           block $s2
+ *             block $s1
+ *               local.get $resume  i32.eqz  br_if $normal
+ *               local.get $resume  br_table $s1 $s2
+ *             end
+ *             …operands and results of site 1…  br $p1
+ *           end
+ *           …operands of construct 2…  br $p2
+ *         end
+ *         …original code up to site 1, with its check…
+ *       end
+ *       …original code between…
+ *     end
+ *     block  …construct 2, with a dispatch of its own…  end
+ *
+ * When the first point of a region is a block or a loop, its dispatch also does the work of the region around it
+ * (*delegation*): the `switch` of a C program is a chain of hundreds of blocks, and a table for each would be quadratic.
+ *
+ * Code in front of the first point that control cannot reach is left out. A frame that is to throw (`$throwing`) does so
+ * where the dispatch of its region continues at the site, which is inside the same handlers as the call was.
+ */
+
+import { opcode } from "../binary/opcodes.ts";
+import { I32, isDefaultable } from "../binary/value-types.ts";
+import { Writer } from "../binary/writer.ts";
+import { BlockWriter } from "./block-writer.ts";
+import { plainCall } from "./calls.ts";
+import { CodeCopier, LOCAL_GET, LOCAL_SET, REF_AS_NON_NULL, writeGets, writeSets } from "./code-copier.ts";
+import { Dispatcher } from "./dispatch.ts";
+import type { Target } from "./dispatch.ts";
+import type { FunctionPlan } from "./fast-copy.ts";
+import type { FrameFunctions } from "./frame-functions.ts";
+import type { FunctionShape, Point } from "./function-shape.ts";
+import { copyWithLabels } from "./labels.ts";
+import * as op from "./operations.ts";
+import type { Operations } from "./operations.ts";
+import type { ResumeModuleParts } from "./resume-module.ts";
+import { writeFrameLoad, writeFrameSave, writeLocals } from "./saved-frame.ts";
+
+const END = opcode("end");
+const UNREACHABLE = opcode("unreachable");
+const BR_IF = opcode("br_if");
+const RETURN = opcode("return");
+const CALL = opcode("call");
+const I32_EQZ = opcode("i32.eqz");
+const GLOBAL_SET = opcode("global.set");
+const RETURN_CALL = opcode("return_call");
+const NO_BLOCK = -1;
+
+/** A region whose points are being passed. */
+interface OpenRegion {
+  readonly points: readonly Point[];
+  /** Position of the next point. */
+  next: number;
+  /** Depths of the blocks that end at the points; NO_BLOCK where there is none. */
+  readonly blocks: number[];
+  /** Whether control can come to its start normally. */
+  readonly live: boolean;
+  /** What the dispatch of the first point has to do in addition. */
+  delegated: readonly Target[];
+  /** The construct it belongs to; -1 for the function. */
+  readonly construct: number;
+}
+
+/** A region about to be opened. */
+interface RegionStart extends Pick<OpenRegion, "live" | "delegated" | "construct"> {
+  readonly region: number;
+  /** Its first operation and the one that ends it. */
+  readonly first: number;
+  readonly end: number;
+}
+
+/** The resume copy of one function, whose operations are in the list. */
+export class ResumeCopy {
+  readonly #bytes: Uint8Array;
+  readonly #operations: Operations;
+  readonly #parts: ResumeModuleParts;
+  readonly #plan: FunctionPlan;
+  readonly #shape: FunctionShape;
+  readonly #out: BlockWriter;
+  readonly #points: Dispatcher;
+  readonly #copier: CodeCopier;
+  /** The local that says where to continue. */
+  readonly #resume: number;
+  /** Depths of the constructs of the original code that are open, the function first. */
+  #labels: number[] = [];
+  readonly #regions: OpenRegion[] = [];
+
+  constructor(bytes: Uint8Array, operations: Operations, parts: ResumeModuleParts, plan: FunctionPlan) {
+    const { shape, homes } = plan;
+    const writer = new Writer(shape.body.end - shape.body.start + 256);
+    this.#bytes = bytes;
+    this.#operations = operations;
+    this.#parts = parts;
+    this.#plan = plan;
+    this.#shape = shape;
+    this.#resume = homes.locals.length;
+    this.#out = new BlockWriter(writer, (target, results) => parts.writeBlockType(target, results));
+    this.#points = new Dispatcher(bytes, { shape, resume: this.#resume }, parts, this.#out);
+    this.#copier = new CodeCopier(writer, bytes, shape.codeStart, homes);
+  }
+
+  /** Locals and code of the copy. */
+  write(frames: FrameFunctions): Uint8Array<ArrayBuffer> {
+    const { writer } = this.#out;
+    const { shape, homes, frame } = this.#plan;
+    writeLocals(writer, [...homes.locals, I32, I32]);
+    writeFrameLoad(writer, frames, frame.layout);
+    this.#out.index(LOCAL_SET, this.#resume);
+    writeSets(writer, frame.layout.locals);
+    this.#out.openBlock([I32]);
+    this.#labels = [this.#out.openBlock(shape.type.results)];
+    this.#writeBody();
+    this.#out.closeBlock();
+    for (const global of this.#parts.results.for(shape.type.results).toReversed()) this.#out.index(GLOBAL_SET, global);
+    writer.u8(RETURN);
+    this.#out.closeBlock();
+    writeFrameSave(writer, frames, frame, this.#resume);
+    writer.u8(END);
+    return writer.view();
+  }
+
+  #writeBody(): void {
+    const operations = this.#operations;
+    const last = operations.length - 1;
+    let index = this.#openRegion({ region: 0, construct: -1, live: false, delegated: [], first: 0, end: last });
+    while (index < last) {
+      const region = this.#regions.at(-1)!;
+      const point = region.points[region.next];
+      if (point !== undefined && this.#points.operationOf(point) === index) index = this.#pass(region, point, index);
+      else if (this.#endsRegion(region, index)) index = this.#closeRegion(region, index);
+      else this.#plain(index++);
+    }
+    this.#copier.copyTo(operations.start[last]!);
+  }
+
+  /** Writes the dispatch of a region and returns the operation to go on with. */
+  #openRegion(start: RegionStart): number {
+    const { region, live, first, construct } = start;
+    const points = this.#shape.regions[region]!;
+    const open: OpenRegion = { points, next: 0, blocks: points.map(() => NO_BLOCK), live, delegated: [], construct };
+    this.#regions.push(open);
+    const homes = construct < 0 ? [] : this.#shape.constructs[construct]!.paramHomes;
+    const params = construct < 0 ? [] : this.#shape.constructs[construct]!.params;
+    writeSets(this.#out.writer, homes);
+    this.#copier.skipInsertion();
+    const [point] = points;
+    if (point === undefined) {
+      if (live) writeGets(this.#out.writer, homes, params);
+      if (live) return first;
+      // An arm that only normal control could reach, which never comes.
+      this.#out.writer.u8(UNREACHABLE);
+      return this.#skipToOperation(start.end);
+    }
+    const isDelegable = point < 0 && homes.length === 0 && this.#points.constructOf(point).kind <= op.LOOP;
+    if (isDelegable) this.#openDelegating(open, start);
+    else this.#openDispatching(open, start);
+    if (!live) return this.#skipToOperation(this.#points.operationOf(point));
+    writeGets(this.#out.writer, homes, params);
+    return first;
+  }
+
+  #skipToOperation(operation: number): number {
+    this.#copier.skipTo(this.#operations.start[operation]!);
+    return operation;
+  }
+
+  #openPointBlocks(open: OpenRegion, from: number): Target[] {
+    for (let position = open.points.length - 1; position >= from; position--) {
+      open.blocks[position] = this.#out.openBlock(this.#points.typesAt(open.points[position]!));
+    }
+    return open.points.slice(from).map((point, index) => ({ point, block: open.blocks[from + index]! }));
+  }
+
+  /** The first point is a construct that dispatches for this region too; here is only decided whether to go there. */
+  #openDelegating(open: OpenRegion, { live, delegated, first }: RegionStart): void {
+    const point = open.points[0]!;
+    const { start } = this.#points.constructOf(point);
+    open.delegated = [...this.#openPointBlocks(open, 1), ...delegated];
+    if (!live) return this.#points.writeStub(point);
+    const types = this.#points.typesAt(point);
+    if (types.length === 0 && start === first && this.#copier.cursor === this.#operations.start[start])
+      return undefined;
+    open.blocks[0] = this.#out.openBlock(types);
+    if (types.length === 0) {
+      this.#out.index(LOCAL_GET, this.#resume);
+      this.#out.index(BR_IF, 0);
+      return undefined;
+    }
+    this.#out.openBlock([]);
+    this.#out.index(LOCAL_GET, this.#resume);
+    this.#out.writer.u8(I32_EQZ);
+    this.#out.index(BR_IF, 0);
+    this.#points.writeStub(point);
+    this.#out.branchTo(open.blocks[0]);
+    return this.#out.closeBlock();
+  }
+
+  #openDispatching(open: OpenRegion, { live, delegated, construct }: RegionStart): void {
+    const isOnly = open.points.length === 1 && delegated.length === 0;
+    const hasParams = construct >= 0 && this.#shape.constructs[construct]!.paramHomes.length > 0;
+    if (!live && isOnly && !hasParams) return this.#points.writeStub(open.points[0]!);
+    const targets = [...this.#openPointBlocks(open, 0), ...delegated];
+    return this.#points.writeDispatch(targets, live);
+  }
+
+  /** The code comes to a point: after it, saved frames and normal control go on together. */
+  #pass(region: OpenRegion, point: Point, index: number): number {
+    const operations = this.#operations;
+    const position = region.next++;
+    const isReached = region.live || position > 0;
+    const hasBlock = region.blocks[position] !== NO_BLOCK;
+    if (point >= 0) {
+      if (isReached) this.#writeSite(point, index);
+      this.#copier.skipTo(operations.end[index]!);
+      if (hasBlock) this.#out.closeBlock();
+      return index + 1;
+    }
+    if (isReached) this.#copier.copyTo(operations.start[index]!);
+    if (hasBlock) this.#out.closeBlock();
+    return this.#openConstruct(~point, index, { live: isReached, delegated: position === 0 ? region.delegated : [] });
+  }
+
+  #writeSite(site: number, index: number): void {
+    const operations = this.#operations;
+    const call = { start: operations.start[index]!, end: operations.end[index]! };
+    this.#copier.copyTo(call.start);
+    this.#parts.sites.write(this.#out.writer, this.#shape, site, { call, save: this.#out.depth - 1 });
+  }
+
+  #openConstruct(
+    construct: number,
+    index: number,
+    { live, delegated }: { live: boolean; delegated: readonly Target[] },
+  ): number {
+    const { kind, region, elseOperation, endOperation } = this.#shape.constructs[construct]!;
+    this.#writeHeader(kind, index);
+    const end = elseOperation >= 0 ? elseOperation : endOperation;
+    return this.#openRegion({
+      region,
+      construct,
+      live: live || kind === op.LOOP,
+      delegated,
+      first: index + 1,
+      end,
+    });
+  }
+
+  #writeHeader(kind: number, index: number): void {
+    const operations = this.#operations;
+    this.#copier.copyTo(operations.start[index]!);
+    if (kind === op.TRY_TABLE) this.#relabel(index);
+    else this.#out.writer.bytes(this.#bytes, operations.start[index], operations.end[index]);
+    this.#copier.skipTo(operations.end[index]!);
+    this.#labels.push(this.#out.depth++);
+  }
+
+  #endsRegion({ construct }: OpenRegion, index: number): boolean {
+    if (construct < 0) return false;
+    const { elseOperation, endOperation } = this.#shape.constructs[construct]!;
+    return index === elseOperation || index === endOperation;
+  }
+
+  #closeRegion({ construct, live }: OpenRegion, index: number): number {
+    this.#regions.pop();
+    const { elseOperation, endOperation, elseRegion } = this.#shape.constructs[construct]!;
+    if (index === elseOperation) {
+      this.#copyInstruction(index);
+      return this.#openRegion({
+        region: elseRegion,
+        construct,
+        live,
+        delegated: [],
+        first: index + 1,
+        end: endOperation,
+      });
+    }
+    this.#plain(index);
+    return index + 1;
+  }
+
+  #plain(index: number): void {
+    const operations = this.#operations;
+    const kind = operations.kind[index]!;
+    if (kind <= op.TRY) return this.#writeHeader(kind, index);
+    if (kind <= op.DELEGATE) return this.#plainEnd(kind, index);
+    if (kind <= op.BR_ON_CAST) {
+      this.#copier.copyTo(operations.start[index]!);
+      this.#relabel(index);
+      this.#copier.skipTo(operations.end[index]!);
+      if (kind <= op.BR_TABLE) this.#skipUnreachable(index);
+      return undefined;
+    }
+    return this.#plainInstruction(kind, index);
+  }
+
+  #plainEnd(kind: number, index: number): void {
+    const operations = this.#operations;
+    if (kind === op.ELSE || kind === op.CATCH) return;
+    this.#copier.copyTo(operations.start[index]!);
+    this.#labels.pop();
+    this.#out.depth--;
+    if (kind === op.DELEGATE) this.#relabel(index);
+    else this.#out.writer.u8(END);
+    this.#copier.skipTo(operations.end[index]!);
+  }
+
+  #plainInstruction(kind: number, index: number): void {
+    const operations = this.#operations;
+    const argument = operations.argument[index]!;
+    switch (kind) {
+      case op.RETURN:
+        this.#copier.copyTo(operations.start[index]!);
+        this.#out.branchTo(this.#labels[0]!);
+        return this.#skipUnreachable(index);
+      case op.UNREACHABLE:
+      case op.THROW:
+        this.#copier.copyTo(operations.end[index]!);
+        return this.#skipUnreachable(index);
+      case op.RETURN_CALL:
+        return this.#writeReturnCall(index);
+      case op.LOCAL_GET:
+      case op.LOCAL_TEE:
+        if (!isDefaultable(this.#shape.locals[argument]!)) this.#writeNonNull(index);
+        return undefined;
+      case op.SEGMENT:
+        return this.#callOutlined(CALL, index);
+      case op.OUTLINED_CALL:
+        this.#callOutlined(RETURN_CALL, index);
+        return this.#skipUnreachable(index);
+      case op.REF_FUNC:
+        this.#parts.declareReference(argument);
+        return undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  #callOutlined(call: number, index: number): void {
+    this.#copier.copyTo(this.#operations.start[index]!);
+    this.#out.index(call, this.#parts.outlined.for(this.#shape, index, this.#operations));
+    this.#copier.skipTo(this.#operations.end[index]!);
+  }
+
+  /** A call, then the results are those of this function. */
+  #writeReturnCall(index: number): void {
+    const operations = this.#operations;
+    const start = operations.start[index]!;
+    this.#copier.copyTo(start);
+    this.#out.writer.u8(plainCall(this.#bytes[start]!));
+    this.#out.writer.bytes(this.#bytes, start + 1, operations.end[index]);
+    this.#out.branchTo(this.#labels[0]!);
+    this.#skipUnreachable(index);
+  }
+
+  #writeNonNull(index: number): void {
+    this.#copyInstruction(index);
+    this.#out.writer.u8(REF_AS_NON_NULL);
+  }
+
+  /** Without what is inserted behind it. */
+  #copyInstruction(index: number): void {
+    const operations = this.#operations;
+    this.#copier.copyTo(operations.start[index]!);
+    this.#out.writer.bytes(this.#bytes, operations.start[index], operations.end[index]);
+    this.#copier.skipTo(operations.end[index]!);
+  }
+
+  #skipUnreachable(index: number): void {
+    this.#skipToOperation(index + 1);
+  }
+
+  #relabel(index: number): void {
+    copyWithLabels(this.#out.writer, this.#operations, index, {
+      bytes: this.#bytes,
+      translate: (label) => this.#out.depth - 1 - this.#labels.at(-1 - label)!,
+    });
+  }
+}

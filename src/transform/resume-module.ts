@@ -1,0 +1,191 @@
+/**
+ * Assembles the second module: the resume copies. It is compiled only when something really suspends.
+ *
+ *     types      those of the first module, then types of blocks
+ *     imports    everything of the first module, at the same indices, then `raise`: throws what a frame is to throw
+ *     functions  the resume copies, each [] -> []
+ *     elements   the resume copies, into the resume table of the first module
+ *     names      those of the functions they are copies of
+ */
+
+import {
+  EXTERN_KINDS,
+  writeFunctionType,
+  writeGlobalType,
+  writeMemoryType,
+  writeTableType,
+} from "../binary/extern-types.ts";
+import type { ExternKind, FunctionType, GlobalType, MemoryType, TableType } from "../binary/extern-types.ts";
+import { ModuleNames } from "../binary/names.ts";
+import { Reader } from "../binary/reader.ts";
+import { NAME_SECTION, NAME_SUBSECTION, PREAMBLE, SECTION } from "../binary/sections.ts";
+import type { ValueType } from "../binary/value-types.ts";
+import { writeValueType } from "../binary/value-types.ts";
+import { Writer } from "../binary/writer.ts";
+import { FIRST_MODULE, RESERVED, sharedName } from "./first-module.ts";
+import type { FirstModule } from "./first-module.ts";
+import type { OutlinedInstructions } from "./outlined-instructions.ts";
+import type { SiteWriter } from "./site-writer.ts";
+import type { ResultGlobals, RuntimeGlobals } from "./runtime-globals.ts";
+
+export const RAISE: string = `${RESERVED}raise`;
+
+const FUNCREF_ELEMENTS_WITH_TABLE = 2;
+const DECLARATIVE = 3;
+const I32_CONST = 0x41;
+const END = 0x0b;
+
+/** What both copies of a function are written with. */
+export interface SharedParts {
+  readonly globals: RuntimeGlobals;
+  readonly results: ResultGlobals;
+  readonly outlined: OutlinedInstructions;
+  readonly sites: SiteWriter;
+}
+
+/** What resume copies refer to besides what the first module has at the same index. */
+export class ResumeModuleParts {
+  readonly globals: RuntimeGlobals;
+  readonly results: ResultGlobals;
+  /** Index of the function that throws what the frame is to throw. */
+  readonly raise: number;
+  readonly types: FunctionType[];
+  readonly outlined: OutlinedInstructions;
+  readonly sites: SiteWriter;
+  readonly references: Set<number> = new Set();
+  readonly #firstType: number;
+  readonly #typeIndices = new Map<string, number>();
+
+  constructor(first: FirstModule, { globals, results, outlined, sites }: SharedParts) {
+    this.globals = globals;
+    this.results = results;
+    this.sites = sites;
+    this.raise = first.module.functions.length + first.addedFunctions.length;
+    this.types = [...first.addedTypes];
+    this.#firstType = first.module.types.length;
+    this.outlined = outlined;
+    for (const [position, type] of this.types.entries()) this.#typeIndices.set(keyOf(type), this.#firstType + position);
+  }
+
+  type(type: FunctionType): number {
+    const key = keyOf(type);
+    let index = this.#typeIndices.get(key);
+    if (index === undefined) this.#typeIndices.set(key, (index = this.#firstType + this.types.push(type) - 1));
+    return index;
+  }
+
+  /** The type of a block without parameters and with at least one result. */
+  writeBlockType(writer: Writer, results: readonly ValueType[]): void {
+    if (results.length === 1) writeValueType(writer, results[0]!);
+    else writer.s33(this.type({ params: [], results }));
+  }
+
+  /** The function is used by `ref.func`, which has to be declared. */
+  declareReference(functionIndex: number): void {
+    this.references.add(functionIndex);
+  }
+}
+
+function keyOf({ params, results }: FunctionType): string {
+  return `${params.join()}>${results.join()}`;
+}
+
+/** A resume copy: of which function, and its locals and code. */
+export interface ResumeBody {
+  readonly functionIndex: number;
+  readonly bytes: Uint8Array;
+}
+
+export function assembleResumeModule(
+  first: FirstModule,
+  parts: ResumeModuleParts,
+  bodies: readonly ResumeBody[],
+  resumeTable: number,
+): Uint8Array<ArrayBuffer> {
+  const codeBytes = bodies.reduce((total, { bytes }) => total + bytes.length, 0);
+  const writer = new Writer(codeBytes + 65_536);
+  const resumeType = parts.type({ params: [], results: [] });
+  const firstIndex = parts.raise + 1;
+  const references = [...parts.references];
+  writer.bytes(PREAMBLE);
+  writer.section(SECTION.type, () => writeTypes(writer, first, parts.types));
+  writer.section(SECTION.import, () => writeImports(writer, first, resumeType));
+  writer.section(SECTION.function, () => writer.vector(bodies, () => writer.u32(resumeType)));
+  writer.section(SECTION.element, () => {
+    writer.u32(references.length > 0 ? 2 : 1);
+    writer.u8(FUNCREF_ELEMENTS_WITH_TABLE);
+    writer.u32(resumeTable);
+    for (const byte of [I32_CONST, 0, END, 0]) writer.u8(byte);
+    writer.vector([...bodies.keys()], (position) => writer.u32(firstIndex + position));
+    if (references.length === 0) return;
+    writer.u8(DECLARATIVE);
+    writer.u8(0);
+    writer.vector(references, (index) => writer.u32(index));
+  });
+  writer.section(SECTION.code, () => {
+    writer.vector(bodies, ({ bytes }) => {
+      writer.u32(bytes.length);
+      writer.bytes(bytes);
+    });
+  });
+  writeNames(writer, first, bodies, firstIndex);
+  return writer.toBytes();
+}
+
+function writeTypes(writer: Writer, { module }: FirstModule, added: readonly FunctionType[]): void {
+  const section = module.sections.find(({ id }) => id === SECTION.type);
+  const reader = section && new Reader(module.bytes, section.contentStart, section.end);
+  // A recursion group counts once.
+  writer.u32((reader?.u32() ?? 0) + added.length);
+  if (reader) writer.bytes(module.bytes, reader.position, reader.end);
+  for (const type of added) writeFunctionType(writer, type);
+}
+
+function writeImports(writer: Writer, first: FirstModule, raiseType: number): void {
+  const { module } = first;
+  const functions = first.sharedFunctions();
+  const tables: readonly TableType[] = [...module.tables, ...first.addedTables];
+  const memories: readonly MemoryType[] = [...module.memories, ...first.addedMemories];
+  const globals: readonly GlobalType[] = [...module.globals, ...first.addedGlobals];
+  const tags = [...module.tags, ...first.addedTags];
+  const write = (kind: ExternKind, name: string, writeType: () => void): void => {
+    writer.name(FIRST_MODULE);
+    writer.name(name);
+    writer.u8(EXTERN_KINDS.indexOf(kind));
+    writeType();
+  };
+  const writeAll = <Type>(kind: ExternKind, types: readonly Type[], writeType: (type: Type) => void): void => {
+    for (const [index, type] of types.entries()) write(kind, sharedName(kind, index), () => writeType(type));
+  };
+  writer.u32(functions.length + tables.length + memories.length + globals.length + tags.length + 1);
+  for (const { index, type } of functions) write("function", sharedName("function", index), () => writer.u32(type));
+  write("function", RAISE, () => writer.u32(raiseType));
+  writeAll("table", tables, (type) => writeTableType(writer, type));
+  writeAll("memory", memories, (type) => writeMemoryType(writer, type));
+  writeAll("global", globals, (type) => writeGlobalType(writer, type));
+  writeAll("tag", tags, (type) => {
+    writer.u8(0);
+    writer.u32(type);
+  });
+}
+
+/** Backtraces show a resume copy by the name of its function. */
+function writeNames(writer: Writer, { module }: FirstModule, bodies: readonly ResumeBody[], firstIndex: number): void {
+  const names = new ModuleNames(module);
+  const named = bodies
+    .map(({ functionIndex }, position) => ({
+      index: firstIndex + position,
+      name: names.name("function", functionIndex),
+    }))
+    .filter(({ name }) => name !== undefined);
+  if (named.length === 0) return;
+  writer.section(SECTION.custom, () => {
+    writer.name(NAME_SECTION);
+    writer.section(NAME_SUBSECTION.function, () => {
+      writer.vector(named, ({ index, name }) => {
+        writer.u32(index);
+        writer.name(name!);
+      });
+    });
+  });
+}

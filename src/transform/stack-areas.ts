@@ -1,0 +1,368 @@
+/**
+ * The runtime that transformed modules carry: where saved stacks live, and the loop that continues them.
+ *
+ * Each suspended stack has an **area**: one block of a memory that the guest cannot reach. It holds no absolute address
+ * but the one of the area below, so it can be moved when it has to grow, and copied.
+ *
+ *     area +0   log2 of the size of the block
+ *          +4   address of the area that was in use before, while this one is
+ *          +8   top     \
+ *          +12  next     }  offsets in the area; in globals, as addresses, while the area is in use
+ *          +16  end     /
+ *          +24  oldest segment | link | … | newest segment | link | free
+ *                                           ^next            ^end   ^top
+ *
+ * A **segment** is what one suspension saved: the frames of the functions that were on the native stack, the innermost
+ * first, since it is the first to return. Its **link** holds `next` and `end` of the segment before. Frames are consumed
+ * from `next` upwards; with the last one its segment is gone and the one before is the newest.
+ *
+ *     suspending: functions return one after the other, each appends its frame at `top`
+ *
+ *         | segment | link | innermost frame | its caller | … |
+ *                          ^start                             ^top
+ *
+ *     resuming: the native stack is not rebuilt. A loop takes the frame at `next` off and calls the resume copy of its
+ *     function, which runs to its end and leaves its results in globals, where the next frame finds them. So it costs the
+ *     same at any depth. When something suspends again the loop ends and a new segment is appended.
+ *
+ * When more than half of a segment has been consumed it is moved down, so an area is at most about twice as large as its
+ * live frames.
+ */
+
+import type { Code } from "../binary/code.ts";
+import type { FunctionBuilder } from "../binary/definitions.ts";
+import { I32 } from "../binary/value-types.ts";
+import type { ValueType } from "../binary/value-types.ts";
+import { addAllocator } from "./block-allocator.ts";
+import { FRAME_SIZE_OFFSET, HAS_HANDLERS } from "./frame-layout.ts";
+import { ROOT_AREA } from "./runtime-globals.ts";
+import type { RuntimeGlobals } from "./runtime-globals.ts";
+import type { RuntimeHome } from "./runtime-home.ts";
+
+/** Where the runtime is generated, and what it works on. */
+export type RuntimeTarget = Pick<RuntimeHome, "module" | "memory" | "globals" | "resumeTable">;
+
+/** Indices of the functions of the runtime; areas are their addresses. */
+export interface RuntimeFunctions {
+  /** `() -> ()`: takes an area into use for a call of an export that follows. */
+  readonly begin: number;
+  /** `() -> area`: after that call, or a run, has come to its end or suspended; 0 when nothing is suspended. */
+  readonly leave: number;
+  /** `area -> area`: continues the stack with what is in the result globals; 0 when it has come to its end. */
+  readonly resume: number;
+  /** `area -> area`: continues it by throwing; -1 when nothing in it catches. The exception is up to `raise`. */
+  readonly resumeThrow: number;
+  /** `() -> area`: the same for the area in use, after {@link resume} has thrown. */
+  readonly continueThrow: number;
+  /** `size -> ()`: makes room for a frame. */
+  readonly grow: number;
+  /** `log2 -> block` and `block log2 -> ()`: what areas are made of. */
+  readonly allocate: number;
+  readonly release: number;
+  /** `area -> ()`: forgets a suspended stack. */
+  readonly drop: number;
+}
+
+const OUTER = 4;
+const TOP = 8;
+const NEXT = 12;
+const END = 16;
+export const AREA_HEADER_BYTES = 24;
+const LINK_BYTES = 8;
+const SMALLEST_LOG2 = 8;
+const NOTHING_CATCHES = -1;
+
+export function addRuntime(target: RuntimeTarget): RuntimeFunctions {
+  return new RuntimeEmitter(target).addAll();
+}
+
+class RuntimeEmitter {
+  readonly #target: RuntimeTarget;
+  readonly #globals: RuntimeGlobals;
+  #allocate = 0;
+  #release = 0;
+  #enter = 0;
+  #leave = 0;
+  #run = 0;
+
+  constructor(target: RuntimeTarget) {
+    this.#target = target;
+    this.#globals = target.globals;
+  }
+
+  addAll(): RuntimeFunctions {
+    const { allocate, release } = addAllocator(this.#target);
+    this.#allocate = allocate;
+    this.#release = release;
+    this.#enter = this.#addEnter();
+    this.#leave = this.#addLeave();
+    const grow = this.#addGrow();
+    const begin = this.#addBegin();
+    this.#run = this.#addRun();
+    const continueThrow = this.#addContinueThrow();
+    return {
+      begin,
+      leave: this.#leave,
+      grow,
+      allocate: this.#allocate,
+      release: this.#release,
+      continueThrow,
+      resume: this.#addResume(this.#run),
+      resumeThrow: this.#addResume(continueThrow),
+      drop: this.#addDrop(),
+    };
+  }
+
+  #function(params: readonly ValueType[], results: readonly ValueType[]): FunctionBuilder {
+    return this.#target.module.addFunction({ params, results });
+  }
+
+  #load(code: Code, offset = 0): Code {
+    return code.i32Load({ offset, memory: this.#target.memory });
+  }
+
+  #store(code: Code, offset = 0): Code {
+    return code.i32Store({ offset, memory: this.#target.memory });
+  }
+
+  /**
+   * Ends the run with a trap, which guest code cannot catch. The frames that are still on the native stack go with it;
+   * other stacks are not touched. `needed` tells the host that it was no ordinary trap.
+   */
+  #fail(code: Code, pushNeeded: () => void): void {
+    const { state, needed, start, top } = this.#globals;
+    code.i32Const(0).globalSet(state);
+    code.globalGet(start).globalSet(top);
+    pushNeeded();
+    code.globalSet(needed).unreachable();
+  }
+
+  /** Offsets in the header, and what is kept there. */
+  get #savedGlobals(): readonly (readonly [offset: number, global: number])[] {
+    const { top, next, end } = this.#globals;
+    return [TOP, NEXT, END].map((offset, position) => [offset, [top, next, end][position]!]);
+  }
+
+  /** Writes the globals to the header of the area in use. */
+  #emitSave(code: Code): void {
+    const { area } = this.#globals;
+    for (const [offset, global] of this.#savedGlobals) {
+      code.globalGet(area).globalGet(global).globalGet(area).i32Sub();
+      this.#store(code, offset);
+    }
+  }
+
+  /** Reads the globals from the header of the area at local `address`, which is in use from now on. */
+  #emitLoad(code: Code, address: number): void {
+    const { area, limit } = this.#globals;
+    code.localGet(address).globalSet(area);
+    for (const [offset, global] of this.#savedGlobals) {
+      code.localGet(address);
+      this.#load(code.localGet(address), offset).i32Add().globalSet(global);
+    }
+    code.localGet(address).i32Const(1).localGet(address);
+    this.#load(code).i32Shl().i32Add().globalSet(limit);
+  }
+
+  /**
+   * `area -> ()`: takes it into use, on top of the one that is.
+   *
+   *     if it is in use still, because nothing has run since: that is all
+   *     save the area in use; it is the one below, unless it is idle
+   */
+  #addEnter(): number {
+    const { area, idle } = this.#globals;
+    const builder = this.#function([I32], []);
+    const { code } = builder;
+    code.globalGet(idle).localGet(0).globalGet(area).i32Eq().i32And().if();
+    code.i32Const(0).globalSet(idle).return().end();
+    this.#emitSave(code);
+    code.localGet(0).i32Const(ROOT_AREA).globalGet(area).globalGet(idle).select();
+    this.#store(code, OUTER);
+    this.#emitLoad(code, 0);
+    code.i32Const(0).globalSet(idle);
+    return builder.index;
+  }
+
+  #addBegin(): number {
+    const builder = this.#function([], []);
+    const area = builder.local(I32);
+    const { code } = builder;
+    code.i32Const(SMALLEST_LOG2).call(this.#allocate).localTee(area).i32Eqz().if();
+    code
+      .i32Const(1 << SMALLEST_LOG2)
+      .globalSet(this.#globals.needed)
+      .unreachable();
+    code.end();
+    const initial: readonly (readonly [number, number])[] = [
+      [0, SMALLEST_LOG2],
+      [TOP, AREA_HEADER_BYTES],
+      [NEXT, END],
+      [END, END],
+    ];
+    for (const [offset, value] of initial) this.#store(code.localGet(area).i32Const(value), offset);
+    code.localGet(area).call(this.#enter);
+    return builder.index;
+  }
+
+  /**
+   *     if unwinding: seal the segment, result = area; if there is none below: it stays in use, idle
+   *     else: release the area, result = 0
+   *     take the area below into use again
+   */
+  #addLeave(): number {
+    const { state, area, idle, top, start } = this.#globals;
+    const builder = this.#function([], [I32]);
+    const left = builder.local(I32);
+    const outer = builder.local(I32);
+    const { code } = builder;
+    code.globalGet(area).localSet(left);
+    this.#load(code.localGet(left), OUTER).localTee(outer).i32Const(ROOT_AREA).i32Eq().globalSet(idle);
+    code.globalGet(state).if();
+    code.i32Const(0).globalSet(state);
+    // Only tail calls were on the stack: there is nothing new.
+    code.globalGet(top).globalGet(start).i32Ne().if();
+    this.#emitSeal(code, builder.local(I32), builder.local(I32));
+    code.end();
+    code.globalGet(idle).if().localGet(left).return().end();
+    this.#emitSave(code);
+    code.else();
+    code.localGet(left);
+    this.#load(code.localGet(left)).call(this.#release);
+    code.i32Const(0).localSet(left);
+    code.end();
+    this.#emitLoad(code, outer);
+    code.localGet(left);
+    return builder.index;
+  }
+
+  /** Makes a segment of what lies between `start` and `top`. */
+  #emitSeal(code: Code, base: number, dead: number): void {
+    const { area, top, start, next, end } = this.#globals;
+    const { memory } = this.#target;
+    // The newest segment starts behind the link of the one before it; if it is the first, behind the header.
+    code.globalGet(end).globalGet(area).i32Const(END).i32Add().i32Ne().if();
+    this.#load(code.globalGet(end), 4).globalGet(area).i32Add().i32Const(LINK_BYTES).i32Add().localTee(base);
+    code.globalGet(next).i32Sub().i32Const(-1).i32Mul().localTee(dead);
+    code.globalGet(end).i32Const(LINK_BYTES).i32Add().globalGet(next).i32Sub().i32GtU().if();
+    code.localGet(base).globalGet(next).globalGet(top).globalGet(next).i32Sub().memoryCopy(memory, memory);
+    for (const global of [next, end, start, top]) code.globalGet(global).localGet(dead).i32Sub().globalSet(global);
+    code.end().end();
+    code.globalGet(top).globalGet(next).globalGet(area).i32Sub();
+    this.#store(code);
+    code.globalGet(top).globalGet(end).globalGet(area).i32Sub();
+    this.#store(code, 4);
+    code.globalGet(top).globalSet(end).globalGet(start).globalSet(next);
+    code.globalGet(top).i32Const(LINK_BYTES).i32Add().globalSet(top);
+  }
+
+  /** Moves the area in use to a block that has room for `size` more bytes and a link. */
+  #addGrow(): number {
+    const { area, top, start, next, end, limit, maximum } = this.#globals;
+    const { memory } = this.#target;
+    const builder = this.#function([I32], []);
+    const log2 = builder.local(I32);
+    const moved = builder.local(I32);
+    const { code } = builder;
+    code.localGet(0).globalGet(top).globalGet(area).i32Sub().i32Add().i32Const(LINK_BYTES).i32Add().localTee(0);
+    code.i32Const(1).i32Sub().i32Clz().localSet(log2).i32Const(32).localGet(log2).i32Sub().localSet(log2);
+    code.i32Const(1).localGet(log2).i32Shl().globalGet(maximum).i32GtU().if();
+    this.#fail(code, () => void code.localGet(0));
+    code.end();
+    code.localGet(log2).call(this.#allocate).localTee(moved).i32Eqz().if();
+    this.#fail(code, () => void code.localGet(0));
+    code.end();
+    code.localGet(moved).globalGet(area).globalGet(top).globalGet(area).i32Sub().memoryCopy(memory, memory);
+    code.globalGet(area);
+    this.#load(code.globalGet(area)).call(this.#release);
+    this.#store(code.localGet(moved).localGet(log2));
+    for (const global of [top, start, next, end]) {
+      code.globalGet(global).globalGet(area).i32Sub().localGet(moved).i32Add().globalSet(global);
+    }
+    code.localGet(moved).globalSet(area);
+    code.localGet(moved).i32Const(1).localGet(log2).i32Shl().i32Add().globalSet(limit);
+    return builder.index;
+  }
+
+  /** Takes the innermost frame off the area and makes it the one to load. */
+  #emitTakeFrame(code: Code, behind: number): void {
+    const { area, top, next, end, frame } = this.#globals;
+    code.globalGet(next).globalSet(frame);
+    this.#load(code.globalGet(frame).globalGet(frame), FRAME_SIZE_OFFSET).i32Const(~HAS_HANDLERS).i32And().i32Add();
+    code.localTee(behind).globalGet(end).i32Eq().if();
+    this.#load(code.globalGet(area).localGet(behind)).i32Add().globalSet(next);
+    this.#load(code.globalGet(area).localGet(behind), 4).i32Add().globalSet(end);
+    code.globalGet(end).i32Const(LINK_BYTES).i32Add().globalSet(top);
+    code.else().localGet(behind).globalSet(next).end();
+  }
+
+  #emitIsEmpty(code: Code): Code {
+    return code.globalGet(this.#globals.end).globalGet(this.#globals.area).i32Const(END).i32Add().i32Eq();
+  }
+
+  #emitCallFrame(code: Code): void {
+    const { module, resumeTable } = this.#target;
+    const type = module.type({ params: [], results: [] });
+    this.#load(code.globalGet(this.#globals.frame)).callIndirect(type, resumeTable);
+  }
+
+  /**
+   *     loop
+   *       if the area is empty, or something is suspended: leave
+   *       take the innermost frame and call its resume copy
+   */
+  #addRun(): number {
+    const { state } = this.#globals;
+    const builder = this.#function([], [I32]);
+    const behind = builder.local(I32);
+    const { code } = builder;
+    code.loop();
+    const again = code.label();
+    this.#emitIsEmpty(code).i32Eqz().if();
+    this.#emitTakeFrame(code, behind);
+    this.#emitCallFrame(code);
+    code.globalGet(state).i32Eqz().brIf(again);
+    code.end().end();
+    code.call(this.#leave);
+    return builder.index;
+  }
+
+  /** Takes frames off until one has a handler, and throws there. */
+  #addContinueThrow(): number {
+    const { throwing, frame, state } = this.#globals;
+    const builder = this.#function([], [I32]);
+    const behind = builder.local(I32);
+    const { code } = builder;
+    code.loop();
+    const again = code.label();
+    this.#emitIsEmpty(code).if();
+    code.call(this.#leave).drop().i32Const(NOTHING_CATCHES).return().end();
+    this.#emitTakeFrame(code, behind);
+    this.#load(code.globalGet(frame), FRAME_SIZE_OFFSET).i32Const(HAS_HANDLERS).i32And().i32Eqz().brIf(again);
+    code.end();
+    code.i32Const(1).globalSet(throwing);
+    this.#emitCallFrame(code);
+    code.globalGet(state).if(I32).call(this.#leave).else().call(this.#run).end();
+    return builder.index;
+  }
+
+  #addResume(proceed: number): number {
+    const builder = this.#function([I32], [I32]);
+    builder.code.localGet(0).call(this.#enter).call(proceed);
+    return builder.index;
+  }
+
+  #addDrop(): number {
+    const { area } = this.#globals;
+    const builder = this.#function([I32], []);
+    const root = builder.local(I32);
+    const { code } = builder;
+    code.localGet(0);
+    this.#load(code.localGet(0)).call(this.#release);
+    code.localGet(0).globalGet(area).i32Eq().if();
+    code.i32Const(ROOT_AREA).localSet(root);
+    this.#emitLoad(code, root);
+    code.end();
+    return builder.index;
+  }
+}

@@ -1,0 +1,279 @@
+/**
+ * Makes a module suspendable, on any engine and without its help: WebAssembly in, WebAssembly out.
+ *
+ *     decode ─▶ call-graph: which functions may suspend
+ *            ─▶ lower-exceptions, for modules that may suspend in a legacy catch block
+ *            ─▶ for each of them, in turn
+ *                 analysis    sites, regions, types of operands         (operations, function-shape, operand-stack)
+ *                 homes       where operands below a site are kept
+ *                 liveness    which locals a frame has to hold          (frame-layout)
+ *                 fast-copy   replaces the function in the first module
+ *                 resume-copy continues a frame; second module          (only when something really suspends)
+ *            ─▶ first-module: with the runtime (stack-areas, frame-functions, reference-tables) and the exports of abi.ts
+ *            ─▶ resume-module
+ *
+ * suspendable-instance.ts shows how the two are used.
+ */
+
+import { decodeModule } from "../binary/decode-module.ts";
+import { functionType, importedFunctions } from "../binary/module.ts";
+import type { BinaryModule } from "../binary/module.ts";
+import { ModuleNames } from "../binary/names.ts";
+import { opcodeName } from "../binary/opcodes.ts";
+import { I32 } from "../binary/value-types.ts";
+import { AbiExports, ABI } from "./abi.ts";
+import { FunctionAnalysis } from "./analysis.ts";
+import { findSuspendable } from "./call-graph.ts";
+import type { CallGraph } from "./call-graph.ts";
+import type { SuspendableCalls } from "./calls.ts";
+import { FastCopy } from "./fast-copy.ts";
+import type { FunctionPlan } from "./fast-copy.ts";
+import { FirstModule } from "./first-module.ts";
+import { FrameFunctions } from "./frame-functions.ts";
+import { layOutFrame } from "./frame-layout.ts";
+import type { FunctionShape } from "./function-shape.ts";
+import { findHomes } from "./homes.ts";
+import { Liveness } from "./liveness.ts";
+import { hasTryTable, lowerExceptions, suspendsInLegacyCatch } from "./lower-exceptions.ts";
+import * as op from "./operations.ts";
+import { Operations } from "./operations.ts";
+import { ReferenceTables } from "./reference-tables.ts";
+import { TransformError } from "./refusal.ts";
+import type { Refuse } from "./refusal.ts";
+import { makeReport } from "./report.ts";
+import type { TransformReport } from "./report.ts";
+import { ResumeCopy } from "./resume-copy.ts";
+import { ResumeModuleParts, assembleResumeModule } from "./resume-module.ts";
+import { ResultGlobals } from "./runtime-globals.ts";
+import { chooseRuntimeHome, hasMultiMemory } from "./runtime-home.ts";
+import type { RuntimeHome } from "./runtime-home.ts";
+import { OutlinedInstructions } from "./outlined-instructions.ts";
+import { SiteWriter } from "./site-writer.ts";
+import { addRuntime } from "./stack-areas.ts";
+
+export interface TransformOptions {
+  /** Which imported functions may suspend; all when left out. */
+  readonly imports?: (module: string, name: string) => boolean;
+  /** Whether the modules may use more than one memory; found out when left out. */
+  readonly multiMemory?: boolean;
+  /**
+   * Whether the modules may use `try_table`; found out when left out. Without, a module that catches with the legacy form
+   * of exceptions cannot suspend in a catch block.
+   */
+  readonly tryTable?: boolean;
+  /** Functions of the guest that never suspend, whatever they call: by index, and name if they have one. */
+  readonly exclude?: (index: number, name: string | undefined) => boolean;
+}
+
+export interface TransformedModule {
+  /** The module to load instead of the given one; it has the same imports and, with those of abi.ts, its exports. */
+  readonly main: Uint8Array<ArrayBuffer>;
+  /** The module of the runtime, when the engine has no multiple memories; see runtime-home.ts. */
+  readonly runtime: Uint8Array<ArrayBuffer> | null;
+  /** The module that continues suspended stacks. Made when it is asked for first, then kept. */
+  resume(): Uint8Array<ArrayBuffer>;
+  /** The module that was compiled: the decoded input, perhaps with its exceptions in another form. */
+  readonly module: BinaryModule;
+  /** Which functions may suspend. */
+  readonly calls: SuspendableCalls;
+  readonly report: TransformReport;
+}
+
+/**
+ * @throws {WebAssembly.CompileError} when the bytes are not a WebAssembly module
+ * @throws {TransformError} when something in it cannot be made suspendable
+ */
+export function transformModule(input: Uint8Array | BinaryModule, options: TransformOptions = {}): TransformedModule {
+  const started = performance.now();
+  const given = input instanceof Uint8Array ? decodeModule(input) : input;
+  const { bytes } = given;
+  checkValid(bytes);
+  const names = new ModuleNames(given);
+  const entries = importedFunctions(given);
+  const mayImport = options.imports ?? ((): boolean => true);
+  const isImportSelected = (index: number): boolean => mayImport(entries[index]!.module, entries[index]!.name);
+  const isExcluded = (index: number): boolean => options.exclude?.(index, names.name("function", index)) ?? false;
+  const refuse: Refuse = (index, opcodeNumber, reason) => {
+    throw new TransformError(names.describeFunction(index), opcodeName(opcodeNumber), reason);
+  };
+  let graph = findSuspendable(given, isImportSelected, isExcluded);
+  let module = given;
+  if (!graph.usesTryTable && suspendsInLegacyCatch(given, graph.calls) && (options.tryTable ?? hasTryTable())) {
+    module = lowerExceptions(given, refuse);
+    graph = findSuspendable(module, isImportSelected, isExcluded);
+  }
+  const { calls, suspendingImports } = graph;
+  const compiler = new ModuleCompiler(module, graph, refuse, options.multiMemory ?? hasMultiMemory());
+  const { main, runtime } = compiler.compile();
+  const counts = { ...compiler.counts(), bytesBefore: bytes.length, bytesAfter: main.length };
+  let resume: Uint8Array<ArrayBuffer> | undefined;
+  return {
+    main,
+    runtime,
+    resume: () => (resume ??= compiler.compileResumeModule()),
+    module,
+    calls,
+    report: makeReport({ ...counts, milliseconds: performance.now() - started }, () =>
+      findCauses(module, suspendingImports, isExcluded),
+    ),
+  };
+}
+
+/** The analysis trusts indices and types: the engine checks them, many times faster than it could be done here. */
+function checkValid(bytes: Uint8Array): void {
+  if (WebAssembly.validate(bytes as BufferSource)) return;
+  // Says what is wrong.
+  void new WebAssembly.Module(bytes as BufferSource);
+  throw new WebAssembly.CompileError("Cannot transform module: the engine does not accept it");
+}
+
+function findCauses(
+  module: BinaryModule,
+  suspendingImports: readonly number[],
+  isExcluded: (index: number) => boolean,
+): ReadonlyMap<string, number> {
+  const entries = importedFunctions(module);
+  const causes = new Map<string, number>();
+  for (const only of suspendingImports) {
+    const { calls } = findSuspendable(module, (index) => index === only, isExcluded);
+    const count = calls.functions.subarray(module.importedFunctions).reduce((total, may) => total + may, 0);
+    causes.set(`${entries[only]!.module}.${entries[only]!.name}`, count);
+  }
+  return causes;
+}
+
+/** Compiles the functions of one module: once to fast copies, later perhaps to resume copies. */
+class ModuleCompiler {
+  readonly #module: BinaryModule;
+  readonly #graph: CallGraph;
+  readonly #calls: SuspendableCalls;
+  readonly #first: FirstModule;
+  readonly #operations = new Operations();
+  readonly #analysis: FunctionAnalysis;
+  readonly #home: RuntimeHome;
+  readonly #results: ResultGlobals;
+  readonly #sites: SiteWriter;
+  readonly #outlined: OutlinedInstructions;
+  readonly #frames: FrameFunctions;
+  readonly #abi: AbiExports;
+  readonly #resume: number;
+  /** Functions with frames, by the number of their resume copy. */
+  readonly #withFrames: number[] = [];
+  /** Functions that resume copies use `ref.func` on. */
+  readonly #takenReferences = new Set<number>();
+  #siteCount = 0;
+
+  constructor(module: BinaryModule, graph: CallGraph, refuse: Refuse, multiMemory: boolean) {
+    this.#module = module;
+    this.#graph = graph;
+    this.#calls = graph.calls;
+    const first = new FirstModule(module);
+    this.#first = first;
+    this.#analysis = new FunctionAnalysis(module, graph.calls, this.#operations, refuse);
+    const home = chooseRuntimeHome(first, this.#suspendable(), multiMemory);
+    this.#home = home;
+    this.#results = new ResultGlobals(first);
+    this.#sites = new SiteWriter(first, home.firstGlobals.state, graph.usesTryTable);
+    this.#outlined = new OutlinedInstructions(first, this.#results);
+    const runtime = addRuntime(home);
+    const references = new ReferenceTables(home, runtime);
+    this.#frames = new FrameFunctions(home, runtime.grow, references);
+    this.#resume = home.callable(runtime.resume, { params: [I32], results: [I32] });
+    this.#abi = new AbiExports(first, this.#results);
+    this.#abi.addFixed(runtime, home);
+  }
+
+  /** The first module, and that of the runtime. */
+  compile(): { main: Uint8Array<ArrayBuffer>; runtime: Uint8Array<ArrayBuffer> | null } {
+    const module = this.#module;
+    const { functions } = this.#calls;
+    const copy = new FastCopy(module.bytes, this.#operations, this.#sites);
+    for (let index = module.importedFunctions; index < functions.length; index++) {
+      const plan = functions[index] === 1 ? this.#plan(index, this.#withFrames.length) : null;
+      if (!plan) continue;
+      this.#withFrames.push(index);
+      this.#siteCount += plan.shape.sites.length;
+      this.#prepareResume(plan.shape);
+      this.#first.replaceBody(index, copy.write(plan));
+    }
+    for (const index of this.#graph.suspendingImports) this.#abi.addResume(functionType(module, index), this.#resume);
+    for (const { kind, index } of module.exports) {
+      if (kind === "function" && functions[index] === 1) this.#abi.addResults(functionType(module, index));
+    }
+    if (this.#sites.tag !== undefined) this.#first.export(ABI.unwind, "tag", this.#sites.tag);
+    this.#moveStart();
+    const runtime = this.#home.finish();
+    this.#first.share(this.#functionsOfResumeCopies());
+    return { main: this.#first.build(), runtime };
+  }
+
+  /** What resume copies may call, or take the reference of. */
+  #functionsOfResumeCopies(): Set<number> {
+    const withFrames = new Set(this.#withFrames);
+    const used = new Set([...this.#frames.indices(), ...this.#outlined.indices(), ...this.#takenReferences]);
+    for (const [index, callers] of this.#graph.callersOf) {
+      if (callers.some((caller) => withFrames.has(caller))) used.add(index);
+    }
+    return used;
+  }
+
+  compileResumeModule(): Uint8Array<ArrayBuffer> {
+    const module = this.#module;
+    const parts = new ResumeModuleParts(this.#first, {
+      globals: this.#home.firstGlobals,
+      results: this.#results,
+      outlined: this.#outlined,
+      sites: this.#sites,
+    });
+    const bodies = this.#withFrames.map((functionIndex, resumeIndex) => {
+      const plan = this.#plan(functionIndex, resumeIndex)!;
+      const copy = new ResumeCopy(module.bytes, this.#operations, parts, plan);
+      return { functionIndex, bytes: copy.write(this.#frames) };
+    });
+    return assembleResumeModule(this.#first, parts, bodies, this.#home.firstResumeTable);
+  }
+
+  counts(): Pick<TransformReport, "functions" | "suspendable" | "withFrames" | "sites"> {
+    return {
+      functions: this.#calls.functions.length - this.#module.importedFunctions,
+      suspendable: this.#suspendable(),
+      withFrames: this.#withFrames.length,
+      sites: this.#siteCount,
+    };
+  }
+
+  #suspendable(): number {
+    return this.#calls.functions.subarray(this.#module.importedFunctions).reduce((total, may) => total + may, 0);
+  }
+
+  /** Null when the function needs no change. The operations are those of this function then. */
+  #plan(functionIndex: number, resumeIndex: number): FunctionPlan | null {
+    const shape = this.#analysis.analyze(functionIndex);
+    if (!shape) return null;
+    const homes = findHomes(shape, this.#operations);
+    const saved = new Liveness(this.#module.bytes, shape, this.#operations, homes).savedLocals();
+    const layout = layOutFrame(saved, homes.locals);
+    const { save } = this.#frames.for(layout);
+    return { shape, homes, frame: { layout, resumeIndex, hasHandlers: shape.hasHandlers, save } };
+  }
+
+  /** Adds to the first module what the resume copy will need of it. */
+  #prepareResume(shape: FunctionShape): void {
+    this.#results.for(shape.type.results);
+    for (const { results } of shape.sites) this.#results.for(results);
+    for (let index = 0; index < this.#operations.length; index++) {
+      const kind = this.#operations.kind[index];
+      if (kind === op.REF_FUNC) this.#takenReferences.add(this.#operations.argument[index]!);
+      if (kind === op.SEGMENT || kind === op.OUTLINED_CALL) this.#outlined.for(shape, index, this.#operations);
+    }
+  }
+
+  /** A start function cannot be suspended: whoever instantiates the module calls it instead. */
+  #moveStart(): void {
+    const { start } = this.#module;
+    if (start === null || this.#calls.functions[start] === 0) return;
+    this.#first.removeStart();
+    this.#first.export(ABI.start, "function", start);
+    this.#abi.addResults(functionType(this.#module, start));
+  }
+}
