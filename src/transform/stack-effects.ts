@@ -1,11 +1,12 @@
 /** How many operands each instruction takes, and what it leaves: derived from the table of instructions. */
 
+import { ModuleBuilder } from "../binary/builder.ts";
 import type { InstructionReader } from "../binary/instructions.ts";
 import type { BinaryModule } from "../binary/module.ts";
 import { OPCODES, OPCODE_LIMIT } from "../binary/opcodes.ts";
 import type { StackType } from "../binary/opcodes.ts";
 import { Reader } from "../binary/reader.ts";
-import { I16, I32, I64, F32, F64, I8, V128, readHeapType, referenceType } from "../binary/value-types.ts";
+import { F32, F64, FUNCREF, I16, I32, I64, I8, V128, readHeapType, referenceType } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
 
 /** Opcode number → operands, where their number is fixed. */
@@ -62,7 +63,7 @@ function selectedType(
     case "ref_t":
       return referenceType(false, immediates.u32());
     case "ref_func":
-      return referenceType(false, module.functions[immediates.u32()]!);
+      return hasTypedReferences() ? referenceType(false, module.functions[immediates.u32()]!) : FUNCREF;
     case "ref_heap":
       return referenceType(false, readHeapType(immediates));
     case "null_heap":
@@ -72,6 +73,18 @@ function selectedType(
     default:
       return referenceType(true, FUNC_HEAP);
   }
+}
+
+let knownTypedReferences: boolean | undefined;
+
+/** Whether the engine of this process has references to functions of one type; without, `ref.func` leaves a funcref. */
+function hasTypedReferences(): boolean {
+  if (knownTypedReferences === undefined) {
+    const module = new ModuleBuilder();
+    module.addFunction({ params: [referenceType(true, module.type({ params: [], results: [] }))], results: [] });
+    knownTypedReferences = WebAssembly.validate(module.build());
+  }
+  return knownTypedReferences;
 }
 
 /** The type of a struct field or array element as it is on the stack. */

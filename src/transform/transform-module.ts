@@ -142,6 +142,11 @@ function findCauses(
   return causes;
 }
 
+/** Engines allow branch tables with 65,520 labels. */
+const MAX_SITES = 65_000;
+/** Engines allow functions with 1,000 parameters, and so has the one that saves the frame. */
+const MAX_SAVED = 990;
+
 /** Compiles the functions of one module: once to fast copies, later perhaps to resume copies. */
 class ModuleCompiler {
   readonly #module: BinaryModule;
@@ -149,6 +154,7 @@ class ModuleCompiler {
   readonly #calls: SuspendableCalls;
   readonly #first: FirstModule;
   readonly #operations = new Operations();
+  readonly #refuse: Refuse;
   readonly #analysis: FunctionAnalysis;
   readonly #home: RuntimeHome;
   readonly #results: ResultGlobals;
@@ -166,6 +172,7 @@ class ModuleCompiler {
   constructor(module: BinaryModule, graph: CallGraph, refuse: Refuse, multiMemory: boolean) {
     this.#module = module;
     this.#graph = graph;
+    this.#refuse = refuse;
     this.#calls = graph.calls;
     const first = new FirstModule(module);
     this.#first = first;
@@ -252,9 +259,16 @@ class ModuleCompiler {
     if (!shape) return null;
     const homes = findHomes(shape, this.#operations);
     const saved = new Liveness(this.#module.bytes, shape, this.#operations, homes).savedLocals();
+    this.#checkLimits(functionIndex, shape.sites.length, saved.length);
     const layout = layOutFrame(saved, homes.locals);
     const { save } = this.#frames.for(layout);
     return { shape, homes, frame: { layout, resumeIndex, hasHandlers: shape.hasHandlers, save } };
+  }
+
+  #checkLimits(functionIndex: number, sites: number, saved: number): void {
+    if (sites > MAX_SITES)
+      this.#refuse(functionIndex, op.CALL_OPCODE, `the function has ${sites} calls that may suspend`);
+    if (saved > MAX_SAVED) this.#refuse(functionIndex, op.CALL_OPCODE, `the function has ${saved} values to save`);
   }
 
   /** Adds to the first module what the resume copy will need of it. */

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { readFileSync } from "node:fs";
+import { hasTryTable } from "#src/transform/lower-exceptions";
+import { SuspendableInstance } from "#src/transform/suspendable-instance";
+import type { Outcome, SuspendedStack } from "#src/transform/suspendable-instance";
+import { transformModule } from "#src/transform/transform-module";
+import { assemble } from "./assemble.ts";
+import { compareRuns } from "./differential.ts";
+
+function suspended(outcome: Outcome): SuspendedStack {
+  assert(!outcome.done, "the guest returned");
+  return outcome.stack;
+}
+
+async function guestOf(text: string): Promise<SuspendableInstance> {
+  const guest: SuspendableInstance = new SuspendableInstance(transformModule(await assemble(text)), {
+    env: { ask: (value: unknown) => guest.suspend(value) },
+  });
+  return guest;
+}
+
+/** `main` catches in an outer frame what `inner` throws after it was suspended twice. */
+const LEGACY = `(module
+  (import "env" "ask" (func $ask (param i32) (result i32)))
+  (tag $thrown (param i32))
+  (func $inner (param $n i32) (result i32)
+    (local $answer i32)
+    (local.set $answer (call $ask (local.get $n)))
+    (if (i32.eqz (local.get $answer)) (then (throw $thrown (i32.add (local.get $n) (i32.const 500)))))
+    (i32.add (local.get $answer) (call $ask (i32.const 77))))
+  (func $between (param $n i32) (result i32) (i32.add (call $inner (local.get $n)) (i32.const 1)))
+  (func (export "main") (param $n i32) (result i32)
+    (local $kept i32)
+    (local.set $kept (i32.mul (local.get $n) (i32.const 1000)))
+    (i32.add (local.get $kept)
+      (try (result i32)
+        (do (i32.add (call $between (local.get $n)) (call $between (i32.const 4))))
+        (catch $thrown)
+        (catch_all (i32.const -1))))))`;
+
+describe("A suspension inside a legacy try", () => {
+  it("comes back into its body", async () => {
+    const guest = await guestOf(LEGACY);
+    const stack = suspended(guest.start("main", 3));
+    for (const answer of [10, 20, 30]) suspended(stack.resume(answer));
+    assert.deepEqual(stack.resume(40), { done: true, values: [3102] });
+  });
+
+  it("lets an outer frame catch what a resumed frame throws", async () => {
+    const guest = await guestOf(LEGACY);
+    const stack = suspended(guest.start("main", 3));
+    assert.deepEqual(stack.resume(0), { done: true, values: [3503] });
+    const later = suspended(guest.start("main", 3));
+    suspended(later.resume(1));
+    suspended(later.resume(2));
+    assert.deepEqual(later.resume(0), { done: true, values: [3504] });
+  });
+
+  it("lets an outer frame catch what the host throws into the stack", async () => {
+    const guest = await guestOf(LEGACY);
+    const stack = suspended(guest.start("main", 3));
+    assert.deepEqual(stack.throw(new Error("from the host")), { done: true, values: [2999] });
+  });
+
+  it("does not let a frame catch a trap of another one", async () => {
+    const guest = await guestOf(
+      LEGACY.replace("(i32.eqz (local.get $answer))", "(i32.div_u (i32.const 0) (local.get $answer))"),
+    );
+    const stack = suspended(guest.start("main", 3));
+    assert.throws(() => stack.resume(0), /divide by zero/);
+  });
+
+  it("is refused in a catch block when there is no other form, by function and instruction", async () => {
+    const bytes = await assemble(`(module
+      (import "env" "ask" (func $ask (param i32) (result i32)))
+      (tag $thrown)
+      (func $handler (export "main") (result i32)
+        (try (result i32) (do (throw $thrown)) (catch_all (i32.add (i32.const 1) (call $ask (i32.const 1)))))))`);
+    assert.throws(() => transformModule(bytes, { tryTable: false }), {
+      name: "TransformError",
+      functionName: "handler",
+      instruction: "call",
+    });
+  });
+});
+
+/** Suspending in a catch block takes the standard form, which legacy modules are rewritten to. */
+const skip = hasTryTable() ? false : "this engine does not have the standard form of exceptions";
+
+for (const form of ["exnref", "legacy"]) {
+  describe(`A suspension in any place of exceptions in the ${form} form`, () => {
+    const bytes = readFileSync(`test/guests/catch-${form}.wasm`);
+    for (const throwEvery of [0, 1, 2, 3, 5]) {
+      it(
+        `does what the plain module does when the host throws ${throwEvery > 0 ? `every ${throwEvery} calls` : "never"}`,
+        { skip },
+        () => {
+          assert(compareRuns(bytes, { throwEvery, skip: ["swallow_forever"] }).suspensions > 0);
+        },
+      );
+    }
+  });
+}

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ModuleBuilder } from "#src/binary/builder";
+import { decodeModule } from "#src/binary/decode-module";
+import { I32 } from "#src/binary/value-types";
+import { SuspendableInstance } from "#src/transform/suspendable-instance";
+import { transformModule } from "#src/transform/transform-module";
+import { assemble } from "./assemble.ts";
+
+const TEXT = `(module
+  (type $answer (func (result i32)))
+  (import "env" "slow" (func $slow (type $answer)))
+  (import "env" "quick" (func $quick (type $answer)))
+  (table funcref (elem $in_table))
+  (func $in_table (type $answer) (i32.add (call $slow) (i32.const 1)))
+  (func $by_table (export "by_table") (result i32) (i32.add (call_indirect (type $answer) (i32.const 0)) (i32.const 1)))
+  (func $direct (export "direct") (result i32) (i32.add (call $quick) (i32.const 1)))
+  (func $tail (export "tail") (result i32) (call $slow))
+  (func $neither (export "neither") (result i32) (i32.const 4)))`;
+
+describe("transformModule()", () => {
+  it("reports what may suspend, and because of what", async () => {
+    const { report } = transformModule(await assemble(TEXT));
+    const { functions, suspendable, withFrames, sites } = report;
+    assert.deepEqual(
+      { functions, suspendable, withFrames, sites },
+      { functions: 5, suspendable: 4, withFrames: 3, sites: 3 },
+    );
+    assert.deepEqual([...report.causes].toReversed(), [
+      ["env.quick", 1],
+      ["env.slow", 3],
+    ]);
+    assert(report.bytesAfter > report.bytesBefore);
+  });
+
+  it("leaves functions alone that the selected imports do not reach", async () => {
+    const bytes = await assemble(TEXT);
+    const { report, calls } = transformModule(bytes, { imports: (_, name) => name === "quick" });
+    assert.equal(report.suspendable, 1);
+    assert.deepEqual([...calls.functions], [0, 1, 0, 0, 1, 0, 0]);
+  });
+
+  it("takes functions out by name", async () => {
+    const { report } = transformModule(await assemble(TEXT), { exclude: (_, name) => name === "in_table" });
+    assert.equal(report.suspendable, 2);
+  });
+
+  it("takes a decoded module and keeps its custom sections", async () => {
+    const given = decodeModule(await assemble(TEXT));
+    const { main } = transformModule(given);
+    const names = decodeModule(main).customSections.map(({ name }) => name);
+    assert.deepEqual(
+      names,
+      given.customSections.map(({ name }) => name),
+    );
+  });
+
+  it("gives resume copies the names of their functions", async () => {
+    const transformed = transformModule(
+      await assemble(`(module
+      (import "env" "ask" (func $ask (result i32)))
+      (func $inner_function (result i32) (i32.div_u (i32.const 1) (call $ask)))
+      (func (export "main") (result i32) (i32.add (call $inner_function) (i32.const 1))))`),
+    );
+    const guest: SuspendableInstance = new SuspendableInstance(transformed, { env: { ask: () => guest.suspend() } });
+    const outcome = guest.start("main");
+    assert(!outcome.done);
+    assert.throws(
+      () => outcome.stack.resume(0),
+      (error: Error) => error.stack?.includes("inner_function") ?? false,
+    );
+  });
+
+  it("handles thousands of nested blocks", () => {
+    const depth = 5000;
+    const module = new ModuleBuilder();
+    const ask = module.importFunction("env", "ask", { params: [I32], results: [I32] });
+    const main = module.addFunction({ params: [], results: [I32] }, "main");
+    const sum = main.local(I32);
+    for (let count = 0; count < depth; count++) main.code.block();
+    main.code.i32Const(1).call(ask).localSet(sum);
+    for (let count = 0; count < depth; count++) main.code.end();
+    main.code.localGet(sum).i32Const(2).call(ask).i32Add();
+    module.export("main", "function", main.index);
+    const guest: SuspendableInstance = new SuspendableInstance(transformModule(module.build()), {
+      env: { ask: (value: unknown) => guest.suspend(value) },
+    });
+    const first = guest.start("main");
+    assert(!first.done);
+    const second = first.stack.resume(10);
+    assert(!second.done);
+    assert.deepEqual(second.stack.resume(20), { done: true, values: [30] });
+  });
+});
