@@ -66,21 +66,26 @@ export async function compile(
  */
 export async function instantiate<Exports extends object = AnyExports>(
   source: GuestSource | Promise<GuestSource>,
-  imports: HostImports = {},
+  imports: HostImports | object = {},
   options: InstantiateOptions = {},
 ): Promise<Instance<Exports>> {
   chooseBackend(options.backend);
   const module = await compile(source, options);
+  // Looked up one by one when it is linked: what is missing or of the wrong kind is an error then.
+  const host = requireObject(imports) as HostImports;
   const { maxLive = DEFAULT_MAX_LIVE, stacks = {} } = options;
   const sync = Object.create(null) as Record<string, unknown>;
   const link = { maxLive, stacks, exports: sync };
   const isTyped = module.prepared !== undefined;
-  const linked = isTyped
-    ? await JspiGuest.link(module, imports, link)
-    : await UntypedJspiGuest.link(module, imports, link);
+  const linked = isTyped ? await JspiGuest.link(module, host, link) : await UntypedJspiGuest.link(module, host, link);
   const instance = new Instance<Exports>(module, linked, sync);
   if (linked.raw.exports[START] !== undefined) await linked.call(START, []);
   return instance;
+}
+
+function requireObject(imports: object): object {
+  if (typeof imports === "object" && imports !== null) return imports;
+  throw new TypeError(`Cannot link guest: expected an object with its imports, received ${describe(imports)}`);
 }
 
 /** A compiled guest is what it was compiled to be. */

@@ -21,6 +21,7 @@ export class JspiFiber implements GuestFiber {
   };
   readonly #activation: Activation;
   readonly #start: (input: unknown) => Promise<unknown>;
+  #isReset = false;
   /** What the pending resume is told. */
   #step: Deferred<Step> | undefined;
   /** Where the pending `suspend()` gets its result from. */
@@ -28,21 +29,21 @@ export class JspiFiber implements GuestFiber {
   /** Settles when the body has ended, with its error if that is not the one it was ended with. */
   readonly #ended: Deferred<void> = defer();
 
-  readonly #signal: AbortSignal | undefined;
+  readonly signal: AbortSignal | undefined;
   #stopListening: () => void = () => {};
 
   /** `start` enters the body; aborting `signal` unwinds it. */
   constructor(activation: Activation, start: (input: unknown) => Promise<unknown>, signal: AbortSignal | undefined) {
     this.#activation = activation;
     this.#start = start;
-    this.#signal = signal;
+    this.signal = signal;
     // Most coroutines are never unwound, and nobody waits for this promise then.
     this.#ended.promise.catch(() => {});
   }
 
   attach(coroutine: Coroutine): void {
     this.#activation.becomeBody(coroutine, (value) => this.#yield(value));
-    const signal = this.#signal;
+    const signal = this.signal;
     if (signal === undefined) return;
     const onAbort = (): void => {
       const isAwaited = coroutine.state === "running";
@@ -86,6 +87,7 @@ export class JspiFiber implements GuestFiber {
   }
 
   reset(): Promise<void> {
+    this.#isReset = true;
     return this.#endWith(uncatchableTrap());
   }
 
@@ -130,7 +132,8 @@ export class JspiFiber implements GuestFiber {
 
   /** What a pending resume is told about a body that was ended from outside. */
   #endReason(): unknown {
-    return this.#signal?.aborted === true ? this.#signal.reason : this.#activation.cancellation;
+    if (this.#isReset) return new ForcedUnwind("The coroutine was reset");
+    return this.signal?.aborted === true ? this.signal.reason : this.#activation.cancellation;
   }
 }
 

@@ -6,6 +6,7 @@
  * is made suspending if its host function is declared to be asynchronous, and plain if not.
  */
 
+import { SuspendError } from "../coroutine/errors.ts";
 import { Activation, activationOf } from "../link/activation.ts";
 import { activationEnded } from "../link/admission.ts";
 import { Calls } from "../link/calls.ts";
@@ -14,7 +15,7 @@ import { cancellationSignal } from "../link/cancellation.ts";
 import { failureOf } from "../link/failure.ts";
 import type { GuestModule } from "../link/guest-module.ts";
 import { isDeclaredAsync, isExportedFunction } from "../link/host-function.ts";
-import { isPending } from "../link/import-side.ts";
+import { isEngineRefusal, isPending } from "../link/import-side.ts";
 import { bindCaller, lookUpImport, nestImports, refusePromises } from "../link/imports.ts";
 import type { HostImports } from "../link/imports.ts";
 import type { CallOptions, GuestFiber, LinkedGuest } from "../link/linked-guest.ts";
@@ -79,13 +80,17 @@ export class UntypedJspiGuest implements LinkedGuest {
 
   callSync(name: string, args: readonly unknown[]): unknown {
     const body = this.raw.exports[name] as HostFunction;
-    return callSynchronously(this.stacks.guest, undefined, () => body(...args));
+    try {
+      return callSynchronously(this.stacks.guest, undefined, () => body(...args));
+    } catch (error) {
+      throw isEngineRefusal(error) ? new SuspendError("sync-call", SYNCHRONOUS_CALL, { cause: error }) : error;
+    }
   }
 
   fiber(name: string, toArguments: (input: unknown) => readonly unknown[], options: CallOptions): GuestFiber {
     const activation = new Activation(options);
     const signal = cancellationSignal(options);
-    const start = (input: unknown): Promise<unknown> => {
+    const start = async (input: unknown): Promise<unknown> => {
       const run: Run = (record) => this.#run(name, record, toArguments(input));
       return this.#calls.startActivation(run, activation, options);
     };
@@ -143,6 +148,10 @@ function suspendingImport(host: HostFunction, running: Running): object {
     return isPending(answer) ? (activationOf(record)?.await(answer) ?? answer) : answer;
   });
 }
+
+const SYNCHRONOUS_CALL =
+  "Cannot suspend in a synchronous call: the guest has called a function that was declared to be asynchronous; " +
+  "call it through instance.exports";
 
 const UNTYPED =
   "only a WebAssembly.Module was given, not its bytes; give the bytes, or make the host function with wrapAsync";

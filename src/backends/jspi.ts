@@ -83,8 +83,8 @@ export class JspiGuest implements LinkedGuest {
   readonly #linked: LinkedEntries;
   readonly #promising = new Map<string, Entry>();
   readonly #pointer: WebAssembly.Global | undefined;
-  /** Record → where its stack pointer was when a trap cut it off, until its rejection is handled. */
-  readonly #cutOff = new Map<number, StackState>();
+  /** Activation → where its stack pointer was when a trap cut it off, until its rejection is handled. */
+  readonly #cutOff = new Map<string, StackState>();
 
   static async link(module: GuestModule, imports: HostImports, options: JspiOptions): Promise<JspiGuest> {
     const { prepared } = module;
@@ -152,7 +152,7 @@ export class JspiGuest implements LinkedGuest {
       entrySide: {
         guest,
         suspending: (body) => new Suspending!(body),
-        hook: (record, isEntering) => activationOf(record)?.hook(isEntering !== 0),
+        hook: runHook,
         ended: activationEnded,
         cutOff: endCutOff,
       },
@@ -183,7 +183,7 @@ export class JspiGuest implements LinkedGuest {
     const activation = new Activation(options);
     const signal = cancellationSignal(options);
     const entry = this.#entry(name);
-    const start = (input: unknown): Promise<unknown> => {
+    const start = async (input: unknown): Promise<unknown> => {
       const args = toArguments(input);
       if (entry === undefined) return this.#callUnshimmed(name, args);
       const run: Run = (record) => this.#run(entry, record, args);
@@ -217,8 +217,9 @@ export class JspiGuest implements LinkedGuest {
 
   #failure(error: unknown, record: number, generation: number): unknown {
     if (words[(record + GENERATION) >> 2] === generation) this.endCutOff(record);
-    const state = this.#cutOff.get(record);
-    this.#cutOff.delete(record);
+    const key = activationKey(record, generation);
+    const state = this.#cutOff.get(key);
+    this.#cutOff.delete(key);
     return failureOf(error, state);
   }
 
@@ -229,7 +230,10 @@ export class JspiGuest implements LinkedGuest {
       writeWord(record, OUTER, words[CURRENT >> 2]!);
       writeWord(record, OUTER_INNER, readWord(this.stacks.guest, INNER));
     } else if (this.#pointer !== undefined) {
-      this.#cutOff.set(record, stackStateAt(this.#pointer, readAddress(record, LIMIT), readAddress(record, BASE)));
+      this.#cutOff.set(
+        activationKey(record, readWord(record, GENERATION)),
+        stackStateAt(this.#pointer, readAddress(record, LIMIT), readAddress(record, BASE)),
+      );
     }
     this.#linked.end(record);
   }
@@ -252,6 +256,20 @@ export class JspiGuest implements LinkedGuest {
   #synchronously<Result>(body: () => Result): Result {
     return callSynchronously(this.stacks.guest, this.#pointer, body);
   }
+}
+
+/** A hook that throws must not leave the guest half switched: what it threw is reported like an unhandled rejection. */
+function runHook(record: number, isEntering: number): void {
+  try {
+    activationOf(record)?.hook(isEntering !== 0);
+  } catch (error) {
+    void Promise.reject(error);
+  }
+}
+
+/** A record is used again at once, maybe before the rejection of its last activation is handled. */
+function activationKey(record: number, generation: number): string {
+  return `${record} ${generation}`;
 }
 
 function endCutOff(record: number): void {

@@ -67,6 +67,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
    * Resumes it and waits until it suspends (`done: false`) or returns (`done: true`). Host promises are awaited on the way.
    *
    * @throws {ResumeError} when it is running or done
+   * @throws the reason of its signal, if that has ended it
    */
   resumeAsync(input: Input): Promise<IteratorResult<Yield, Return>> {
     if (this.#takesBacktraces) this.#resumer = takeBacktrace();
@@ -135,7 +136,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
 
   /** Resumes with `undefined` at first, then with what is passed to `next()`. Leaving the loop early unwinds it. */
   [Symbol.asyncIterator](): AsyncGenerator<Yield, Return, Input | undefined> {
-    return new CoroutineAsyncIterator(this);
+    return new CoroutineAsyncIterator(this, this.#fiber.signal);
   }
 
   /** Like the async iterator, on the stack of the caller; only on a backend that can resume synchronously. */
@@ -154,7 +155,13 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
     }
   }
 
+  /** Whether its signal has ended it: whoever resumes it then is told the signal's reason. */
+  get #isAborted(): boolean {
+    return this.#fiber.signal?.aborted === true && (this.#ending !== undefined || this.#state === "unwound");
+  }
+
   #enter(verb: string): void {
+    if (this.#isAborted) throw this.#fiber.signal?.reason;
     if (this.#state !== "created" && this.#state !== "suspended") {
       const state = this.#state === "running" && this.#ending !== undefined ? "being unwound" : this.#state;
       throw new ResumeError(this.#state, `Cannot ${verb} coroutine: it is ${state}, expected created or suspended`);
@@ -211,14 +218,17 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
 /** `AsyncGenerator` over a coroutine, so that `return()` and `throw()` reach its stack. */
 class CoroutineAsyncIterator<Input, Yield, Return> implements AsyncGenerator<Yield, Return, Input | undefined> {
   readonly #coroutine: Coroutine<Input, Yield, Return>;
+  readonly #signal: AbortSignal | undefined;
 
-  constructor(coroutine: Coroutine<Input, Yield, Return>) {
+  constructor(coroutine: Coroutine<Input, Yield, Return>, signal: AbortSignal | undefined) {
     this.#coroutine = coroutine;
+    this.#signal = signal;
   }
 
   async next(...[input]: [] | [Input | undefined]): Promise<IteratorResult<Yield, Return>> {
     // After the end a generator answers `done` for ever; a coroutine would throw ResumeError.
-    if (this.#coroutine.done) return { done: true, value: undefined as Return };
+    const isAborted = this.#coroutine.state === "unwound" && this.#signal?.aborted === true;
+    if (this.#coroutine.done && !isAborted) return { done: true, value: undefined as Return };
     return this.#coroutine.resumeAsync(input as Input);
   }
 

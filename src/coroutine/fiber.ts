@@ -7,6 +7,9 @@
 
 /** One guest stack that can be left and entered again. Owned by exactly one coroutine, which checks every call's legality. */
 export interface Fiber<Input, Yield, Return> {
+  /** Aborting it unwinds the body. */
+  readonly signal: AbortSignal | undefined;
+
   /** Why {@link Fiber.resumeSync} cannot be used, or `undefined` if it can. */
   readonly syncRefusal: { readonly backend: string; readonly reason: string } | undefined;
 

@@ -5,7 +5,18 @@ import { ForcedUnwind, SuspendError } from "../coroutine/errors.ts";
 import { Suspension } from "../coroutine/suspend.ts";
 import { makeAsyncContext } from "./async-context.ts";
 import type { AsyncContext } from "./async-context.ts";
-import { AWAITED, CANCELLABLE, CURRENT, FLAGS, GUEST, HOOKED, readWord, words, writeWord } from "./switchboard.ts";
+import {
+  AWAITED,
+  CANCELLABLE,
+  CURRENT,
+  FLAGS,
+  GENERATION,
+  GUEST,
+  HOOKED,
+  readWord,
+  words,
+  writeWord,
+} from "./switchboard.ts";
 import { uncatchableTrap } from "./uncatchable-trap.ts";
 
 /** Called whenever an activation's stack is entered and left; always in pairs. They must not throw. */
@@ -81,6 +92,8 @@ export class Activation {
   coroutine: Coroutine | undefined;
   readonly #hooks: ActivationHooks;
   #record = 0;
+  /** Tells its record from the same record when another has it. */
+  #generation = 0;
   /** Names of its guest's imports that can be waited in, by their position. */
   #importNames: readonly string[] = [];
   #isInside = false;
@@ -105,6 +118,7 @@ export class Activation {
   /** Binds it to the record that it starts on. */
   start(record: number, importNames: readonly string[]): void {
     this.#record = record;
+    this.#generation = readWord(record, GENERATION);
     this.#importNames = importNames;
     const isHooked = this.#hooks.onEnter !== undefined || this.#hooks.onLeave !== undefined;
     writeWord(record, FLAGS, readWord(record, FLAGS) | CANCELLABLE | (isHooked ? HOOKED : 0));
@@ -119,7 +133,8 @@ export class Activation {
 
   /** Block of the guest that it is an activation of; 0 before it starts and after its end. */
   get guest(): number {
-    return activations.get(this.#record) === this ? readWord(this.#record, GUEST) : 0;
+    const isOn = activations.get(this.#record) === this && readWord(this.#record, GENERATION) === this.#generation;
+    return isOn ? readWord(this.#record, GUEST) : 0;
   }
 
   /**
@@ -128,7 +143,9 @@ export class Activation {
    */
   runOnTop<Result>(activation: Activation, body: () => Promise<Result>): Promise<Result> {
     const begin = (): Promise<Result> => {
-      if (activation.isCancelled) return Promise.reject(activation.cancellation);
+      // The one below may be cancelled while others wait to be on top of it: they would keep it from ending.
+      const cancelled = [activation, this].find(({ isCancelled }) => isCancelled);
+      if (cancelled !== undefined) return Promise.reject(cancelled.cancellation);
       this.#top = activation;
       return body();
     };
@@ -153,7 +170,7 @@ export class Activation {
   /** Aborts when it is cancelled. */
   get signal(): AbortSignal {
     this.#abortController ??= new AbortController();
-    if (this.#isCancelled) this.#abortController.abort(this.#cancellation);
+    if (this.#isCancelled) this.#abortController.abort(reasonOf(this.#cancellation));
     return this.#abortController.signal;
   }
 
@@ -176,7 +193,7 @@ export class Activation {
     this.#cancellation = error;
     this.#isCancelled = true;
     this.#sent = [...this.#sent, error];
-    this.#abortController?.abort(error);
+    this.#abortController?.abort(reasonOf(error));
     this.#top?.cancel(error);
     this.#whenOnTop(() => {
       const interrupt = this.#interrupt;
@@ -251,6 +268,11 @@ export class Activation {
     const isStubborn = this.#cancellation instanceof ForcedUnwind && ++this.#unwinds > MAX_UNWINDS;
     return Promise.reject(isStubborn ? uncatchableTrap() : this.#cancellation);
   }
+}
+
+/** What a host function is told: why, rather than how. */
+function reasonOf(cancellation: unknown): unknown {
+  return cancellation instanceof ForcedUnwind && cancellation.cause !== undefined ? cancellation.cause : cancellation;
 }
 
 function keep(value: unknown): unknown {

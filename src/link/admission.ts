@@ -2,7 +2,7 @@
 
 import { captureAsyncContext } from "./async-context.ts";
 import type { StackPool } from "./stacks.ts";
-import { CURRENT, LIVE, REPORT_ENDS, words } from "./switchboard.ts";
+import { CROWD, CURRENT, LIVE, REPORT_ENDS, words } from "./switchboard.ts";
 
 /**
  * Live activations of all guests together beyond which further ones wait. V8 aborts the process near 32,700 suspended stacks,
@@ -46,6 +46,7 @@ export class Admission {
     }
     this.#stacks = stacks;
     this.#maxLive = maxLive;
+    words[CROWD >> 2] = Math.min(words[CROWD >> 2]!, maxLive);
   }
 
   /** Calls that wait. */
@@ -60,6 +61,14 @@ export class Admission {
     if (!isNested && this.#tickets.size > 0) return 0;
     if (words[LIVE >> 2]! >= (isNested ? this.#maxLive * 2 : this.#maxLive)) return 0;
     return this.#stacks.take();
+  }
+
+  /** For an activation that brings its own stack and cannot wait: throws when there are far too many. */
+  requireRoom(): void {
+    if (words[LIVE >> 2]! < this.#maxLive * 2) return;
+    throw new RangeError(
+      `Cannot start call: ${words[LIVE >> 2]} are live, twice as many as maxLive (${this.#maxLive}) allows`,
+    );
   }
 
   /** Calls `start` when its turn has come, with the asynchronous context of now. Rejects when `signal` aborts before. */

@@ -65,9 +65,13 @@ export class Calls {
       activation.start(record, this.#importNames);
       return runInContext(activation, () => run(record));
     };
-    if (stack !== undefined) return enter(stack.use(this.#stacks));
+    if (stack !== undefined) {
+      this.#admission.requireRoom();
+      return enter(stack.use(this.#stacks));
+    }
     const below = this.#stacks.isSingle ? currentContext() : undefined;
     if (below !== undefined && below.guest === this.#stacks.guest) {
+      this.#admission.requireRoom();
       return below.runOnTop(activation, () => this.#stacks.runNested(enter));
     }
     const record = this.#admission.admit();

@@ -23,7 +23,7 @@ export function watchCancellation(
   activation: Activation,
   { signal, timeoutMs }: CancellationOptions,
 ): CancellationWatch {
-  if (timeoutMs !== undefined) requireTimeout(timeoutMs);
+  requireOptions(signal, timeoutMs);
   signal?.throwIfAborted();
   if (signal === undefined && timeoutMs === undefined) return UNWATCHED;
   let isCancelled = false;
@@ -70,13 +70,19 @@ function startTimer(timeoutMs: number | undefined, body: () => void): ReturnType
 
 /** One signal for both ways to cancel, counted from now; `undefined`: there is none. */
 export function cancellationSignal({ signal, timeoutMs }: CancellationOptions): AbortSignal | undefined {
+  requireOptions(signal, timeoutMs);
   signal?.throwIfAborted();
   if (timeoutMs === undefined) return signal;
-  requireTimeout(timeoutMs);
-  const timeout = AbortSignal.timeout(timeoutMs);
+  if (timeoutMs > LONGEST_TIMER_MS) return signal;
+  const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
   return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
 }
 
-function requireTimeout(timeoutMs: number): void {
-  if (!(timeoutMs >= 0)) throw new RangeError(`Cannot call: timeoutMs must be 0 or more, received ${timeoutMs}`);
+function requireOptions(signal: AbortSignal | undefined, timeoutMs: number | undefined): void {
+  if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.throwIfAborted !== "function") {
+    throw new TypeError(`Cannot call: signal must be an AbortSignal, received ${typeof signal}`);
+  }
+  if (timeoutMs !== undefined && !(typeof timeoutMs === "number" && timeoutMs >= 0)) {
+    throw new RangeError(`Cannot call: timeoutMs must be 0 or more, received ${String(timeoutMs)}`);
+  }
 }

@@ -19,7 +19,7 @@ import { AWAIT_HOST, HOST, LINK, MEMORY, sameTypes, settleType } from "./import-
 import type { ShimmedImport } from "./import-shims.ts";
 import { Switches } from "./record-switches.ts";
 import type { Imports, Stack } from "./record-switches.ts";
-import { AWAITED, CURRENT, FLAGS, ON_MAIN_STACK, SYNCHRONOUS, THREW } from "./switchboard.ts";
+import { AWAITED, CROWD, CURRENT, FLAGS, LIVE, ON_MAIN_STACK, SYNCHRONOUS, THREW } from "./switchboard.ts";
 
 export const GUEST = "guest";
 export const ENTRY = "entry.";
@@ -128,7 +128,7 @@ function emitEntry(
  *
  *     (func $await (param P…) (result R…) (local $record i32) (local $flags i32)
  *       (local.set $record (i32.load $CURRENT)) (local.set $flags (FLAGS($record)))
- *       (if ($flags & ~ON_MAIN_STACK)
+ *       (if ($flags & ~ON_MAIN_STACK || GUEST($record) != $guest || LIVE >= CROWD)
  *         (then (return_call $wait_R (call $host (local.get P…)) (i32.const position))))
  *       AWAITED($record) = position + 1
  *       <leave to idle>
@@ -153,7 +153,9 @@ function emitAwait(
     for (const index of type.params.keys()) code.localGet(index);
   };
   code.i32Const(0).i32Load(CURRENT).localTee(record).i32Load(FLAGS).localTee(flags);
-  code.i32Const(~ON_MAIN_STACK).i32And().if();
+  code.i32Const(~ON_MAIN_STACK).i32And();
+  parts.emitIsForeign(code, record);
+  code.i32Or().i32Const(0).i32Load(LIVE).i32Const(0).i32Load(CROWD).i32GeS().i32Or().if();
   passParams();
   code.call(imports.hosts[position]!).i32Const(position).returnCall(wait.slow).end();
   code
@@ -180,7 +182,7 @@ const EXTERN = -0x11;
 /**
  *     (func $wait (param $answer externref) (param $import i32) (result R…) (local $record i32)
  *       (local.set $record (i32.load $CURRENT))
- *       (if (FLAGS($record) & SYNCHRONOUS)
+ *       (if (FLAGS($record) & SYNCHRONOUS || GUEST($record) != $guest)
  *         (then (return_call $settle (local.get $answer) (local.get $import))))    ;; throws if it is a promise
  *       AWAITED($record) = $import + 1
  *       (call $leave (local.get $record))
@@ -203,7 +205,9 @@ function emitWait(
   const { code } = wait;
   const [answer, imported, record] = [0, 1, wait.local(I32)];
   const settle = parts.imports.settles[slot]!;
-  code.i32Const(0).i32Load(CURRENT).localTee(record).i32Load(FLAGS).i32Const(SYNCHRONOUS).i32And().if();
+  code.i32Const(0).i32Load(CURRENT).localTee(record).i32Load(FLAGS).i32Const(SYNCHRONOUS).i32And();
+  parts.emitIsForeign(code, record);
+  code.i32Or().if();
   code.localGet(answer).localGet(imported).returnCall(settle).end();
   code.localGet(record).localGet(imported).i32Const(1).i32Add().i32Store(AWAITED);
   code.localGet(record).call(parts.leave.index);

@@ -27,7 +27,9 @@ export function failureOf(error: unknown, stack: StackState | undefined): unknow
     limit,
     wrapped,
     `Cannot go on: the guest's stack of ${limit} bytes is exhausted, it needed ${wrapped}; ` +
-      "give it a larger one with the option stacks: { bytes }",
+      (stack.limit === 0
+        ? "it is the guest's own: link it with a larger one (-z stack-size), or open one with instance.stacks.open()"
+        : "give it a larger one with the option stacks: { bytes }"),
     { cause: error },
   );
 }

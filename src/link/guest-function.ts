@@ -26,6 +26,9 @@ export class GuestFunction<Params extends readonly unknown[] = unknown[], Result
 
   /** Calls it; the event loop goes on while the guest waits. */
   call(args: Params, options?: CallOptions): Promise<Result> {
+    if (!Array.isArray(args)) {
+      throw new TypeError(`Cannot call "${this.name}": expected an array of its arguments, received ${typeof args}`);
+    }
     // What the guest returns is only known to the user, who says it in the type parameters.
     return this.#linked.call(this.name, args, options) as Promise<Result>;
   }

@@ -23,7 +23,7 @@ const traitsOf = new WeakMap<Function, HostFunctionTraits>();
  * A function to import that may answer with a promise. Any function may be imported as it is; this one is also known to be
  * asynchronous where the guest's bytes are not at hand, and its type is inferred.
  */
-export function wrapAsync<Params extends readonly never[], Result>(
+export function wrapAsync<Params extends readonly unknown[], Result>(
   body: (...args: Params) => Result,
 ): (...args: Params) => Result {
   const wrapped = (...args: Params): Result => body(...args);
@@ -40,7 +40,7 @@ export function wrapAsync<Params extends readonly never[], Result>(
  * });
  * ```
  */
-export function wrapAsyncWithCaller<Params extends readonly never[], Result>(
+export function wrapAsyncWithCaller<Params extends readonly unknown[], Result>(
   body: (caller: Caller, ...args: Params) => Result,
 ): (...args: Params) => Result {
   // Called with a Caller first, by callHost below and nobody else; to a guest it has the parameters that follow.

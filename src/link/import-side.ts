@@ -12,7 +12,7 @@ import { askerFor, withPromise } from "./answer-tests.ts";
 import type { HostFunction } from "./answer-tests.ts";
 import { conversionCheck, conversionFailure } from "./conversion.ts";
 import type { Check } from "./conversion.ts";
-import { AWAITED, CURRENT, FLAGS, OUTER, PENDING, STATUS, SYNCHRONOUS, readWord, words } from "./switchboard.ts";
+import { AWAITED, CURRENT, FLAGS, GUEST, OUTER, PENDING, STATUS, SYNCHRONOUS, readWord, words } from "./switchboard.ts";
 
 /** The engine's class, which TypeScript's library does not know: thrown when it will not suspend. */
 const { SuspendError: EngineSuspendError } = WebAssembly as { readonly SuspendError?: new () => Error };
@@ -39,6 +39,11 @@ export function isPending(answer: unknown): answer is PromiseLike<unknown> | Sus
   return typeof (answer as { then?: unknown }).then === "function";
 }
 
+/** Whether the engine has refused to suspend. */
+export function isEngineRefusal(error: unknown): boolean {
+  return EngineSuspendError !== undefined && error instanceof EngineSuspendError;
+}
+
 /** Thrown to leave a suspending import without suspending; generated code catches it at once. */
 const notPending = new Error("not pending");
 
@@ -57,6 +62,8 @@ export class ImportSide {
   #isStashed = false;
   /** Whether a suspending import has just found that there is nothing to wait for. */
   #isSurprise = false;
+  /** Block of the guest whose imports these are. Set when it has one. */
+  guest = 0;
   /** Position → tells the shim whether to expect a promise. Set when the shims exist. */
   expect: readonly ((awaits: number, learns: number) => void)[] = [];
 
@@ -106,7 +113,7 @@ export class ImportSide {
       this.#isSurprise = false;
       return;
     }
-    if (EngineSuspendError !== undefined && exception instanceof EngineSuspendError) this.#refuse(position);
+    if (isEngineRefusal(exception)) this.#refuse(position);
     throw conversionFailure(this.#imports[position]!, exception) ?? exception;
   };
 
@@ -126,7 +133,7 @@ export class ImportSide {
   readonly await = (held: unknown, record: number): unknown => {
     const answer = held === null && this.#isStashed ? this.#takeStash() : held;
     const position = readWord(record, AWAITED) - 1;
-    if (!isPending(answer)) this.#expectNoPromise(position, answer);
+    if (!isPendingOrFails(answer)) this.#expectNoPromise(position, answer);
     return awaitAnswer(answer, activationOf(record), this.#checks[position]);
   };
 
@@ -157,8 +164,7 @@ export class ImportSide {
    */
   readonly wasLeft = (exception: unknown, record: number): number => {
     if (exception === notPending) return 0;
-    const isRefusal = EngineSuspendError !== undefined && exception instanceof EngineSuspendError;
-    return isRefusal && readWord(record, OUTER) === words[CURRENT >> 2] ? 0 : 1;
+    return isEngineRefusal(exception) && readWord(record, OUTER) === words[CURRENT >> 2] ? 0 : 1;
   };
 
   /** `link.not-left`: the engine would not suspend, unless the answer was no promise, which is in the stash then. */
@@ -182,12 +188,16 @@ export class ImportSide {
 
   #requireSuspendable(position: number, answer: object): void {
     const record = words[CURRENT >> 2]!;
-    if ((words[(record + FLAGS) >> 2]! & SYNCHRONOUS) === 0) return;
+    if ((words[(record + FLAGS) >> 2]! & SYNCHRONOUS) === 0) {
+      if (words[(record + GUEST) >> 2] === this.guest) return;
+      ignore(answer);
+      this.#refuse(position);
+    }
     ignore(answer);
     const { module, name } = this.#imports[position]!;
     throw new SuspendError(
       "sync-call",
-      `Cannot suspend in import ${module}.${name}: its host function returned a promise, but the guest was entered ` +
+      `Cannot suspend in import ${module}.${name}: its host function has the guest wait, but the guest was entered ` +
         "synchronously; call it through instance.exports or instance.function()",
     );
   }
@@ -204,6 +214,15 @@ function awaitAnswer(answer: unknown, activation: Activation | undefined, check:
     return check === undefined ? promise : promise.then(check);
   } catch (error) {
     return Promise.reject(error);
+  }
+}
+
+/** An answer whose `then` cannot even be read fails when it is awaited: after the stack was left, as it should. */
+function isPendingOrFails(answer: unknown): boolean {
+  try {
+    return isPending(answer);
+  } catch {
+    return true;
   }
 }
 

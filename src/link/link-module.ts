@@ -135,6 +135,7 @@ export function linkEntries(
   { side, imports, entrySide }: { side: ImportSide; imports: LinkedImports; entrySide: EntrySide },
 ): LinkedEntries {
   const { guest, hook, ended, cutOff, suspending } = entrySide;
+  side.guest = guest;
   const { hosts, table } = imports;
   const host: Record<string, unknown> = {
     guest,

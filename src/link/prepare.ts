@@ -22,6 +22,7 @@ import { findGuestStack } from "./stack-pointer.ts";
 import type { GuestStack } from "./stack-pointer.ts";
 
 /** Names under which the prepared guest exports what the host needs. */
+const RESERVED = "stackful:";
 export const START = "stackful:start";
 export const ALLOCATE = "stackful:allocate";
 export const FREE_MEMORY = "stackful:free";
@@ -47,6 +48,12 @@ export interface PreparedGuest {
 /** @throws {WebAssembly.CompileError} when the bytes are no module */
 export function prepareGuest(bytes: Uint8Array<ArrayBuffer>, options: PrepareOptions): PreparedGuest {
   const original = decodeModule(bytes);
+  const reserved = original.exports.find(({ name }) => name.startsWith(RESERVED));
+  if (reserved !== undefined) {
+    throw new TypeError(
+      `Cannot prepare guest: it exports "${reserved.name}", a name that is reserved for what is added to it`,
+    );
+  }
   const editor = new ModuleEditor(original);
   if (original.start !== null) {
     editor.removeStart();

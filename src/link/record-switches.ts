@@ -16,6 +16,7 @@ import {
   FLAGS,
   FREE,
   GENERATION,
+  GUEST,
   HELD,
   HOOKED,
   IDLE_POINTER,
@@ -201,6 +202,11 @@ export class Switches {
     code.end().end();
     code.i32Const(0).i32Load(REPORT_ENDS).if();
     code.localGet(0).call(this.imports.ended).end();
+  }
+
+  /** Whether the record in a local is one of another guest, below which this one was entered without our knowledge. */
+  emitIsForeign(code: Code, record: number): void {
+    code.localGet(record).i32Load(GUEST).globalGet(this.guest).i32Ne();
   }
 
   /**

@@ -49,6 +49,9 @@ export function scanCode(module: BinaryModule): CodeScan {
   return scanner;
 }
 
+/** In the last byte of a constant's encoding. */
+const SIGN_BIT = 0x40;
+
 /** Instructions of a function within which LLVM has made the frame, also without optimisation. */
 const PROLOGUE_LENGTH = 12;
 
@@ -62,8 +65,9 @@ class Scanner implements CodeScan {
   /** The global that the last `global.get` named, and where it was. */
   #read = -1;
   #readAt = -1;
-  /** Low bits of the last constant. */
+  /** Low bits of the last constant, and its sign. */
   #constant = 0;
+  #isNegative = false;
 
   constructor(module: BinaryModule) {
     this.#reader = new InstructionReader(module.bytes);
@@ -101,6 +105,7 @@ class Scanner implements CodeScan {
       case I32_CONST:
       case I64_CONST:
         this.#constant = lowBits(reader.bytes[reader.immediates]!);
+        this.#isNegative = (reader.bytes[reader.position - 1]! & SIGN_BIT) !== 0;
         break;
       case MEMORY_GROW:
         this.growsMemory = true;
@@ -120,7 +125,13 @@ class Scanner implements CodeScan {
   }
 
   #noteFrame(prologue: Prologue, current: number): void {
-    const frame = prologue.step(current, current === GLOBAL_GET || current === GLOBAL_SET ? this.#reader.index() : -1);
+    // Binaryen writes `x - 64` as `x + -64`, which is one byte shorter.
+    const isLess = isSubtraction(current) || (isAddition(current) && this.#isNegative);
+    const frame = prologue.step(
+      current,
+      isLess,
+      current === GLOBAL_GET || current === GLOBAL_SET ? this.#reader.index() : -1,
+    );
     const use = frame < 0 ? undefined : this.globals.get(frame);
     if (use !== undefined) use.frames++;
   }
@@ -130,7 +141,8 @@ class Scanner implements CodeScan {
     const global = this.#reader.index();
     const use = this.globals.get(global);
     if (use === undefined) return;
-    const isPush = first === GLOBAL_GET && isConstant(second) && isSubtraction(third);
+    const isLess = isSubtraction(third) || (isAddition(third) && this.#isNegative);
+    const isPush = first === GLOBAL_GET && isConstant(second) && isLess;
     if (isPush && this.#read === global && this.#constant % 4 === 0) use.pushes++;
     // An addition frees a frame, which cannot overflow anything.
     if (third !== I32_ADD && third !== I64_ADD)
@@ -152,8 +164,8 @@ class Prologue {
   #isSubtracted = false;
   #isOver = false;
 
-  /** Takes the next instruction of a function; returns the global if it completes the pattern, else -1. */
-  step(current: number, global: number): number {
+  /** Takes the next instruction of a function, and whether it lowers a value; returns the global if it completes the pattern, else -1. */
+  step(current: number, isLess: boolean, global: number): number {
     if (this.#isOver) return -1;
     if (this.#global < 0) {
       if (current === GLOBAL_GET) this.#global = global;
@@ -161,7 +173,7 @@ class Prologue {
     } else if (this.#isSubtracted) {
       this.#isOver = true;
       return current === LOCAL_TEE || current === LOCAL_SET ? this.#global : -1;
-    } else if (isSubtraction(current)) this.#isSubtracted = true;
+    } else if (isLess) this.#isSubtracted = true;
     else if (!isLocalOrConstant(current)) this.#isOver = true;
     return -1;
   }
@@ -173,6 +185,10 @@ function isLocalOrConstant(current: number): boolean {
 
 function isConstant(current: number): boolean {
   return current === I32_CONST || current === I64_CONST;
+}
+
+function isAddition(current: number): boolean {
+  return current === I32_ADD || current === I64_ADD;
 }
 
 function isSubtraction(current: number): boolean {

@@ -34,6 +34,7 @@ import {
 const RED_ZONE_BYTES = 128;
 const ALIGNMENT_BYTES = 16;
 const MIN_STACK_BYTES = 1024;
+const MAX_STACK_BYTES = 2 ** 31;
 /** Painted over a region to see later how much of it was used. */
 const PAINT = 0xa5;
 
@@ -145,9 +146,7 @@ export class StackPool {
 
   /** Made with an instance, not by users. */
   constructor(plan: GuestStackPlan, { bytes = 65536, capacity = Infinity, measure = false }: StackOptions) {
-    if (!(bytes >= MIN_STACK_BYTES && Number.isSafeInteger(bytes))) {
-      throw new RangeError(`Cannot make stacks: bytes must be an integer from ${MIN_STACK_BYTES}, received ${bytes}`);
-    }
+    requireStackBytes("make stacks", bytes);
     if (!(capacity >= 0)) throw new RangeError(`Cannot make stacks: capacity must be 0 or more, received ${capacity}`);
     this.stackBytes = align(bytes);
     this.capacity = capacity;
@@ -193,9 +192,7 @@ export class StackPool {
    * @throws {RangeError} when the guest's memory has no room for it, or the guest cannot have further stacks
    */
   open(bytes: number = this.stackBytes): Stack {
-    if (!(bytes >= MIN_STACK_BYTES && Number.isSafeInteger(bytes))) {
-      throw new RangeError(`Cannot open stack: bytes must be an integer from ${MIN_STACK_BYTES}, received ${bytes}`);
-    }
+    requireStackBytes("open stack", bytes);
     if (this.#plan.kind === "single") throw new RangeError("Cannot open stack: this guest cannot have more than one");
     const size = this.#plan.kind === "none" ? 0 : align(bytes);
     const record = this.#addRegion(size, HELD);
@@ -296,4 +293,11 @@ export class StackPool {
 
 function align(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+}
+
+function requireStackBytes(what: string, bytes: number): void {
+  if (Number.isSafeInteger(bytes) && bytes >= MIN_STACK_BYTES && bytes <= MAX_STACK_BYTES) return;
+  throw new RangeError(
+    `Cannot ${what}: bytes must be an integer from ${MIN_STACK_BYTES} to ${MAX_STACK_BYTES}, received ${bytes}`,
+  );
 }

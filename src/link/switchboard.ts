@@ -6,6 +6,7 @@
  * checkpoint; JavaScript only reads it, and prepares records.
  *
  *     byte  0   a record that stands for "no activation": its FLAGS say that it cannot suspend
+ *          36   CROWD        activations from which on a host function may have to be told that it is called by one
  *          40   THREW        not 0: an activation has ended by an exception since the host has set it to 0
  *          48   CURRENT      record of the innermost activation on the native stack; 0: none
  *          52   STATUS       how the host function called last has answered: READY or PENDING
@@ -29,6 +30,7 @@
  *          +44  GUEST        address of its guest's block
  */
 
+export const CROWD = 36;
 export const THREW = 40;
 export const CURRENT = 48;
 export const STATUS = 52;
@@ -79,6 +81,7 @@ export const memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: MEMO
 export const words: Int32Array = new Int32Array(memory.buffer);
 
 words[FLAGS >> 2] = SYNCHRONOUS;
+words[CROWD >> 2] = 2 ** 31 - 1;
 
 let nextBlock = BLOCK_BYTES;
 const freeBlocks: number[] = [];

@@ -10,6 +10,7 @@ type Step = IteratorResult<string, string>;
 
 class FakeFiber implements Fiber<number, string, string> {
   readonly events: unknown[][] = [];
+  readonly signal = undefined;
   readonly syncRefusal: Fiber<number, string, string>["syncRefusal"];
   step: Deferred<Step> = defer();
   ended: Deferred<void> = defer();
