@@ -108,6 +108,8 @@ export class Activation {
   #top: Activation | undefined;
   /** Settles when the last activation on top of it has ended. */
   #onTop: Promise<void> | undefined;
+  /** Whether it waits for a promise and nothing has told the engine yet to continue it. */
+  #isWaiting = false;
   /** Rejects what it awaits. */
   #interrupt: ((reason: unknown) => void) | undefined;
 
@@ -137,6 +139,11 @@ export class Activation {
     return isOn ? readWord(this.#record, GUEST) : 0;
   }
 
+  /** Whether another may run on top of it: while a host function of its own is running, or it waits for one. */
+  get canCarry(): boolean {
+    return this.guest !== 0 && (this.#isWaiting || words[CURRENT >> 2] === this.#record);
+  }
+
   /**
    * Runs `body`, an activation on top of this one, when the others on top of it have ended: at once if there is none. This one
    * does not continue before it has ended.
@@ -149,8 +156,9 @@ export class Activation {
       this.#top = activation;
       return body();
     };
-    const result = this.#onTop === undefined ? begin() : this.#onTop.then(begin);
-    const ended = result.then(
+    const isFirst = this.#onTop === undefined;
+    const turn = this.#onTop === undefined ? begin() : this.#onTop.then(begin);
+    const ended = turn.then(
       () => {},
       () => {},
     );
@@ -158,7 +166,7 @@ export class Activation {
     void ended.then(() => {
       if (this.#onTop === ended) this.#onTop = undefined;
     });
-    return result;
+    return isFirst ? turn : untilAborted(turn, activation);
   }
 
   /** Forgets it; its record may already belong to another. */
@@ -217,6 +225,7 @@ export class Activation {
   await(answer: unknown, check: (value: unknown) => unknown = keep): Promise<unknown> {
     if (this.#isCancelled) return this.#refuse(answer);
     if (answer instanceof Suspension) return this.#suspend(answer);
+    this.#isWaiting = true;
     return new Promise((resolve, reject) => {
       this.#interrupt = reject;
       const onValue = (value: unknown): void => {
@@ -238,8 +247,10 @@ export class Activation {
 
   /** Goes on when no activation is on top of this one. */
   #whenOnTop(goOn: () => void): void {
-    if (this.#onTop === undefined) goOn();
-    else void this.#onTop.then(() => this.#whenOnTop(goOn));
+    if (this.#onTop === undefined) {
+      this.#isWaiting = false;
+      goOn();
+    } else void this.#onTop.then(() => this.#whenOnTop(goOn));
   }
 
   #suspend({ coroutine = this.coroutine, value }: Suspension): Promise<unknown> {
@@ -268,6 +279,14 @@ export class Activation {
     const isStubborn = this.#cancellation instanceof ForcedUnwind && ++this.#unwinds > MAX_UNWINDS;
     return Promise.reject(isStubborn ? uncatchableTrap() : this.#cancellation);
   }
+}
+
+/** `turn`, or the cancellation of `activation` if that comes first: its call need not wait for its turn to be told. */
+function untilAborted<Result>(turn: Promise<Result>, activation: Activation): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    activation.signal.addEventListener("abort", () => reject(activation.cancellation), { once: true });
+    turn.then(resolve, reject);
+  });
 }
 
 /** What a host function is told: why, rather than how. */

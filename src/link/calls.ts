@@ -70,7 +70,7 @@ export class Calls {
       return enter(stack.use(this.#stacks));
     }
     const below = this.#stacks.isSingle ? currentContext() : undefined;
-    if (below !== undefined && below.guest === this.#stacks.guest) {
+    if (below?.canCarry === true && below.guest === this.#stacks.guest) {
       this.#admission.requireRoom();
       return below.runOnTop(activation, () => this.#stacks.runNested(enter));
     }
