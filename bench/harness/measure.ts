@@ -41,6 +41,8 @@ export interface GroupResult {
   readonly title: string;
   readonly samples: number;
   readonly rows: readonly RowResult[];
+  /** Of `ns` and the quartiles, where they are no times. */
+  readonly unit?: string;
 }
 
 const WARM_UPS = 12;

@@ -4,11 +4,12 @@ import type { GroupResult, RowResult } from "./measure.ts";
 
 const NAME_WIDTH = 56;
 
-export function printGroup({ title, rows, samples }: GroupResult): void {
-  console.log(`\n${title} (medians of ${samples})`);
+export function printGroup({ title, rows, samples, unit }: GroupResult): void {
+  console.log(`\n${title}${samples > 1 ? ` (medians of ${samples})` : ""}`);
   for (const row of rows) {
     const { name, ns, quartiles, ratio, bestRatio, baseline } = row;
-    const times = `${text(ns).padStart(9)}  [${quartiles.map(text).join(" to ")}]`;
+    const range = quartiles[0] === quartiles[1] ? "" : `  [${quartiles.map(text).join(" to ")}]`;
+    const times = `${(unit === undefined ? text(ns) : `${ns} ${unit}`).padStart(9)}${range}`;
     const ratios = name === baseline ? "" : `${ratio.toFixed(2)}x, best ${bestRatio.toFixed(2)}x${verdict(row)}`;
     console.log(`  ${name.padEnd(NAME_WIDTH)}${times.padEnd(36)}${ratios}`);
   }

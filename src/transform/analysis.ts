@@ -345,13 +345,25 @@ export class FunctionAnalysis {
     this.#add(kind, kind === op.BR_TABLE || kind === op.BR_ON_CAST ? 0 : reader.index());
     if (kind === op.BR || kind === op.BR_TABLE || kind === op.RETHROW) {
       this.#jumped = true;
-    } else if (kind === op.BR_IF || kind === op.BR_ON_NON_NULL) {
+    } else if (kind === op.BR_IF) {
       stack.pop();
+      stack.retype(this.#labelTypes(reader.index()), 0);
+    } else if (kind === op.BR_ON_NON_NULL) {
+      stack.pop();
+      stack.retype(this.#labelTypes(reader.index()).slice(0, -1), 0);
     } else if (kind === op.BR_ON_NULL) {
+      stack.retype(this.#labelTypes(reader.index()), 1);
       this.#rules.nonNull(stack);
     } else {
+      stack.retype(this.#labelTypes(this.#rules.castLabel()).slice(0, -1), 1);
       this.#rules.castBranch(stack);
     }
+  }
+
+  /** What a branch to the label takes along. */
+  #labelTypes(label: number): readonly ValueType[] {
+    const level = this.#levels.at(-1 - label)!;
+    return level.kind === op.LOOP ? level.params : level.results;
   }
 
   /** In the resume copy it cannot become an ordinary call: the handlers here would catch what it throws. */

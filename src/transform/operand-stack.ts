@@ -71,6 +71,20 @@ export class OperandStack {
     return this.#types[this.height - 1 - depth]!;
   }
 
+  /**
+   * Gives the values from `depth` below the top downwards other types, the last of `types` to the topmost: a conditional branch leaves
+   * its operands with the types of its label.
+   */
+  retype(types: readonly ValueType[], depth: number): void {
+    for (const [position, type] of types.entries()) {
+      const index = this.height - depth - types.length + position;
+      if (this.#types[index] === type) continue;
+      this.#types[index] = type;
+      // What was kept before has the narrower type, on which the code up to here depends.
+      this.#kept[index] = null;
+    }
+  }
+
   /** A local is written: what was a copy of it no longer is. */
   forgetCopies(local: number): void {
     for (let index = 0; index < this.height; index++) {

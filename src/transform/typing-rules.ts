@@ -94,6 +94,13 @@ export class TypingRules {
     stack.push(referenceType(false, heapTypeOf(type)), this.#reader.position);
   }
 
+  /** The label of `br_on_cast` and `br_on_cast_fail`. */
+  castLabel(): number {
+    const immediates = this.#atImmediates();
+    immediates.u8();
+    return immediates.u32();
+  }
+
   /** `br_on_cast` goes on with what is left of the first type, `br_on_cast_fail` with the second. */
   castBranch(stack: OperandStack): void {
     const immediates = this.#atImmediates();

@@ -1,0 +1,126 @@
+/**
+ * Random modules do the same with a suspension at every call of an import as they do plain, also when what is called throws,
+ * and with the runtime in a module of its own. `npm run fuzz` starts it.
+ *
+ *     --modules=2000  how many to compare
+ *     --seed=1        of the first one; the next ones follow
+ *
+ * Stops at the first difference and leaves the module in build/fuzz: give it a name in test/transform/generated when the
+ * compiler is mended.
+ */
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { TransformError } from "../../src/transform/refusal.ts";
+import { compareRuns } from "../transform/differential.ts";
+import type { RunOptions } from "../transform/differential.ts";
+import { FEATURE_NAMES, generateModule } from "./generate.ts";
+import type { GeneratedModule } from "./generate.ts";
+
+/** What each module has to go through. */
+const RUNS: Readonly<Record<string, RunOptions>> = {
+  "a suspension at every call of an import": {},
+  "every fourth call throws": { throwEvery: 4, seed: 7 },
+  "every call throws": { throwEvery: 1, seed: 3 },
+  "the runtime in a module of its own": { multiMemory: false, throwEvery: 9, seed: 5 },
+};
+const FAILURES = "build/fuzz";
+const PROGRESS_MS = 10_000;
+
+const counts = { passed: 0, failed: 0, notGenerated: 0, notValid: 0, refused: 0, suspended: 0, suspensions: 0 };
+
+/** Compares one module in all runs. Returns the suspensions in them. */
+function check(bytes: Uint8Array): number {
+  let suspensions = 0;
+  for (const [run, options] of Object.entries(RUNS)) {
+    try {
+      suspensions += compareRuns(bytes, options).suspensions;
+    } catch (cause) {
+      // Types of the guest cannot be named in a module of the runtime's own, so these few may be refused.
+      if (cause instanceof TransformError && options.multiMemory === false) {
+        counts.refused++;
+        continue;
+      }
+      throw new Error(`Differs: ${run}`, { cause });
+    }
+  }
+  return suspensions;
+}
+
+/** Returns whether to go on. */
+function take({ seed, features, bytes }: GeneratedModule): boolean {
+  if (bytes === null) {
+    counts.notGenerated++;
+    return true;
+  }
+  if (!WebAssembly.validate(bytes)) {
+    counts.notValid++;
+    return true;
+  }
+  // Written before it runs: a module that ends the process or never returns is there too.
+  const file = path.join(FAILURES, `${features}-${seed}.wasm`);
+  mkdirSync(FAILURES, { recursive: true });
+  writeFileSync(file, bytes);
+  try {
+    const suspensions = check(bytes);
+    rmSync(file);
+    counts.passed++;
+    counts.suspensions += suspensions;
+    if (suspensions > 0) counts.suspended++;
+    return true;
+  } catch (error) {
+    counts.failed++;
+    console.error(error);
+    console.error(`Module ${file}; again with npm run fuzz -- --modules=1 --seed=${seed}`);
+    return false;
+  }
+}
+
+/** Makes modules on all processors, ahead of the comparison, and gives them in the order of their seeds. */
+async function* generate(seed: number): AsyncGenerator<GeneratedModule> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "stackful-fuzz-"));
+  const ahead: Promise<GeneratedModule>[] = [];
+  try {
+    for (let next = seed; ; next++) {
+      ahead.push(generateModule(next, folder));
+      if (ahead.length > os.availableParallelism()) yield await ahead.shift()!;
+    }
+  } finally {
+    await Promise.all(ahead);
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function fuzz(modules: number, firstSeed: number): Promise<void> {
+  console.log(`${modules} modules from seed ${firstSeed}, with ${FEATURE_NAMES.join(", ")} in turn`);
+  const start = performance.now();
+  let nextProgress = start + PROGRESS_MS;
+  for await (const module of generate(firstSeed)) {
+    if (!take(module) || counts.passed === modules) break;
+    if (module.seed - firstSeed > 2 * modules + 10) throw new Error("Most modules cannot be used: is wasm-opt there?");
+    if (performance.now() < nextProgress) continue;
+    nextProgress += PROGRESS_MS;
+    console.log(`${counts.passed} of ${modules}, seed ${module.seed}, ${counts.suspensions} suspensions`);
+  }
+  const seconds = ((performance.now() - start) / 1000).toFixed(0);
+  const { suspended, suspensions, notGenerated, notValid, refused } = counts;
+  console.log(
+    `${seconds} s; ${suspended} modules suspended, ${suspensions} times in all; left out: ${notGenerated} that wasm-opt did not ` +
+      `make, ${notValid} that this engine refuses; ${refused} refused without multiple memories`,
+  );
+}
+
+function wholeNumber(name: string, text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new RangeError(`Cannot fuzz: --${name} must be a positive integer, received ${text}`);
+}
+
+const { values } = parseArgs({
+  options: { modules: { type: "string", default: "2000" }, seed: { type: "string", default: "1" } },
+});
+await fuzz(wholeNumber("modules", values.modules), wholeNumber("seed", values.seed));
+console.log(`${counts.passed} passed, ${counts.failed} failed`);
+process.exitCode = counts.failed === 0 ? 0 : 1;
