@@ -27,7 +27,7 @@ import { ImportSide } from "../link/import-side.ts";
 import { bindCaller, lookUpImport, nestImports, refusePromises } from "../link/imports.ts";
 import type { HostImports } from "../link/imports.ts";
 import { buildLinkModule, linkEntries, linkImports } from "../link/link-module.ts";
-import type { Entry, LinkModule, LinkedEntries } from "../link/link-module.ts";
+import type { Entry, LinkModule, LinkedEntries, LinkedImports } from "../link/link-module.ts";
 import type { CallOptions, GuestFiber, LinkedGuest } from "../link/linked-guest.ts";
 import type { PreparedGuest } from "../link/prepare.ts";
 import { guestMemory, makeStackPool } from "../link/guest-stacks.ts";
@@ -117,34 +117,29 @@ export class JspiGuest implements LinkedGuest {
     for (const [position, value] of values.entries()) {
       if (typeof value !== "function") continue;
       const shim = shims.get(position);
-      const host = bindCaller(value, caller);
       if (shim !== undefined) values[position] = shim;
       // A function of another guest can take and return what JavaScript cannot.
       else if (!isExportedFunction(value)) {
+        const host = bindCaller(value, caller);
         values[position] = refusePromises((args) => host(...args), module.imports[position]!, UNSHIMMED);
       }
     }
     const raw = await WebAssembly.instantiate(module.module, nestImports(module.imports, values));
     caller.memory = guestMemory(raw);
-    return new JspiGuest(prepared, raw, options, (guest) => ({ link, side, imports: linkedImports, guest }));
+    return new JspiGuest(prepared, raw, options, { link, side, imports: linkedImports });
   }
 
   private constructor(
     prepared: PreparedGuest,
     raw: WebAssembly.Instance,
     options: JspiOptions,
-    parts: (guest: number) => {
-      link: LinkModule;
-      side: ImportSide;
-      imports: ReturnType<typeof linkImports>;
-      guest: number;
-    },
+    { link, side, imports }: { link: LinkModule; side: ImportSide; imports: LinkedImports },
   ) {
     this.raw = raw;
     this.memory = guestMemory(raw);
     this.#pointer = raw.exports[STACK_POINTER] as WebAssembly.Global | undefined;
     this.stacks = makeStackPool(prepared, raw, options.stacks, (body) => this.#synchronously(body));
-    const { link, side, imports, guest } = parts(this.stacks.guest);
+    const { guest } = this.stacks;
     this.#calls = new Calls(this.stacks, options.maxLive, side.names);
     this.#linked = linkEntries(link, raw, {
       side,

@@ -52,10 +52,8 @@ export class Calls {
   /** One call, of which nothing is kept unless somebody may ask. */
   start(run: Run, options: CallOptions | undefined): Promise<unknown> {
     if (options !== undefined || areContextsWatched()) return this.#startWatched(run, options ?? {});
-    const record = this.#admission.admit();
-    if (record === 0) return this.#admission.wait(run, undefined);
-    forgetActivation(record);
-    return run(record);
+    const record = this.admitPlain();
+    return record === 0 ? this.#admission.wait(run, undefined) : run(record);
   }
 
   /** The body of `activation`, which its owner cancels and ends. */

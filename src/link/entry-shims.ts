@@ -15,7 +15,7 @@ import { ModuleBuilder } from "../binary/builder.ts";
 import type { FunctionType } from "../binary/extern-types.ts";
 import { EXTERNREF, I32 } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
-import { AWAIT_HOST, HOST, LINK, MEMORY, sameTypes, settleType } from "./import-shims.ts";
+import { AWAIT_HOST, EXTERN, HOST, LINK, MEMORY, sameTypes, settleType } from "./import-shims.ts";
 import type { ShimmedImport } from "./import-shims.ts";
 import { Switches } from "./record-switches.ts";
 import type { Imports, Stack } from "./record-switches.ts";
@@ -176,8 +176,6 @@ function emitAwait(
   parts.emitEnterFromIdle(code, record);
   return body.index;
 }
-
-const EXTERN = -0x11;
 
 /**
  *     (func $wait (param $answer externref) (param $import i32) (result R…) (local $record i32)

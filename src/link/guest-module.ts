@@ -1,6 +1,6 @@
 /** A guest that is compiled, with everything that linking needs to know about it, to be shared by many instances. */
 
-import type { ExternKind, FunctionType } from "../binary/extern-types.ts";
+import type { ExternKind } from "../binary/extern-types.ts";
 import { functionType, signature } from "../binary/module.ts";
 import type { BinaryModule } from "../binary/module.ts";
 import type { HostFunctionType } from "./host-function.ts";
@@ -112,9 +112,4 @@ function exportsOf(module: BinaryModule): GuestExport[] {
   return module.exports.map(({ name, kind, index }) => {
     return { name, kind, type: kind === "function" ? signature(functionType(module, index)) : undefined };
   });
-}
-
-/** Types of the functions that a guest imports, in the order of all imports; `undefined` for the others. */
-export function importedTypes(module: BinaryModule): (FunctionType | undefined)[] {
-  return module.imports.map(({ kind, index }) => (kind === "function" ? functionType(module, index) : undefined));
 }

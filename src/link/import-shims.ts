@@ -9,7 +9,7 @@
  *         (then (return_call_indirect $await (local.get P…))))
  *       (call $ask (local.get P…))                                 ;; into JavaScript, which classifies the answer
  *       (if (i32.load $STATUS)                                     ;; PENDING
- *         (then (global.set $awaits (i32.const 1))
+ *         (then (global.set $awaits (global.get $learns))         ;; 1, until it has surprised too often
  *               (return_call_indirect $wait_R (ref.null extern) (i32.const import)))))
  *
  * An import with one i32 as its result gets by without JavaScript of ours: the host function is called for an `externref`, and
@@ -35,7 +35,7 @@ import {
 import type { ValueType } from "../binary/value-types.ts";
 import { READY, STATUS } from "./switchboard.ts";
 
-/** What to call a host function that answers at once, or when it does not. */
+/** The generated module, and what its second half has to provide for it. */
 export interface ImportShims {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** The distinct result types of all shims. In the table, the wait functions for them follow the await functions of the shims. */
@@ -172,7 +172,8 @@ function emitPending(shim: FunctionBuilder, pending: number, answer: number | un
   code.returnCall(pending).end();
 }
 
-const EXTERN = -0x11;
+/** Code of the heap type `extern`, for `ref.null extern`. */
+export const EXTERN = -0x11;
 
 /** The form at the top of this file. */
 function emitAnswer(shim: FunctionBuilder, ask: number, pending: number): void {

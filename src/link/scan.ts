@@ -1,4 +1,4 @@
-/** What linking has to know about a guest's code: which globals it uses as a stack, and how its memory grows. */
+/** What linking has to know about a guest's code: which globals it uses as a stack, and whether it looks at the size of its memory. */
 
 import { InstructionReader } from "../binary/instructions.ts";
 import type { Range } from "../binary/instructions.ts";
@@ -20,7 +20,6 @@ const I64_SUB = opcode("i64.sub");
 const FIRST_LOAD = opcode("i32.load");
 const LAST_STORE = opcode("i64.store32");
 const MEMORY_SIZE = opcode("memory.size");
-const MEMORY_GROW = opcode("memory.grow");
 
 /** How the guest's code uses one mutable integer global. */
 export interface GlobalUse {
@@ -37,7 +36,6 @@ export interface GlobalUse {
 export interface CodeScan {
   /** Index of a mutable global of type i32 or i64 → its use. */
   readonly globals: ReadonlyMap<number, GlobalUse>;
-  readonly growsMemory: boolean;
   readonly readsMemorySize: boolean;
 }
 
@@ -57,7 +55,6 @@ const PROLOGUE_LENGTH = 12;
 
 class Scanner implements CodeScan {
   readonly globals = new Map<number, GlobalUse>();
-  growsMemory = false;
   readsMemorySize = false;
   readonly #reader: InstructionReader;
   /** Instructions of the body before the current one. */
@@ -106,9 +103,6 @@ class Scanner implements CodeScan {
       case I64_CONST:
         this.#constant = lowBits(reader.bytes[reader.immediates]!);
         this.#isNegative = (reader.bytes[reader.position - 1]! & SIGN_BIT) !== 0;
-        break;
-      case MEMORY_GROW:
-        this.growsMemory = true;
         break;
       case MEMORY_SIZE:
         this.readsMemorySize = true;
