@@ -1,12 +1,15 @@
 /** A coroutine's body on a stack of the engine's. */
 
 import type { Coroutine } from "../coroutine/coroutine.ts";
-import { ForcedUnwind } from "../coroutine/errors.ts";
+import { ForcedUnwind, SuspendError } from "../coroutine/errors.ts";
+import { currentResumer, keepContexts } from "../link/activation-context.ts";
 import type { Activation, PendingInput } from "../link/activation.ts";
 import type { GuestFiber } from "../link/linked-guest.ts";
 import { uncatchableTrap } from "../link/uncatchable-trap.ts";
 
 type Step = IteratorResult<unknown, unknown>;
+/** How a body has ended. */
+type Outcome = { readonly step: Step } | { readonly error: unknown };
 
 interface Deferred<Value> {
   readonly promise: Promise<Value>;
@@ -24,8 +27,10 @@ export class JspiFiber implements GuestFiber {
   #isReset = false;
   /** What the pending resume is told. */
   #step: Deferred<Step> | undefined;
-  /** Where the pending `suspend()` gets its result from. */
-  #input: PendingInput | undefined;
+  /** Where the pending `suspend()` gets its result from, and the activation that waits for it: the body's, or one inside it. */
+  #suspension: { readonly input: PendingInput; readonly holder: Activation } | undefined;
+  /** How the body has ended if nobody was waiting for it: told to whoever resumes it next. */
+  #outcome: Outcome | undefined;
   /** Settles when the body has ended, with its error if that is not the one it was ended with. */
   readonly #ended: Deferred<void> = defer();
 
@@ -37,12 +42,13 @@ export class JspiFiber implements GuestFiber {
     this.#activation = activation;
     this.#start = start;
     this.signal = signal;
+    keepContexts();
     // Most coroutines are never unwound, and nobody waits for this promise then.
     this.#ended.promise.catch(() => {});
   }
 
   attach(coroutine: Coroutine): void {
-    this.#activation.becomeBody(coroutine, (value) => this.#yield(value));
+    this.#activation.becomeBody(coroutine, (value, holder) => this.#yield(value, holder));
     const signal = this.signal;
     if (signal === undefined) return;
     const onAbort = (): void => {
@@ -56,16 +62,23 @@ export class JspiFiber implements GuestFiber {
   }
 
   resume(input: unknown): Promise<Step> {
-    this.#step = defer();
-    const { promise } = this.#step;
-    const pending = this.#input;
-    this.#input = undefined;
-    if (pending !== undefined) pending.resolve(input);
-    else
+    const { promise } = (this.#step = defer());
+    if (this.#outcome !== undefined) {
+      this.#settle(this.#outcome);
+      return promise;
+    }
+    const suspension = this.#takeSuspension();
+    if (suspension === undefined) {
       this.#start(input).then(
         (value) => this.#return(value),
         (error: unknown) => this.#throw(error),
       );
+      return promise;
+    }
+    this.#activation.noteResumer(currentResumer());
+    // Nobody takes it if the holder has ended meanwhile: the body goes on with what it has awaited of that.
+    suspension.input.resolve(input);
+    this.#activation.release();
     return promise;
   }
 
@@ -74,11 +87,16 @@ export class JspiFiber implements GuestFiber {
   }
 
   throw(error: unknown): Promise<Step> {
-    this.#step = defer();
-    const { promise } = this.#step;
-    const pending = this.#input;
-    this.#input = undefined;
-    pending?.reject(error);
+    const { promise } = (this.#step = defer());
+    if (this.#outcome !== undefined) {
+      this.#settle(this.#outcome);
+      return promise;
+    }
+    const suspension = this.#takeSuspension();
+    this.#activation.noteResumer(currentResumer());
+    this.#activation.release();
+    if (suspension?.holder.awaits(suspension.input) === true) suspension.input.reject(error);
+    else this.#activation.interrupt(error);
     return promise;
   }
 
@@ -93,28 +111,36 @@ export class JspiFiber implements GuestFiber {
 
   #endWith(error: unknown): Promise<void> {
     // The input may be awaited by an inner coroutine, on top of this one: that one is unwound with it.
-    const pending = this.#input;
-    this.#input = undefined;
+    const suspension = this.#takeSuspension();
     this.#stopListening();
     this.#activation.cancel(error);
-    pending?.reject(error);
+    suspension?.input.reject(error);
     return this.#ended.promise;
   }
 
-  #yield(value: unknown): PendingInput {
-    const input = defer<unknown>();
-    this.#input = input;
+  #takeSuspension(): { readonly input: PendingInput; readonly holder: Activation } | undefined {
+    const suspension = this.#suspension;
+    this.#suspension = undefined;
+    return suspension;
+  }
+
+  #yield(value: unknown, holder: Activation): PendingInput {
     const step = this.#step;
+    if (step === undefined) {
+      throw new SuspendError("no-coroutine", "Cannot suspend coroutine: it is suspended already, expected running");
+    }
+    const input = defer<unknown>();
+    this.#suspension = { input, holder };
     this.#step = undefined;
-    step?.resolve({ done: false, value });
+    step.resolve({ done: false, value });
     return input;
   }
 
   #return(value: unknown): void {
     this.#end();
     this.#ended.resolve();
-    if (this.#activation.isCancelled) this.#step?.reject(this.#endReason());
-    else this.#step?.resolve({ done: true, value });
+    if (this.#activation.isCancelled) this.#settle({ error: this.#endReason() });
+    else this.#settle({ step: { done: true, value } });
   }
 
   #throw(error: unknown): void {
@@ -122,7 +148,15 @@ export class JspiFiber implements GuestFiber {
     this.#end();
     if (isExpected) this.#ended.resolve();
     else this.#ended.reject(error);
-    this.#step?.reject(isExpected ? this.#endReason() : error);
+    this.#settle({ error: isExpected ? this.#endReason() : error });
+  }
+
+  #settle(outcome: Outcome): void {
+    const pending = this.#step;
+    this.#step = undefined;
+    if (pending === undefined) this.#outcome = outcome;
+    else if ("step" in outcome) pending.resolve(outcome.step);
+    else pending.reject(outcome.error);
   }
 
   #end(): void {

@@ -3,8 +3,7 @@
 import type { Coroutine } from "../coroutine/coroutine.ts";
 import { ForcedUnwind, SuspendError } from "../coroutine/errors.ts";
 import { Suspension } from "../coroutine/suspend.ts";
-import { makeAsyncContext } from "./async-context.ts";
-import type { AsyncContext } from "./async-context.ts";
+import { Gate } from "./gate.ts";
 import {
   AWAITED,
   CANCELLABLE,
@@ -36,36 +35,6 @@ export function currentActivation(): Activation | undefined {
   return activations.get(words[CURRENT >> 2]!);
 }
 
-/** Set when there are values that belong to activations; every call has an {@link Activation} then. */
-let isContextWatched = false;
-let asyncContext: AsyncContext<Activation> | undefined;
-
-/** From now on {@link currentContext} is wanted. */
-export function watchContexts(): void {
-  if (isContextWatched) return;
-  isContextWatched = true;
-  asyncContext = makeAsyncContext();
-}
-
-export function areContextsWatched(): boolean {
-  return isContextWatched;
-}
-
-/** Runs `body`, which starts `activation`, so that {@link currentContext} finds it also after an `await` of its host functions. */
-export function runInContext<Result>(activation: Activation, body: () => Result): Result {
-  return asyncContext === undefined ? body() : asyncContext.run(activation, body);
-}
-
-/**
- * The activation on whose behalf JavaScript is running.
- *
- * Where there is an asynchronous context it alone decides: after a trap {@link currentActivation} still names the activation that
- * was cut off, until its rejection is handled, and code outside any guest may run in between.
- */
-export function currentContext(): Activation | undefined {
-  return asyncContext === undefined ? currentActivation() : asyncContext.getStore();
-}
-
 export function activationOf(record: number): Activation | undefined {
   return activations.get(record);
 }
@@ -77,10 +46,19 @@ export interface PendingInput {
   readonly reject: (reason: unknown) => void;
 }
 
-/** Takes the value of a `suspend()`. */
-type Yield = (value: unknown) => PendingInput;
+/**
+ * Takes the value of a `suspend()` and says where the next input arrives, for which `holder` waits: the body itself, or an activation
+ * inside it.
+ *
+ * @throws {SuspendError} when it has suspended already
+ */
+type Yield = (value: unknown, holder: Activation) => PendingInput;
 
-const yields = new WeakMap<Coroutine, Yield>();
+/** Who has started or resumed an activation: another one, nobody that runs in a guest, or somebody of whom that is not known. */
+export type Resumer = Activation | "nobody" | "unknown";
+
+/** Coroutine → the activation that is its body. */
+const bodies = new WeakMap<Coroutine, Activation>();
 
 /** Forgets whichever activation had this record: one without an object is about to start on it. */
 export function forgetActivation(record: number): void {
@@ -104,14 +82,16 @@ export class Activation {
   /** All that it was cancelled with: a body may still be ending with the first when the second comes. */
   #sent: readonly unknown[] = [];
   #unwinds = 0;
-  /** The activation on top of it, on a stack that they share. */
-  #top: Activation | undefined;
-  /** Settles when the last activation on top of it has ended. */
-  #onTop: Promise<void> | undefined;
+  readonly #gate = new Gate<Activation>();
   /** Whether it waits for a promise and nothing has told the engine yet to continue it. */
   #isWaiting = false;
   /** Rejects what it awaits. */
   #interrupt: ((reason: unknown) => void) | undefined;
+  /** Whose host function has started or resumed it last. */
+  #resumer: Resumer = "nobody";
+  #take: Yield | undefined;
+  /** The input that it waits for. */
+  #input: PendingInput | undefined;
 
   constructor(hooks: ActivationHooks = {}) {
     this.#hooks = hooks;
@@ -149,29 +129,13 @@ export class Activation {
    * does not continue before it has ended.
    */
   runOnTop<Result>(activation: Activation, body: () => Promise<Result>): Promise<Result> {
-    const begin = (): Promise<Result> => {
-      // The one below may be cancelled while others wait to be on top of it: they would keep it from ending.
-      const cancelled = [activation, this].find(({ isCancelled }) => isCancelled);
-      if (cancelled !== undefined) return Promise.reject(cancelled.cancellation);
-      this.#top = activation;
-      return body();
-    };
-    const isFirst = this.#onTop === undefined;
-    const turn = this.#onTop === undefined ? begin() : this.#onTop.then(begin);
-    const ended = turn.then(
-      () => {},
-      () => {},
-    );
-    this.#onTop = ended;
-    void ended.then(() => {
-      if (this.#onTop === ended) this.#onTop = undefined;
-    });
-    return isFirst ? turn : untilAborted(turn, activation);
+    return this.#gate.runOnTop(this, activation, body);
   }
 
   /** Forgets it; its record may already belong to another. */
   end(): void {
     this.#interrupt = undefined;
+    this.#resumer = "nobody";
     if (activations.get(this.#record) === this) activations.delete(this.#record);
   }
 
@@ -202,10 +166,17 @@ export class Activation {
     this.#isCancelled = true;
     this.#sent = [...this.#sent, error];
     this.#abortController?.abort(reasonOf(error));
-    this.#top?.cancel(error);
-    this.#whenOnTop(() => {
+    this.#gate.top?.cancel(error);
+    this.release();
+    this.interrupt(error);
+  }
+
+  /** Throws `error` where it waits now, if it does. */
+  interrupt(error: unknown): void {
+    this.#whenGateOpens(() => {
       const interrupt = this.#interrupt;
       this.#interrupt = undefined;
+      this.#input = undefined;
       interrupt?.(error);
     });
   }
@@ -213,7 +184,24 @@ export class Activation {
   /** Makes it the body of `coroutine`, whose suspensions go to `take`. */
   becomeBody(coroutine: Coroutine, take: Yield): void {
     this.coroutine = coroutine;
-    yields.set(coroutine, take);
+    this.#take = take;
+    bodies.set(coroutine, this);
+  }
+
+  /** Remembers who starts or resumes it: that one is around it until it suspends. */
+  noteResumer(resumer: Resumer): void {
+    // One that resumes itself is refused elsewhere.
+    this.#resumer = resumer === this ? "nobody" : resumer;
+  }
+
+  /** Whether it still waits for this input. */
+  awaits(input: PendingInput): boolean {
+    return this.#input === input;
+  }
+
+  /** Lets it go on after its coroutine was suspended by an activation inside it. */
+  release(): void {
+    this.#gate.release();
   }
 
   /**
@@ -230,7 +218,7 @@ export class Activation {
       this.#interrupt = reject;
       const onValue = (value: unknown): void => {
         if (value instanceof Suspension && !this.#isCancelled) this.#suspend(value).then(resolve, reject);
-        else this.#whenOnTop(() => resolveChecked(value));
+        else this.#whenGateOpens(() => resolveChecked(value));
       };
       const resolveChecked = (value: unknown): void => {
         try {
@@ -241,29 +229,48 @@ export class Activation {
       };
       Promise.resolve(answer as PromiseLike<unknown>)
         .then(onValue)
-        .catch((reason: unknown) => this.#whenOnTop(() => reject(reason)));
+        .catch((reason: unknown) => this.#whenGateOpens(() => reject(reason)));
     });
   }
 
-  /** Goes on when no activation is on top of this one. */
-  #whenOnTop(goOn: () => void): void {
-    if (this.#onTop === undefined) {
+  #whenGateOpens(goOn: () => void): void {
+    this.#gate.whenOpen(() => {
       this.#isWaiting = false;
       goOn();
-    } else void this.#onTop.then(() => this.#whenOnTop(goOn));
+    });
   }
 
   #suspend({ coroutine = this.coroutine, value }: Suspension): Promise<unknown> {
-    const take = coroutine === undefined ? undefined : yields.get(coroutine);
-    if (coroutine === undefined || take === undefined) {
+    const body = coroutine === undefined ? undefined : bodies.get(coroutine);
+    const take = body === undefined ? undefined : body.#take;
+    if (coroutine === undefined || body === undefined || take === undefined) {
       throw new SuspendError("no-coroutine", "Cannot suspend: the guest runs outside a coroutine");
     }
     if (coroutine.state !== "running") {
       throw new SuspendError("no-coroutine", `Cannot suspend coroutine: it is ${coroutine.state}, expected running`);
     }
-    const input = take(value);
+    if (!this.#isWithin(body)) {
+      throw new SuspendError(
+        "no-coroutine",
+        "Cannot suspend coroutine: it is not around the guest that called; " +
+          "expected the one that runs it, or one whose host function has resumed that and waits for it",
+      );
+    }
+    const input = take(value, this);
+    if (body !== this) body.#gate.hold();
+    this.#input = input;
     this.#interrupt = input.reject;
     return input.promise;
+  }
+
+  /**
+   * Whether it is `body`, or was resumed by an activation inside it. Where the platform has no asynchronous context a resumer is only
+   * known if it has not awaited before; whoever waits is believed to be it then.
+   */
+  #isWithin(body: Activation): boolean {
+    if (body === this) return true;
+    if (this.#resumer === "nobody") return false;
+    return this.#resumer === "unknown" ? body.canCarry : this.#resumer.#isWithin(body);
   }
 
   hook(isEntering: boolean): void {
@@ -279,14 +286,6 @@ export class Activation {
     const isStubborn = this.#cancellation instanceof ForcedUnwind && ++this.#unwinds > MAX_UNWINDS;
     return Promise.reject(isStubborn ? uncatchableTrap() : this.#cancellation);
   }
-}
-
-/** `turn`, or the cancellation of `activation` if that comes first: its call need not wait for its turn to be told. */
-function untilAborted<Result>(turn: Promise<Result>, activation: Activation): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    activation.signal.addEventListener("abort", () => reject(activation.cancellation), { once: true });
-    turn.then(resolve, reject);
-  });
 }
 
 /** What a host function is told: why, rather than how. */

@@ -7,13 +7,13 @@
  */
 
 import {
-  Activation,
   areContextsWatched,
   currentContext,
-  forgetActivation,
+  currentResumer,
   runInContext,
   watchContexts,
-} from "./activation.ts";
+} from "./activation-context.ts";
+import { Activation, forgetActivation } from "./activation.ts";
 import { Admission } from "./admission.ts";
 import { watchCancellation } from "./cancellation.ts";
 import type { CallOptions } from "./linked-guest.ts";
@@ -58,6 +58,7 @@ export class Calls {
 
   /** The body of `activation`, which its owner cancels and ends. */
   startActivation(run: Run, activation: Activation, { stack }: Pick<CallOptions, "stack">): Promise<unknown> {
+    activation.noteResumer(currentResumer());
     const enter: Run = (record) => {
       forgetActivation(record);
       activation.start(record, this.#importNames);

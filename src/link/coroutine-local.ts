@@ -1,6 +1,6 @@
 /** Values that belong to one activation of a guest. */
 
-import { currentContext, watchContexts } from "./activation.ts";
+import { currentContext, watchContexts } from "./activation-context.ts";
 
 /** Stands for all code that runs outside any guest. */
 const outside = {};

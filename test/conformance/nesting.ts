@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe } from "node:test";
-import { SuspendError, Trap, compile, instantiate, suspend, wrapAsyncWithCaller } from "stackful";
+import { ForcedUnwind, SuspendError, Trap, compile, instantiate, suspend, wrapAsyncWithCaller } from "stackful";
 import type { Coroutine, Instance } from "stackful";
 import { Doors, defer, errorOf, eventually, guestBytes, permutations, rejection, turn } from "./harness.ts";
 import type { Functions, Suite } from "./harness.ts";
@@ -191,6 +191,131 @@ function nested(suite: Suite): void {
     await outer.unwind();
     await turn();
     assert.deepEqual([inner.done, outer.state], [true, "unwound"]);
+  });
+
+  suite.it("one that is not around the caller cannot be suspended by it", async () => {
+    const errors: unknown[] = [];
+    const pending = defer<number>();
+    const bystander = await coroutineOf(suite, () => pending.promise);
+    const inner = await coroutineOf(suite, (id) => suspend(id, { coroutine: bystander }));
+    const outer = await coroutineOf(suite, async () => {
+      await turn();
+      errors.push(await rejection(inner.resumeAsync(2)));
+      return 1;
+    });
+    const step = bystander.resumeAsync(1);
+    assert.deepEqual(await outer.resumeAsync(3), { done: true, value: 3002 });
+    const direct = await coroutineOf(suite, (id) => suspend(id, { coroutine: bystander }));
+    errors.push(await rejection(direct.resumeAsync(4)));
+    assert.equal(errors.length, 3);
+    assert.ok(errors[0] instanceof SuspendError && errors[2] instanceof SuspendError);
+    assert.match(errors[0].message, /it is not around the guest that called/);
+    assert.match(errors[2].message, /it is not around the guest that called/);
+    assert.deepEqual([inner.state, direct.state, bystander.state], ["threw", "threw", "running"]);
+    pending.resolve(5);
+    assert.deepEqual(await step, { done: true, value: 1010 });
+  });
+
+  suite.it("one that was around the caller before, but is not now, cannot be suspended by it", async () => {
+    const pending = defer<number>();
+    const inner = await coroutineOf(suite, (id) => (id === 1 ? suspend(id, { coroutine: outer }) : 0));
+    let isFirst = true;
+    const outer: Coroutine<number, unknown, number> = await coroutineOf(suite, async () => {
+      if (!isFirst) return pending.promise;
+      isFirst = false;
+      await inner.resumeAsync(1);
+      return 3;
+    });
+    assert.deepEqual(await outer.resumeAsync(1), { done: false, value: 1 });
+    await inner.unwind();
+    const step = outer.resumeAsync(0);
+    assert.ok((await rejection(step)) instanceof ForcedUnwind);
+    const later = await coroutineOf(suite, (id) => suspend(id, { coroutine: outer }));
+    assert.match(String(await rejection(later.resumeAsync(1))), /it is threw, expected running/);
+  });
+
+  suite.it("two inner ones cannot both suspend the outer one", async () => {
+    const make = (): Promise<Coroutine<number, unknown, number>> =>
+      coroutineOf(suite, (id) => suspend(id, { coroutine: outer }));
+    const [first, second] = [await make(), await make()];
+    let steps: PromiseSettledResult<unknown>[] = [];
+    const outer: Coroutine<number, unknown, number> = await coroutineOf(suite, async () => {
+      if (steps.length === 0) steps = await Promise.allSettled([first.resumeAsync(1), second.resumeAsync(2)]);
+      return 1;
+    });
+    assert.deepEqual(await outer.resumeAsync(9), { done: false, value: 1 });
+    await turn();
+    assert.equal(second.state, "threw");
+    assert.deepEqual(await outer.resumeAsync(10), { done: false, value: 1 });
+    assert.deepEqual(await outer.resumeAsync(10), { done: true, value: 9002 });
+    assert.deepEqual(steps[0], { status: "fulfilled", value: { done: true, value: 1020 } });
+    assert.ok(steps[1]?.status === "rejected" && steps[1].reason instanceof SuspendError);
+    assert.match(steps[1].reason.message, /it is suspended already, expected running/);
+  });
+
+  for (const end of ["unwind", "reset", "timeoutMs"] as const) {
+    suite.it(
+      `an inner one that holds the suspension of its outer and is ended by ${end} leaves that resumable`,
+      async () => {
+        const errors: unknown[] = [];
+        const instance = await suite.instantiate("no-memory", {
+          host: { wait: () => suspend(5, { coroutine: outer }) },
+        });
+        const inner = instance.coroutine("run", end === "timeoutMs" ? { timeoutMs: 1 } : {});
+        const outer: Coroutine<number, unknown, number> = await coroutineOf(suite, async () => {
+          if (errors.length === 0) errors.push(await rejection(inner.resumeAsync(2)));
+          return 4;
+        });
+        assert.deepEqual(await outer.resumeAsync(1), { done: false, value: 5 });
+        if (end === "timeoutMs") await eventually(() => inner.done, 1e6);
+        else await inner[end]();
+        await turn();
+        // It does not go on before it is resumed.
+        assert.deepEqual([inner.state, outer.state], [end === "reset" ? "reset" : "unwound", "suspended"]);
+        assert.deepEqual(await outer.resumeAsync(0), { done: true, value: 1008 });
+        if (end === "timeoutMs") assert.equal((errors[0] as Error).name, "TimeoutError");
+        else assert.ok(errors[0] instanceof ForcedUnwind);
+      },
+    );
+  }
+
+  suite.it(
+    "an outer one whose inner has ended meanwhile fails when it is resumed, and takes what is thrown into it",
+    async () => {
+      for (const way of ["resumeAsync", "throwAsync", "unwind"] as const) {
+        const inner = await coroutineOf(suite, () => suspend(5, { coroutine: outer }));
+        const outer: Coroutine<number, unknown, number> = await coroutineOf(suite, async () => {
+          await inner.resumeAsync(2);
+          return 4;
+        });
+        assert.deepEqual(await outer.resumeAsync(1), { done: false, value: 5 });
+        await inner.unwind();
+        const thrown = new Error("thrown");
+        if (way === "resumeAsync") assert.ok((await rejection(outer.resumeAsync(0))) instanceof ForcedUnwind);
+        else if (way === "throwAsync") assert.equal(await rejection(outer.throwAsync(thrown)), thrown);
+        else await outer.unwind();
+        assert.equal(outer.state, way === "unwind" ? "unwound" : "threw");
+      }
+    },
+  );
+
+  suite.it("an outer one that goes on without its inner keeps its outcome until it is resumed", async () => {
+    const make = async (fails: boolean): Promise<Coroutine<number, unknown, number>> => {
+      const thrown = new Error("thrown");
+      const inner = await coroutineOf(suite, () => suspend(5, { coroutine: outer }));
+      const outer: Coroutine<number, unknown, number> = await coroutineOf(suite, (id) => {
+        if (inner.state === "created") void inner.resumeAsync(2).catch(() => {});
+        else if (fails) throw thrown;
+        return id;
+      });
+      assert.deepEqual(await outer.resumeAsync(1), { done: false, value: 5 });
+      await turn();
+      assert.equal(outer.state, "suspended");
+      await inner.unwind();
+      return outer;
+    };
+    assert.deepEqual(await (await make(false)).resumeAsync(0), { done: true, value: 1002 });
+    assert.match(String(await rejection((await make(true)).resumeAsync(0))), /thrown/);
   });
 
   suite.it("an error of an inner one crosses the outer one with its identity", async () => {
