@@ -17,13 +17,12 @@ export {
 } from "./coroutine/errors.ts";
 export { Suspension, suspend } from "./coroutine/suspend.ts";
 export { compile, instantiate } from "./instantiate.ts";
-export type { GuestSource, InstantiateOptions } from "./instantiate.ts";
+export type { CompileOptions, GuestSource, InstantiateOptions } from "./instantiate.ts";
 export type { ActivationHooks } from "./link/activation.ts";
 export type { Caller } from "./link/caller.ts";
 export { CoroutineLocal } from "./link/coroutine-local.ts";
 export type { GuestFunction } from "./link/guest-function.ts";
 export { GuestModule } from "./link/guest-module.ts";
-export type { CompileOptions } from "./link/guest-module.ts";
 export { newAsync, wrapAsync, wrapAsyncWithCaller } from "./link/host-function.ts";
 export type { HostFunctionType } from "./link/host-function.ts";
 export type { HostImports } from "./link/imports.ts";

@@ -2,11 +2,9 @@
 
 import { chooseBackend } from "./backends/choose.ts";
 import type { BackendName } from "./backends/choose.ts";
-import { UntypedJspiGuest } from "./backends/jspi-untyped.ts";
-import { JspiGuest } from "./backends/jspi.ts";
 import { DEFAULT_MAX_LIVE } from "./link/admission.ts";
-import { GuestModule, compileGuest, wrapModule } from "./link/guest-module.ts";
-import type { CompileOptions } from "./link/guest-module.ts";
+import { GuestModule, prepareModule, wrapModule } from "./link/guest-module.ts";
+import type { CompileOptions as PrepareOptions } from "./link/guest-module.ts";
 import type { HostImports } from "./link/imports.ts";
 import { Instance } from "./link/instance.ts";
 import type { AnyExports } from "./link/instance.ts";
@@ -16,9 +14,14 @@ import type { StackOptions } from "./link/stacks.ts";
 /** A guest: its bytes, a `Response` with them, where to fetch them, what was compiled from them, or a promise of one of these. */
 export type GuestSource = BufferSource | Response | URL | WebAssembly.Module | GuestModule;
 
-export interface InstantiateOptions extends CompileOptions {
-  /** Which backend runs the guest; `"auto"` when left out: the first that this runtime has. */
+export interface CompileOptions extends PrepareOptions {
+  /** Which backend runs the guest; `"auto"` when left out: the first that this runtime has and that can do what is asked for. */
   readonly backend?: BackendName | "auto" | undefined;
+  /** Whether its coroutines have to be resumed on the stack of the caller: {@link Coroutine.resume}, `for … of`. */
+  readonly syncResume?: boolean | undefined;
+}
+
+export interface InstantiateOptions extends CompileOptions {
   /**
    * Calls of all guests together that may be in flight; further ones wait in the order in which they were made. 10,000 when
    * left out, 15,000 at most: engines abort the process near 32,000.
@@ -40,11 +43,24 @@ export async function compile(
   source: GuestSource | Promise<GuestSource>,
   options: CompileOptions = {},
 ): Promise<GuestModule> {
+  const module = await moduleOf(source, options);
+  await backendFor(module, options).prepare(module);
+  return module;
+}
+
+async function moduleOf(source: GuestSource | Promise<GuestSource>, options: PrepareOptions): Promise<GuestModule> {
   // Not awaited without need: the bytes are those of now, whatever the caller does with its buffer afterwards.
   const guest = source instanceof Promise ? await source : source;
   if (guest instanceof GuestModule) return sameOptions(guest, options);
   if (guest instanceof WebAssembly.Module) return wrapModule(guest, options);
-  return compileGuest(await bytesOf(guest), options);
+  return prepareModule(await bytesOf(guest), options);
+}
+
+function backendFor(
+  { prepared }: GuestModule,
+  { backend, syncResume, maxLive }: InstantiateOptions,
+): ReturnType<typeof chooseBackend> {
+  return chooseBackend(backend, { syncResume, maxLive, hasBytes: prepared !== undefined });
 }
 
 /**
@@ -69,15 +85,15 @@ export async function instantiate<Exports extends object = AnyExports>(
   imports: HostImports | object = {},
   options: InstantiateOptions = {},
 ): Promise<Instance<Exports>> {
+  // What cannot be had need not be fetched first.
   chooseBackend(options.backend);
-  const module = await compile(source, options);
+  const module = await moduleOf(source, options);
+  const backend = backendFor(module, options);
   // Looked up one by one when it is linked: what is missing or of the wrong kind is an error then.
   const host = requireObject(imports) as HostImports;
   const { maxLive = DEFAULT_MAX_LIVE, stacks = {} } = options;
   const sync = Object.create(null) as Record<string, unknown>;
-  const link = { maxLive, stacks, exports: sync };
-  const isTyped = module.prepared !== undefined;
-  const linked = isTyped ? await JspiGuest.link(module, host, link) : await UntypedJspiGuest.link(module, host, link);
+  const linked = await backend.link(module, host, { maxLive, stacks, exports: sync });
   const instance = new Instance<Exports>(module, linked, sync);
   if (linked.raw.exports[START] !== undefined) await linked.call(START, []);
   return instance;
@@ -89,7 +105,7 @@ function requireObject(imports: object): object {
 }
 
 /** A compiled guest is what it was compiled to be. */
-function sameOptions(module: GuestModule, { overlap, stackChecks }: CompileOptions): GuestModule {
+function sameOptions(module: GuestModule, { overlap, stackChecks }: PrepareOptions): GuestModule {
   const { options } = module;
   const overlapDiffers = overlap !== undefined && overlap !== (options.overlap ?? "allow");
   const checksDiffer = stackChecks !== undefined && stackChecks !== (options.stackChecks ?? true);

@@ -13,6 +13,7 @@ import { Calls } from "../link/calls.ts";
 import type { Run } from "../link/calls.ts";
 import { cancellationSignal } from "../link/cancellation.ts";
 import { failureOf } from "../link/failure.ts";
+import { GuestBody } from "../link/guest-body.ts";
 import type { GuestModule } from "../link/guest-module.ts";
 import { isDeclaredAsync, isExportedFunction } from "../link/host-function.ts";
 import { isEngineRefusal, isPending } from "../link/import-side.ts";
@@ -22,7 +23,7 @@ import type { CallOptions, GuestFiber, LinkedGuest } from "../link/linked-guest.
 import { StackPool } from "../link/stacks.ts";
 import { CURRENT, GENERATION, LIVE, REPORT_ENDS, readWord, writeWord } from "../link/switchboard.ts";
 import { callSynchronously } from "../link/synchronous-call.ts";
-import { JspiFiber } from "./jspi-fiber.ts";
+import { neverSync } from "./jspi.ts";
 import { promising, Suspending } from "./promise-integration.ts";
 
 type HostFunction = (...args: unknown[]) => unknown;
@@ -53,7 +54,7 @@ export class UntypedJspiGuest implements LinkedGuest {
         ? suspendingImport(host, running)
         : refusePromises((args) => asCurrent(running.record, () => host(...args)), wanted, UNTYPED);
     });
-    const raw = await WebAssembly.instantiate(module.module, nestImports(module.imports, values));
+    const raw = await WebAssembly.instantiate(await module.compiled(), nestImports(module.imports, values));
     caller.memory = exportedMemory(raw);
     return new UntypedJspiGuest(raw, options.maxLive, running);
   }
@@ -94,7 +95,7 @@ export class UntypedJspiGuest implements LinkedGuest {
       const run: Run = (record) => this.#run(name, record, toArguments(input));
       return this.#calls.startActivation(run, activation, options);
     };
-    return new JspiFiber(activation, start, signal);
+    return new GuestBody(activation, (input, end) => void start(input).then(end.resolve, end.reject), signal, neverSync);
   }
 
   /** What generated code does for other guests: enter the record, leave it at the first suspension, end it. */

@@ -14,13 +14,15 @@
  * link/import-shims.ts, link/entry-shims.ts and, for the memory that they share, link/switchboard.ts.
  */
 
-import { Activation, activationOf } from "../link/activation.ts";
+import type { SyncRefusal } from "../coroutine/fiber.ts";
+import { Activation, runHook } from "../link/activation.ts";
 import { activationEnded } from "../link/admission.ts";
 import { Calls } from "../link/calls.ts";
 import type { Run } from "../link/calls.ts";
 import { cancellationSignal } from "../link/cancellation.ts";
 import { failureOf, stackStateAt } from "../link/failure.ts";
 import type { StackState } from "../link/failure.ts";
+import { GuestBody } from "../link/guest-body.ts";
 import type { GuestModule } from "../link/guest-module.ts";
 import { isAsyncFunction, isExportedFunction, wantsCaller } from "../link/host-function.ts";
 import { ImportSide } from "../link/import-side.ts";
@@ -28,10 +30,10 @@ import { bindCaller, lookUpImport, nestImports, refusePromises } from "../link/i
 import type { HostImports } from "../link/imports.ts";
 import { buildLinkModule, linkEntries, linkImports } from "../link/link-module.ts";
 import type { Entry, LinkModule, LinkedEntries, LinkedImports } from "../link/link-module.ts";
-import type { CallOptions, GuestFiber, LinkedGuest } from "../link/linked-guest.ts";
+import type { CallOptions, GuestFiber, LinkedGuest, LinkOptions } from "../link/linked-guest.ts";
 import type { PreparedGuest } from "../link/prepare.ts";
 import { guestMemory, makeStackPool } from "../link/guest-stacks.ts";
-import type { StackOptions, StackPool } from "../link/stacks.ts";
+import type { StackPool } from "../link/stacks.ts";
 import { STACK_POINTER } from "../link/entry-shims.ts";
 import { callSynchronously } from "../link/synchronous-call.ts";
 import {
@@ -50,7 +52,6 @@ import {
   writeWord,
   THREW,
 } from "../link/switchboard.ts";
-import { JspiFiber } from "./jspi-fiber.ts";
 import { Suspending, promising } from "./promise-integration.ts";
 
 /** Why this runtime cannot use the backend; `undefined` if it can. */
@@ -59,11 +60,18 @@ export function jspiRefusal(): string | undefined {
   return "the engine has no WebAssembly.Suspending (Node has it from 24.20, Chrome from 137, Firefox from 153, Safari from 27)";
 }
 
-export interface JspiOptions {
-  readonly maxLive: number;
-  readonly stacks: StackOptions;
-  /** What callers of host functions are shown as the guest's exports; filled when the instance exists. */
-  readonly exports: Readonly<Record<string, unknown>>;
+/** Compiles what instances of a guest share. */
+export async function prepareForJspi(module: GuestModule): Promise<void> {
+  await module.compiled();
+  if (module.prepared !== undefined) linkModuleOf(module, module.prepared);
+}
+
+/** Why a coroutine cannot be resumed on the stack of its caller. */
+export function neverSync(): SyncRefusal {
+  return {
+    backend: "jspi",
+    reason: "the engine resumes its stacks from the microtask queue, never synchronously; backend transform can",
+  };
 }
 
 /**
@@ -86,11 +94,11 @@ export class JspiGuest implements LinkedGuest {
   /** Activation → where its stack pointer was when a trap cut it off, until its rejection is handled. */
   readonly #cutOff = new Map<string, StackState>();
 
-  static async link(module: GuestModule, imports: HostImports, options: JspiOptions): Promise<JspiGuest> {
+  static async link(module: GuestModule, imports: HostImports, options: LinkOptions): Promise<JspiGuest> {
     const { prepared } = module;
     if (prepared === undefined) throw new TypeError("Cannot link guest: its bytes are needed");
     const link = linkModuleOf(module, prepared);
-    const caller: { memory: WebAssembly.Memory | undefined } & Pick<JspiOptions, "exports"> = {
+    const caller: { memory: WebAssembly.Memory | undefined } & Pick<LinkOptions, "exports"> = {
       memory: undefined,
       exports: options.exports,
     };
@@ -124,7 +132,7 @@ export class JspiGuest implements LinkedGuest {
         values[position] = refusePromises((args) => host(...args), module.imports[position]!, UNSHIMMED);
       }
     }
-    const raw = await WebAssembly.instantiate(module.module, nestImports(module.imports, values));
+    const raw = await WebAssembly.instantiate(await module.compiled(), nestImports(module.imports, values));
     caller.memory = guestMemory(raw);
     return new JspiGuest(prepared, raw, options, { link, side, imports: linkedImports });
   }
@@ -132,7 +140,7 @@ export class JspiGuest implements LinkedGuest {
   private constructor(
     prepared: PreparedGuest,
     raw: WebAssembly.Instance,
-    options: JspiOptions,
+    options: LinkOptions,
     { link, side, imports }: { link: LinkModule; side: ImportSide; imports: LinkedImports },
   ) {
     this.raw = raw;
@@ -184,7 +192,7 @@ export class JspiGuest implements LinkedGuest {
       const run: Run = (record) => this.#run(entry, record, args);
       return this.#calls.startActivation(run, activation, options);
     };
-    return new JspiFiber(activation, start, signal);
+    return new GuestBody(activation, (input, end) => void start(input).then(end.resolve, end.reject), signal, neverSync);
   }
 
   /** Starts an activation on `record`. */
@@ -250,15 +258,6 @@ export class JspiGuest implements LinkedGuest {
 
   #synchronously<Result>(body: () => Result): Result {
     return callSynchronously(this.stacks.guest, this.#pointer, body);
-  }
-}
-
-/** A hook that throws must not leave the guest half switched: what it threw is reported like an unhandled rejection. */
-function runHook(record: number, isEntering: number): void {
-  try {
-    activationOf(record)?.hook(isEntering !== 0);
-  } catch (error) {
-    void Promise.reject(error);
   }
 }
 

@@ -82,14 +82,27 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
    * @throws {ResumeError} when it is running or done
    */
   resume(input: Input): IteratorResult<Yield, Return> {
-    const { syncRefusal } = this.#fiber;
-    if (syncRefusal !== undefined) throw new BackendUnavailableError("Cannot resume synchronously", [syncRefusal]);
-    this.#enter("resume");
-    if (this.#takesBacktraces) this.#resumer = takeBacktrace();
+    this.#enterSync("resume");
     try {
       return this.#settled(this.#fiber.resumeSync(input));
     } catch (error) {
       throw this.#failed(error);
+    }
+  }
+
+  /**
+   * Resumes it on the stack of the caller by throwing `error` from the pending `suspend()`; one that never started ends at once.
+   *
+   * @throws what {@link Coroutine.resume} throws, and `error` if the body does not catch it
+   */
+  throw(error: unknown): IteratorResult<Yield, Return> {
+    const isFresh = this.#state === "created";
+    this.#enterSync("throw into");
+    try {
+      if (isFresh) throw error;
+      return this.#settled(this.#fiber.throwSync(error));
+    } catch (failure) {
+      throw this.#failed(failure);
     }
   }
 
@@ -160,6 +173,13 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
     return this.#fiber.signal?.aborted === true && (this.#ending !== undefined || this.#state === "unwound");
   }
 
+  #enterSync(verb: string): void {
+    const { syncRefusal } = this.#fiber;
+    if (syncRefusal !== undefined) throw new BackendUnavailableError(`Cannot ${verb} synchronously`, [syncRefusal]);
+    this.#enter(verb);
+    if (this.#takesBacktraces) this.#resumer = takeBacktrace();
+  }
+
   #enter(verb: string): void {
     if (this.#isAborted) throw this.#fiber.signal?.reason;
     if (this.#state !== "created" && this.#state !== "suspended") {
@@ -207,7 +227,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
   }
 
   #end(state: "unwound" | "reset", ended: Promise<void>): Promise<void> {
-    this.#state = "running";
+    this.#state = this.#fiber.hasEnded ? state : "running";
     this.#ending = ended.finally(() => {
       this.#state = state;
     });

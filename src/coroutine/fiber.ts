@@ -5,13 +5,22 @@
  * the rules below.
  */
 
+/** Why a fiber cannot be resumed on the stack of the caller. */
+export interface SyncRefusal {
+  readonly backend: string;
+  readonly reason: string;
+}
+
 /** One guest stack that can be left and entered again. Owned by exactly one coroutine, which checks every call's legality. */
 export interface Fiber<Input, Yield, Return> {
   /** Aborting it unwinds the body. */
   readonly signal: AbortSignal | undefined;
 
   /** Why {@link Fiber.resumeSync} cannot be used, or `undefined` if it can. */
-  readonly syncRefusal: { readonly backend: string; readonly reason: string } | undefined;
+  readonly syncRefusal: SyncRefusal | undefined;
+
+  /** Whether the body has ended; its end may be known to the coroutine later. */
+  readonly hasEnded: boolean;
 
   /**
    * Enters the stack: the first call starts the body with `input`, a later one makes `input` the result of the pending
@@ -27,6 +36,9 @@ export interface Fiber<Input, Yield, Return> {
 
   /** Like {@link Fiber.resume}, but the pending `suspend()` throws `error` into the guest. Only for a suspended fiber. */
   throw(error: unknown): Promise<IteratorResult<Yield, Return>>;
+
+  /** Both: {@link Fiber.throw} as {@link Fiber.resumeSync}. */
+  throwSync(error: unknown): IteratorResult<Yield, Return>;
 
   /**
    * Throws a {@link ForcedUnwind} at the suspension point, again at every further one, until the body has ended; a body

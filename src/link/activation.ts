@@ -39,20 +39,18 @@ export function activationOf(record: number): Activation | undefined {
   return activations.get(record);
 }
 
-/** Where the next input of a coroutine arrives, when it has suspended. */
-export interface PendingInput {
-  readonly promise: Promise<unknown>;
-  readonly resolve: (input: unknown) => void;
-  readonly reject: (reason: unknown) => void;
+/** Who waits for something, and is told once how it came. */
+export interface Waiter {
+  resolve(value: unknown): void;
+  reject(reason: unknown): void;
 }
 
 /**
- * Takes the value of a `suspend()` and says where the next input arrives, for which `holder` waits: the body itself, or an activation
- * inside it.
+ * Takes the value of a `suspend()` and who waits for the next input, on behalf of `holder`: the body itself, or an activation inside it.
  *
  * @throws {SuspendError} when it has suspended already
  */
-type Yield = (value: unknown, holder: Activation) => PendingInput;
+type Yield = (value: unknown, holder: Activation, input: Waiter) => void;
 
 /** Who has started or resumed an activation: another one, nobody that runs in a guest, or somebody of whom that is not known. */
 export type Resumer = Activation | "nobody" | "unknown";
@@ -85,13 +83,15 @@ export class Activation {
   readonly #gate = new Gate<Activation>();
   /** Whether it waits for a promise and nothing has told the engine yet to continue it. */
   #isWaiting = false;
-  /** Rejects what it awaits. */
-  #interrupt: ((reason: unknown) => void) | undefined;
+  /** Who waits for what it awaits. */
+  #interrupt: Waiter | undefined;
   /** Whose host function has started or resumed it last. */
   #resumer: Resumer = "nobody";
   #take: Yield | undefined;
   /** The input that it waits for. */
-  #input: PendingInput | undefined;
+  #input: Waiter | undefined;
+  /** Whether whoever has resumed it waits on the native stack: it may suspend its coroutine, but not wait for a promise. */
+  isResumedSynchronously = false;
 
   constructor(hooks: ActivationHooks = {}) {
     this.#hooks = hooks;
@@ -111,6 +111,11 @@ export class Activation {
   get awaitedImport(): string | undefined {
     if (this.guest === 0 || this.#interrupt === undefined) return undefined;
     return this.#importNames[readWord(this.#record, AWAITED) - 1];
+  }
+
+  /** The record that it is on, or was on last. */
+  get record(): number {
+    return this.#record;
   }
 
   /** Block of the guest that it is an activation of; 0 before it starts and after its end. */
@@ -177,7 +182,7 @@ export class Activation {
       const interrupt = this.#interrupt;
       this.#interrupt = undefined;
       this.#input = undefined;
-      interrupt?.(error);
+      interrupt?.reject(error);
     });
   }
 
@@ -195,7 +200,7 @@ export class Activation {
   }
 
   /** Whether it still waits for this input. */
-  awaits(input: PendingInput): boolean {
+  awaits(input: Waiter): boolean {
     return this.#input === input;
   }
 
@@ -204,33 +209,43 @@ export class Activation {
     this.#gate.release();
   }
 
-  /**
-   * What it awaits instead of `answer`: the same, but it can be cancelled. Suspensions go to the coroutine, also those that a
-   * promise resolves to. `check` looks at every other value, and may throw.
-   *
-   * @throws {SuspendError} when there is no coroutine to take a suspension
-   */
+  /** {@link Activation.wait} with a promise. `check` looks at every value but a suspension, and may throw. */
   await(answer: unknown, check: (value: unknown) => unknown = keep): Promise<unknown> {
-    if (this.#isCancelled) return this.#refuse(answer);
-    if (answer instanceof Suspension) return this.#suspend(answer);
-    this.#isWaiting = true;
     return new Promise((resolve, reject) => {
-      this.#interrupt = reject;
       const onValue = (value: unknown): void => {
-        if (value instanceof Suspension && !this.#isCancelled) this.#suspend(value).then(resolve, reject);
-        else this.#whenGateOpens(() => resolveChecked(value));
-      };
-      const resolveChecked = (value: unknown): void => {
         try {
           resolve(check(value));
         } catch (error) {
           reject(error);
         }
       };
-      Promise.resolve(answer as PromiseLike<unknown>)
-        .then(onValue)
-        .catch((reason: unknown) => this.#whenGateOpens(() => reject(reason)));
+      this.wait(answer, { resolve: onValue, reject });
     });
+  }
+
+  /**
+   * Tells `waiter` what `answer` settles with, or what it is cancelled with, whichever comes first. Suspensions go to the coroutine, also
+   * those that a promise resolves to; the waiter is told the next input then.
+   */
+  wait(answer: unknown, waiter: Waiter): void {
+    if (this.#isCancelled) {
+      waiter.reject(this.#refusal(answer));
+      return;
+    }
+    const once = new Once(waiter);
+    if (answer instanceof Suspension) {
+      this.#suspend(answer, once);
+      return;
+    }
+    this.#isWaiting = true;
+    this.#interrupt = once;
+    Promise.resolve(answer as PromiseLike<unknown>).then(
+      (value) => {
+        if (value instanceof Suspension && !this.#isCancelled) this.#suspend(value, once);
+        else this.#whenGateOpens(() => once.resolve(value));
+      },
+      (reason: unknown) => this.#whenGateOpens(() => once.reject(reason)),
+    );
   }
 
   #whenGateOpens(goOn: () => void): void {
@@ -240,7 +255,16 @@ export class Activation {
     });
   }
 
-  #suspend({ coroutine = this.coroutine, value }: Suspension): Promise<unknown> {
+  #suspend(suspension: Suspension, input: Waiter): void {
+    try {
+      this.#suspendBody(suspension, input);
+    } catch (error) {
+      input.reject(error);
+    }
+  }
+
+  /** @throws {SuspendError} when there is no coroutine to take it */
+  #suspendBody({ coroutine = this.coroutine, value }: Suspension, input: Waiter): void {
     const body = coroutine === undefined ? undefined : bodies.get(coroutine);
     const take = body === undefined ? undefined : body.#take;
     if (coroutine === undefined || body === undefined || take === undefined) {
@@ -256,11 +280,10 @@ export class Activation {
           "expected the one that runs it, or one whose host function has resumed that and waits for it",
       );
     }
-    const input = take(value, this);
-    if (body !== this) body.#gate.hold();
+    take(value, this, input);
     this.#input = input;
-    this.#interrupt = input.reject;
-    return input.promise;
+    this.#interrupt = input;
+    if (body !== this) body.#gate.hold();
   }
 
   /**
@@ -280,11 +303,20 @@ export class Activation {
     else this.#hooks.onLeave?.();
   }
 
-  #refuse(answer: unknown): Promise<never> {
+  #refusal(answer: unknown): unknown {
     // Nobody will ever look at how the host function ends: it must not be reported as an unhandled rejection.
-    Promise.resolve(answer as PromiseLike<unknown>).catch(() => {});
+    if (!(answer instanceof Suspension)) Promise.resolve(answer as PromiseLike<unknown>).catch(() => {});
     const isStubborn = this.#cancellation instanceof ForcedUnwind && ++this.#unwinds > MAX_UNWINDS;
-    return Promise.reject(isStubborn ? uncatchableTrap() : this.#cancellation);
+    return isStubborn ? uncatchableTrap() : this.#cancellation;
+  }
+}
+
+/** Calls the hooks of an activation. One that throws must not leave the guest half switched: it is reported like an unhandled rejection. */
+export function runHook(record: number, isEntering: number): void {
+  try {
+    activations.get(record)?.hook(isEntering !== 0);
+  } catch (error) {
+    void Promise.reject(error);
   }
 }
 
@@ -295,4 +327,27 @@ function reasonOf(cancellation: unknown): unknown {
 
 function keep(value: unknown): unknown {
   return value;
+}
+
+/** Tells a waiter once, of several who might. */
+class Once implements Waiter {
+  #waiter: Waiter | undefined;
+
+  constructor(waiter: Waiter) {
+    this.#waiter = waiter;
+  }
+
+  resolve(value: unknown): void {
+    this.#take()?.resolve(value);
+  }
+
+  reject(reason: unknown): void {
+    this.#take()?.reject(reason);
+  }
+
+  #take(): Waiter | undefined {
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    return waiter;
+  }
 }

@@ -32,8 +32,6 @@ export interface CompileOptions {
  * A compiled guest. Made by `compile()`; `instantiate()` takes it as often as one likes.
  */
 export class GuestModule {
-  /** What the engine compiled: the guest with a few exports more. */
-  readonly module: WebAssembly.Module;
   readonly imports: readonly GuestImport[];
   readonly exports: readonly GuestExport[];
   readonly options: CompileOptions;
@@ -41,16 +39,26 @@ export class GuestModule {
   readonly prepared: PreparedGuest | undefined;
   /** Backends keep here what they have generated for it, by their name. */
   readonly generated: Map<string, unknown> = new Map();
+  #compiled: Promise<WebAssembly.Module> | undefined;
 
-  /** Made by {@link compileGuest} and {@link wrapModule}. */
-  constructor(module: WebAssembly.Module, options: CompileOptions, prepared: PreparedGuest | undefined) {
-    this.module = module;
+  /** Made by {@link prepareModule} and {@link wrapModule}. */
+  constructor(guest: PreparedGuest | WebAssembly.Module, options: CompileOptions) {
     this.options = options;
-    this.prepared = prepared;
-    this.imports =
-      prepared === undefined ? WebAssembly.Module.imports(module).map(untyped) : importsOf(prepared.original);
-    this.exports =
-      prepared === undefined ? WebAssembly.Module.exports(module).map(untyped) : exportsOf(prepared.original);
+    if (guest instanceof WebAssembly.Module) {
+      this.prepared = undefined;
+      this.#compiled = Promise.resolve(guest);
+      this.imports = WebAssembly.Module.imports(guest).map(untyped);
+      this.exports = WebAssembly.Module.exports(guest).map(untyped);
+    } else {
+      this.prepared = guest;
+      this.imports = importsOf(guest.original);
+      this.exports = exportsOf(guest.original);
+    }
+  }
+
+  /** What the engine makes of it: the guest with a few exports more. */
+  compiled(): Promise<WebAssembly.Module> {
+    return (this.#compiled ??= compileValid(this.prepared!));
   }
 
   /** Why calls of this guest cannot overlap; `undefined` if they can. */
@@ -64,38 +72,43 @@ export class GuestModule {
 }
 
 /** @throws {WebAssembly.CompileError} when the bytes are no module */
-export async function compileGuest(bytes: Uint8Array<ArrayBuffer>, options: CompileOptions): Promise<GuestModule> {
+export async function prepareModule(bytes: Uint8Array<ArrayBuffer>, options: CompileOptions): Promise<GuestModule> {
   const preparation: PrepareOptions = {
     overlaps: options.overlap !== "queue",
     checksStack: options.stackChecks !== false,
   };
-  let prepared: PreparedGuest;
   try {
-    prepared = prepareGuest(bytes, preparation);
+    return new GuestModule(prepareGuest(bytes, preparation), options);
   } catch (error) {
-    // The engine judges what is a module, and says best what is wrong with one that is not.
-    await WebAssembly.compile(bytes);
-    throw error;
+    throw await betterError(bytes, error);
   }
-  return new GuestModule(await compileValid(prepared.bytes, bytes), options, prepared);
 }
 
-async function compileValid(
-  bytes: Uint8Array<ArrayBuffer>,
-  original: Uint8Array<ArrayBuffer>,
-): Promise<WebAssembly.Module> {
+async function compileValid({ bytes, original }: PreparedGuest): Promise<WebAssembly.Module> {
   try {
     return await WebAssembly.compile(bytes);
   } catch (error) {
-    // Offsets and functions in the message should be those of the module that the user has.
-    await WebAssembly.compile(original);
-    throw error;
+    throw await betterError(original.bytes, error);
   }
+}
+
+/**
+ * What to say about bytes that could not be used because of `error`. The engine judges what is a module; its offsets and functions should
+ * be those of the module that the user has.
+ */
+export async function betterError(original: Uint8Array, error: unknown): Promise<unknown> {
+  try {
+    // Copied out of whatever holds them: an engine does not take shared bytes.
+    await WebAssembly.compile(Uint8Array.from(original));
+  } catch (engineError) {
+    return engineError;
+  }
+  return error;
 }
 
 /** A module that was compiled elsewhere, of which nothing but its names is known. */
 export function wrapModule(module: WebAssembly.Module, options: CompileOptions): GuestModule {
-  return new GuestModule(module, options, undefined);
+  return new GuestModule(module, options);
 }
 
 function untyped<Entry extends { kind: string }>(entry: Entry): Entry & { kind: ExternKind; type: undefined } {

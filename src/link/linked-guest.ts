@@ -8,7 +8,7 @@
 import type { Coroutine } from "../coroutine/coroutine.ts";
 import type { Fiber } from "../coroutine/fiber.ts";
 import type { ActivationHooks } from "./activation.ts";
-import type { Stack, StackPool } from "./stacks.ts";
+import type { Stack, StackOptions, StackPool } from "./stacks.ts";
 
 /** How to run one activation. */
 export interface CallOptions extends ActivationHooks {
@@ -18,6 +18,14 @@ export interface CallOptions extends ActivationHooks {
   readonly timeoutMs?: number | undefined;
   /** Runs it on this stack instead of one from the pool. */
   readonly stack?: Stack | undefined;
+}
+
+/** What a guest is linked with, beside its imports. */
+export interface LinkOptions {
+  readonly maxLive: number;
+  readonly stacks: StackOptions;
+  /** What callers of host functions are shown as the guest's exports; filled when the instance exists. */
+  readonly exports: Readonly<Record<string, unknown>>;
 }
 
 /** A fiber that is told its coroutine before it is resumed for the first time. */

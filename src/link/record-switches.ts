@@ -32,8 +32,18 @@ import {
   REPORT_ENDS,
 } from "./switchboard.ts";
 
+/** Indices of imported functions that every switch may call. */
+export interface SwitchImports {
+  /** (record, entering) -> () */
+  readonly hook: number;
+  /** (record) -> (): reports the end of an activation. */
+  readonly ended: number;
+  /** (record) -> (): asks the host to end a record that a trap has cut off, maybe one of another guest. */
+  readonly cutOff: number;
+}
+
 /** Indices of the imported functions that entry-shims.ts describes. */
-export interface Imports {
+export interface Imports extends SwitchImports {
   readonly entries: readonly number[];
   readonly awaits: readonly number[];
   /** Host functions, by the position of their import. */
@@ -47,12 +57,6 @@ export interface Imports {
   readonly wasLeft: number;
   /** (answer, import) -> (): throws, unless the stack was not left because the answer was no promise. */
   readonly notLeft: number;
-  /** (record, entering) -> () */
-  readonly hook: number;
-  /** (record) -> (): reports the end of an activation. */
-  readonly ended: number;
-  /** (record) -> (): asks the host to end a record that a trap has cut off, maybe one of another guest. */
-  readonly cutOff: number;
 }
 
 /** The guest's stack pointer and, if its code checks it, the lowest value that it may take. */
@@ -62,8 +66,8 @@ export interface Stack {
   readonly limit: number | undefined;
 }
 
-export class Switches {
-  readonly imports: Imports;
+export class Switches<Used extends SwitchImports = Imports> {
+  readonly imports: Used;
   /** The global with the address of the guest's block. */
   readonly guest: number;
   readonly enter: FunctionBuilder;
@@ -73,7 +77,7 @@ export class Switches {
   readonly end: FunctionBuilder;
   readonly #stack: Stack | undefined;
 
-  constructor(module: ModuleBuilder, link: { imports: Imports; guest: number; stack: Stack | undefined }) {
+  constructor(module: ModuleBuilder, link: { imports: Used; guest: number; stack: Stack | undefined }) {
     this.imports = link.imports;
     this.guest = link.guest;
     this.#stack = link.stack;
@@ -107,12 +111,7 @@ export class Switches {
     code.localGet(0).localGet(0).i32Load(FLAGS).i32Const(NESTED).i32Or().i32Store(FLAGS).end();
     const stack = this.#stack;
     if (stack !== undefined) {
-      code.globalGet(this.guest).i32Load(INNER).if();
-      code.globalGet(this.guest).i32Load(INNER).globalGet(stack.pointer);
-      this.#storeAddress(code, POINTER);
-      code.else();
-      this.#keepIdlePointer(code);
-      code.end();
+      this.#keepOuterPointer(code, stack);
       this.#ifFlag(code, ON_MAIN_STACK);
       code.localGet(0).globalGet(stack.pointer);
       this.#storeAddress(code, POINTER);
@@ -121,6 +120,23 @@ export class Switches {
       code.end();
     }
     this.#makeCurrent(code);
+  }
+
+  /**
+   * A record that was left is entered by JavaScript, wherever that stands: as {@link Switches.enter}, but it has its stack already.
+   *
+   *     OUTER(r) = CURRENT; OUTER_INNER(r) = INNER
+   *     if (INNER) POINTER(INNER) = $sp else IDLE_POINTER = $sp
+   *     <make r current>
+   */
+  defineResume(module: ModuleBuilder): FunctionBuilder {
+    const resume = module.addFunction({ params: [I32], results: [] }, "resume");
+    const { code } = resume;
+    code.localGet(0).i32Const(0).i32Load(CURRENT).i32Store(OUTER);
+    code.localGet(0).globalGet(this.guest).i32Load(INNER).i32Store(OUTER_INNER);
+    if (this.#stack !== undefined) this.#keepOuterPointer(code, this.#stack);
+    this.#makeCurrent(code);
+    return resume;
   }
 
   /**
@@ -251,6 +267,16 @@ export class Switches {
     this.#loadAddress(code, IDLE_POINTER);
     code.globalSet(stack.pointer);
     this.#setLimit(code, undefined);
+    code.end();
+  }
+
+  /** `if (INNER) POINTER(INNER) = $sp else IDLE_POINTER = $sp` */
+  #keepOuterPointer(code: Code, stack: Stack): void {
+    code.globalGet(this.guest).i32Load(INNER).if();
+    code.globalGet(this.guest).i32Load(INNER).globalGet(stack.pointer);
+    this.#storeAddress(code, POINTER);
+    code.else();
+    this.#keepIdlePointer(code);
     code.end();
   }
 

@@ -14,6 +14,7 @@ import { functionType, importedFunctions } from "../binary/module.ts";
 import { F32, F64, I32, I64, isDefaultable } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
 import { ABI, resultsExport, resumeExport } from "./abi.ts";
+import { CompiledModules } from "./compiled-modules.ts";
 import { FIRST_MODULE } from "./first-module.ts";
 import { RAISE } from "./resume-module.ts";
 import { unwindsByException } from "./site-writer.ts";
@@ -63,6 +64,7 @@ export class SuspendableInstance {
   /** Those of the instance, and of its runtime. */
   readonly exports: WebAssembly.Exports;
   readonly #transformed: TransformedModule;
+  readonly #modules: CompiledModules;
   readonly #exports: Record<string, Step>;
   /** Function types of the exports. */
   readonly #types = new Map<string, FunctionType>();
@@ -77,8 +79,8 @@ export class SuspendableInstance {
 
   constructor(transformed: TransformedModule, imports: WebAssembly.Imports, options: InstanceOptions = {}) {
     this.#transformed = transformed;
-    const module = new WebAssembly.Module(transformed.main);
-    this.instance = new WebAssembly.Instance(module, this.#wrapImports(imports));
+    this.#modules = CompiledModules.now(transformed);
+    this.instance = new WebAssembly.Instance(this.#modules.main, this.#wrapImports(imports));
     this.exports = { ...this.instance.exports, ...this.#instantiateRuntime() };
     this.#exports = this.exports as Record<string, Step>;
     for (const { name, kind, index } of transformed.module.exports) {
@@ -215,13 +217,13 @@ export class SuspendableInstance {
       throw this.#thrown;
     };
     const imports = { [FIRST_MODULE]: { ...this.instance.exports, [RAISE]: raise } };
-    void new WebAssembly.Instance(new WebAssembly.Module(this.#transformed.resume()), imports);
+    void new WebAssembly.Instance(this.#modules.resume, imports);
   }
 
   #instantiateRuntime(): WebAssembly.Exports {
-    const { runtime } = this.#transformed;
+    const { runtime } = this.#modules;
     const imports = { [FIRST_MODULE]: this.instance.exports };
-    return runtime ? new WebAssembly.Instance(new WebAssembly.Module(runtime), imports).exports : {};
+    return runtime ? new WebAssembly.Instance(runtime, imports).exports : {};
   }
 
   #wrapImports(imports: WebAssembly.Imports): WebAssembly.Imports {

@@ -26,8 +26,15 @@ class FakeFiber implements Fiber<number, string, string> {
     return this.step.promise;
   }
 
+  hasEnded = false;
+
   resumeSync(input: number): Step {
     this.events.push(["resumeSync", input]);
+    return this.syncStep();
+  }
+
+  throwSync(error: unknown): Step {
+    this.events.push(["throwSync", error]);
     return this.syncStep();
   }
 

@@ -1,54 +1,68 @@
-/** A coroutine's body on a stack of the engine's. */
+/** A coroutine's body: an activation of a guest, on any backend. */
 
 import type { Coroutine } from "../coroutine/coroutine.ts";
 import { ForcedUnwind, SuspendError } from "../coroutine/errors.ts";
-import { currentResumer, keepContexts } from "../link/activation-context.ts";
-import type { Activation, PendingInput } from "../link/activation.ts";
-import type { GuestFiber } from "../link/linked-guest.ts";
-import { uncatchableTrap } from "../link/uncatchable-trap.ts";
+import type { SyncRefusal } from "../coroutine/fiber.ts";
+import { currentResumer, keepContexts } from "./activation-context.ts";
+import type { Activation, Waiter } from "./activation.ts";
+import type { GuestFiber } from "./linked-guest.ts";
+import { uncatchableTrap } from "./uncatchable-trap.ts";
 
 type Step = IteratorResult<unknown, unknown>;
 /** How a body has ended. */
 type Outcome = { readonly step: Step } | { readonly error: unknown };
 
-interface Deferred<Value> {
-  readonly promise: Promise<Value>;
-  readonly resolve: (value: Value) => void;
+/** Who is told what a resume came to. */
+interface Resumption {
+  readonly resolve: (step: Step) => void;
   readonly reject: (reason: unknown) => void;
 }
 
-export class JspiFiber implements GuestFiber {
-  readonly syncRefusal = {
-    backend: "jspi",
-    reason: "the engine resumes its stacks from the microtask queue, never synchronously; backend transform can",
-  };
+/** Enters the body with its first input; `end` is told how it has ended. */
+type Start = (input: unknown, end: Waiter) => void;
+
+/** Whether the stack can be resumed on that of the caller, and if not, why. */
+type SyncCheck = () => SyncRefusal | undefined;
+
+export class GuestBody implements GuestFiber {
   readonly #activation: Activation;
-  readonly #start: (input: unknown) => Promise<unknown>;
+  readonly #start: Start;
+  readonly #checkSync: SyncCheck;
   #isReset = false;
   /** What the pending resume is told. */
-  #step: Deferred<Step> | undefined;
+  #step: Resumption | undefined;
   /** Where the pending `suspend()` gets its result from, and the activation that waits for it: the body's, or one inside it. */
-  #suspension: { readonly input: PendingInput; readonly holder: Activation } | undefined;
+  #suspension: { readonly input: Waiter; readonly holder: Activation } | undefined;
   /** How the body has ended if nobody was waiting for it: told to whoever resumes it next. */
   #outcome: Outcome | undefined;
-  /** Settles when the body has ended, with its error if that is not the one it was ended with. */
-  readonly #ended: Deferred<void> = defer();
+  #hasEnded = false;
+  /** The error that it ended with, if that is not the one it was ended with. */
+  #failure: { readonly error: unknown } | undefined;
+  /** Whoever waits for its end. */
+  #ended: Deferred<void> | undefined;
 
   readonly signal: AbortSignal | undefined;
-  #stopListening: () => void = () => {};
+  #stopListening: (() => void) | undefined;
 
-  /** `start` enters the body; aborting `signal` unwinds it. */
-  constructor(activation: Activation, start: (input: unknown) => Promise<unknown>, signal: AbortSignal | undefined) {
+  /** Aborting `signal` unwinds it. */
+  constructor(activation: Activation, start: Start, signal: AbortSignal | undefined, checkSync: SyncCheck) {
     this.#activation = activation;
     this.#start = start;
     this.signal = signal;
+    this.#checkSync = checkSync;
     keepContexts();
-    // Most coroutines are never unwound, and nobody waits for this promise then.
-    this.#ended.promise.catch(() => {});
+  }
+
+  get syncRefusal(): SyncRefusal | undefined {
+    return this.#checkSync();
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   attach(coroutine: Coroutine): void {
-    this.#activation.becomeBody(coroutine, (value, holder) => this.#yield(value, holder));
+    this.#activation.becomeBody(coroutine, (...suspension) => this.#yield(...suspension));
     const signal = this.signal;
     if (signal === undefined) return;
     const onAbort = (): void => {
@@ -62,42 +76,86 @@ export class JspiFiber implements GuestFiber {
   }
 
   resume(input: unknown): Promise<Step> {
-    const { promise } = (this.#step = defer());
+    return new Promise((resolve, reject) => {
+      this.#step = { resolve, reject };
+      this.#resume(input);
+    });
+  }
+
+  throw(error: unknown): Promise<Step> {
+    return new Promise((resolve, reject) => {
+      this.#step = { resolve, reject };
+      this.#resumeThrowing(error);
+    });
+  }
+
+  resumeSync(input: unknown): Step {
+    return this.#synchronously(() => this.#resume(input));
+  }
+
+  throwSync(error: unknown): Step {
+    return this.#synchronously(() => this.#resumeThrowing(error));
+  }
+
+  #synchronously(body: () => void): Step {
+    let outcome: Outcome | undefined;
+    const activation = this.#activation;
+    this.#step = {
+      resolve: (step) => (outcome = { step }),
+      reject: (error) => (outcome = { error }),
+    };
+    activation.isResumedSynchronously = true;
+    try {
+      body();
+    } finally {
+      activation.isResumedSynchronously = false;
+    }
+    return this.#stepOf(outcome);
+  }
+
+  #stepOf(outcome: Outcome | undefined): Step {
+    if (outcome === undefined) {
+      this.#step = undefined;
+      const refusal = new SuspendError(
+        "sync-call",
+        "Cannot resume synchronously: the body has to wait, for a stack or for an inner coroutine; use resumeAsync()",
+      );
+      this.#activation.cancel(refusal);
+      throw refusal;
+    }
+    if ("error" in outcome) throw outcome.error;
+    return outcome.step;
+  }
+
+  #resume(input: unknown): void {
     if (this.#outcome !== undefined) {
       this.#settle(this.#outcome);
-      return promise;
+      return;
     }
     const suspension = this.#takeSuspension();
     if (suspension === undefined) {
-      this.#start(input).then(
-        (value) => this.#return(value),
-        (error: unknown) => this.#throw(error),
-      );
-      return promise;
+      this.#start(input, {
+        resolve: (value) => this.#return(value),
+        reject: (error) => this.#throw(error),
+      });
+      return;
     }
     this.#activation.noteResumer(currentResumer());
     // Nobody takes it if the holder has ended meanwhile: the body goes on with what it has awaited of that.
     suspension.input.resolve(input);
     this.#activation.release();
-    return promise;
   }
 
-  resumeSync(): never {
-    throw new TypeError(`Cannot resume synchronously: ${this.syncRefusal.reason}`);
-  }
-
-  throw(error: unknown): Promise<Step> {
-    const { promise } = (this.#step = defer());
+  #resumeThrowing(error: unknown): void {
     if (this.#outcome !== undefined) {
       this.#settle(this.#outcome);
-      return promise;
+      return;
     }
     const suspension = this.#takeSuspension();
     this.#activation.noteResumer(currentResumer());
     this.#activation.release();
     if (suspension?.holder.awaits(suspension.input) === true) suspension.input.reject(error);
     else this.#activation.interrupt(error);
-    return promise;
   }
 
   unwind(reason?: unknown): Promise<void> {
@@ -112,42 +170,40 @@ export class JspiFiber implements GuestFiber {
   #endWith(error: unknown): Promise<void> {
     // The input may be awaited by an inner coroutine, on top of this one: that one is unwound with it.
     const suspension = this.#takeSuspension();
-    this.#stopListening();
+    this.#stopListening?.();
     this.#activation.cancel(error);
     suspension?.input.reject(error);
-    return this.#ended.promise;
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
+    if (this.#hasEnded) return Promise.resolve();
+    return (this.#ended ??= defer()).promise;
   }
 
-  #takeSuspension(): { readonly input: PendingInput; readonly holder: Activation } | undefined {
+  #takeSuspension(): { readonly input: Waiter; readonly holder: Activation } | undefined {
     const suspension = this.#suspension;
     this.#suspension = undefined;
     return suspension;
   }
 
-  #yield(value: unknown, holder: Activation): PendingInput {
+  #yield(value: unknown, holder: Activation, input: Waiter): void {
     const step = this.#step;
     if (step === undefined) {
       throw new SuspendError("no-coroutine", "Cannot suspend coroutine: it is suspended already, expected running");
     }
-    const input = defer<unknown>();
     this.#suspension = { input, holder };
     this.#step = undefined;
     step.resolve({ done: false, value });
-    return input;
   }
 
   #return(value: unknown): void {
     this.#end();
-    this.#ended.resolve();
     if (this.#activation.isCancelled) this.#settle({ error: this.#endReason() });
     else this.#settle({ step: { done: true, value } });
   }
 
   #throw(error: unknown): void {
     const isExpected = this.#activation.isEnding(error);
+    if (!isExpected) this.#failure = { error };
     this.#end();
-    if (isExpected) this.#ended.resolve();
-    else this.#ended.reject(error);
     this.#settle({ error: isExpected ? this.#endReason() : error });
   }
 
@@ -160,8 +216,11 @@ export class JspiFiber implements GuestFiber {
   }
 
   #end(): void {
-    this.#stopListening();
+    this.#hasEnded = true;
+    this.#stopListening?.();
     this.#activation.end();
+    if (this.#failure === undefined) this.#ended?.resolve();
+    else this.#ended?.reject(this.#failure.error);
   }
 
   /** What a pending resume is told about a body that was ended from outside. */
@@ -169,6 +228,12 @@ export class JspiFiber implements GuestFiber {
     if (this.#isReset) return new ForcedUnwind("The coroutine was reset");
     return this.signal?.aborted === true ? this.signal.reason : this.#activation.cancellation;
   }
+}
+
+interface Deferred<Value> {
+  readonly promise: Promise<Value>;
+  readonly resolve: (value: Value) => void;
+  readonly reject: (reason: unknown) => void;
 }
 
 function defer<Value>(): Deferred<Value> {

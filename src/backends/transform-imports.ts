@@ -1,0 +1,144 @@
+/**
+ * The host functions of a guest on backend `transform`.
+ *
+ * A ready answer passes one comparison. For any other the guest's frames are saved, which only works if nothing but the guest's
+ * code lies between its entry and this call: JavaScript frames in between, and entries that have to return at once, are refused.
+ */
+
+import { SuspendError } from "../coroutine/errors.ts";
+import { Suspension } from "../coroutine/suspend.ts";
+import { activationOf } from "../link/activation.ts";
+import { askerFor } from "../link/answer-tests.ts";
+import type { HostFunction } from "../link/answer-tests.ts";
+import { conversionCheck } from "../link/conversion.ts";
+import type { Check } from "../link/conversion.ts";
+import { isPending } from "../link/import-side.ts";
+import { AWAITED, CURRENT, FLAGS, GUEST, SYNCHRONOUS, readWord, words, writeWord } from "../link/switchboard.ts";
+
+/** One imported function that may suspend. */
+export interface SuspendableImport {
+  readonly module: string;
+  readonly name: string;
+  readonly params: readonly string[];
+  readonly results: readonly string[];
+  readonly host: HostFunction;
+}
+
+export class SuspendableImports {
+  readonly #imports: readonly SuspendableImport[];
+  readonly #checks: readonly (Check | undefined)[];
+  /** Host functions of this guest on the native stack, above its innermost entry. */
+  #hostDepth = 0;
+  /** Block of the guest in the switchboard. Set when it has one. */
+  guest = 0;
+
+  constructor(imports: readonly SuspendableImport[]) {
+    this.#imports = imports;
+    this.#checks = imports.map(conversionCheck);
+  }
+
+  /** `module.name` of each import. */
+  get names(): readonly string[] {
+    return this.#imports.map(({ module, name }) => `${module}.${name}`);
+  }
+
+  /**
+   * The results of the import at `position`, made of its answer as the JavaScript API does it: what cannot be converted has to be
+   * thrown into the guest, before it is entered.
+   *
+   * @throws {TypeError} when it does not convert
+   */
+  results(position: number, answer: unknown): readonly unknown[] {
+    const { results } = this.#imports[position]!;
+    if (results.length === 0) return NONE;
+    const checked = this.#checks[position]?.(answer) ?? answer;
+    if (results.length === 1) return [converted(results[0]!, checked)];
+    return (checked as readonly unknown[]).map((value, index) => converted(results[index]!, value));
+  }
+
+  /** The function for the import at `position`; `suspend` saves the stack and returns what the function has to return. */
+  hostFunction(position: number, suspend: (answer: unknown) => unknown): HostFunction {
+    const { host, params, results } = this.#imports[position]!;
+    const check = this.#checks[position];
+    const counted: HostFunction = (...args) => {
+      const depth = this.#hostDepth;
+      this.#hostDepth = depth + 1;
+      try {
+        return host(...args);
+      } finally {
+        this.#hostDepth = depth;
+      }
+    };
+    return askerFor(results)(counted, params.length, (answer) => {
+      if (!isPending(answer)) return check === undefined ? answer : check(answer);
+      writeWord(this.#requireSuspendable(position, answer), AWAITED, position + 1);
+      return suspend(answer);
+    });
+  }
+
+  /** Runs `body`, which enters the guest. */
+  enter<Result>(body: () => Result): Result {
+    const depth = this.#hostDepth;
+    this.#hostDepth = 0;
+    try {
+      return body();
+    } finally {
+      this.#hostDepth = depth;
+    }
+  }
+
+  /** The record of the activation that suspends. */
+  #requireSuspendable(position: number, answer: PromiseLike<unknown> | Suspension): number {
+    const record = words[CURRENT >> 2]!;
+    const { module, name } = this.#imports[position]!;
+    if ((readWord(record, FLAGS) & SYNCHRONOUS) !== 0 || isHeldBack(record, answer)) {
+      ignore(answer);
+      throw new SuspendError(
+        "sync-call",
+        `Cannot suspend in import ${module}.${name}: its host function has the guest wait, but the guest was entered ` +
+          "synchronously; call it through instance.exports or instance.function(), or use resumeAsync()",
+      );
+    }
+    if (readWord(record, GUEST) !== this.guest || this.#hostDepth > 0) {
+      ignore(answer);
+      throw new SuspendError(
+        "javascript-frame",
+        `Cannot suspend in import ${module}.${name}: a JavaScript function stands between the guest's frames; ` +
+          "let it return before the guest waits, or call the guest back through instance.exports",
+      );
+    }
+    return record;
+  }
+}
+
+const NONE: readonly unknown[] = [];
+const asNumber = new Float64Array(1);
+const asBigint = new BigInt64Array(1);
+
+/** A number or bigint for a numeric type, by the conversions of the language; anything else as it is. */
+function converted(type: string, value: unknown): unknown {
+  if (type === "i32" || type === "f64" || type === "f32") {
+    return typeof value === "number" ? value : element(asNumber, value);
+  }
+  if (type === "i64") return typeof value === "bigint" ? value : element(asBigint, value);
+  return value;
+}
+
+/** What `value` becomes as an element of `array`, of which the language says how it is converted. */
+function element(array: Float64Array | BigInt64Array, value: unknown): number | bigint {
+  // The assignment converts, or throws; TypeScript only knows of values that need no conversion.
+  array[0] = value as never;
+  return array[0]!;
+}
+
+/** Whether whoever has resumed this activation waits on the native stack for the next suspension of its coroutine, and of no other. */
+function isHeldBack(record: number, answer: PromiseLike<unknown> | Suspension): boolean {
+  const activation = activationOf(record);
+  if (activation?.isResumedSynchronously !== true) return false;
+  return !(answer instanceof Suspension && (answer.coroutine ?? activation.coroutine) === activation.coroutine);
+}
+
+/** Nobody will look at how `answer` ends: it must not be reported as an unhandled rejection. */
+function ignore(answer: PromiseLike<unknown> | Suspension): void {
+  if (!(answer instanceof Suspension)) Promise.resolve(answer).catch(() => {});
+}

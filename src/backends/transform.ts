@@ -1,0 +1,249 @@
+/**
+ * Backend `transform`: a compiler makes the guest able to save its frames and to continue them, on any engine.
+ *
+ * - create: an export of the transformed module is called
+ * - suspend: an import has the guest return frame by frame, each saves what it needs; see transform/abi.ts
+ * - resume: the innermost saved frame goes on, on the stack of whoever resumes it; the next ones when it has returned
+ * - unwind: what is thrown is delivered to the saved frames that have handlers; a reset drops the frames
+ *
+ * Everything happens in JavaScript calls that return, so the switches around a stack are called from here. Which activation is
+ * running, and what the guest's own memory has for its stack, is kept as on every backend: see link/switchboard.ts.
+ */
+
+import { StackExhaustedError } from "../coroutine/errors.ts";
+import type { SyncRefusal } from "../coroutine/fiber.ts";
+import { Activation, forgetActivation, runHook } from "../link/activation.ts";
+import type { Waiter } from "../link/activation.ts";
+import { activationEnded } from "../link/admission.ts";
+import { Calls } from "../link/calls.ts";
+import type { Run as StartRun } from "../link/calls.ts";
+import { cancellationSignal } from "../link/cancellation.ts";
+import { failureOf, stackStateAt } from "../link/failure.ts";
+import { GuestBody } from "../link/guest-body.ts";
+import type { GuestModule } from "../link/guest-module.ts";
+import { guestMemory, makeStackPool } from "../link/guest-stacks.ts";
+import { isExportedFunction } from "../link/host-function.ts";
+import { bindCaller, lookUpImport, nestImports, refusePromises } from "../link/imports.ts";
+import type { HostImports } from "../link/imports.ts";
+import type { CallOptions, GuestFiber, LinkedGuest, LinkOptions } from "../link/linked-guest.ts";
+import type { PreparedGuest } from "../link/prepare.ts";
+import type { StackPool } from "../link/stacks.ts";
+import { STACK_POINTER } from "../link/entry-shims.ts";
+import { linkSwitches } from "../link/switch-module.ts";
+import type { GuestSwitches } from "../link/switch-module.ts";
+import {
+  BASE,
+  FLAGS,
+  INNER,
+  LIMIT,
+  LIVE,
+  MAIN,
+  ON_MAIN_STACK,
+  OUTER_INNER,
+  SYNCHRONOUS,
+  readAddress,
+  readWord,
+  words,
+  writeWord,
+} from "../link/switchboard.ts";
+import { callSynchronously } from "../link/synchronous-call.ts";
+import { AreaExhaustedError, SuspendableInstance } from "../transform/suspendable-instance.ts";
+import type { Outcome } from "../transform/suspendable-instance.ts";
+import { SuspendableImports } from "./transform-imports.ts";
+import { Run } from "./transform-run.ts";
+import type { RunningGuest } from "./transform-run.ts";
+import { transformedGuest } from "./transformed-guest.ts";
+import type { TransformedGuest } from "./transformed-guest.ts";
+
+/** Why this runtime cannot use the backend; `undefined` if it can. */
+export function transformRefusal(): string | undefined {
+  return typeof WebAssembly === "object" ? undefined : "the runtime has no WebAssembly";
+}
+
+/** Transforms and compiles a guest, once for all of its instances. */
+export async function prepareForTransform(module: GuestModule): Promise<void> {
+  await transformedGuest(module, requirePrepared(module));
+}
+
+function requirePrepared({ prepared }: GuestModule): PreparedGuest {
+  if (prepared === undefined) throw new TypeError("Cannot link guest: backend transform needs its bytes");
+  return prepared;
+}
+
+const UNSHIMMED = "its type has a v128 or an exnref, or it is imported with several types";
+
+export class TransformGuest implements LinkedGuest, RunningGuest {
+  readonly backend = "transform";
+  readonly raw: WebAssembly.Instance;
+  readonly memory: WebAssembly.Memory | undefined;
+  readonly stacks: StackPool;
+  readonly #driver: SuspendableInstance;
+  readonly #imports: SuspendableImports;
+  readonly #calls: Calls;
+  readonly #switches: GuestSwitches;
+  readonly #pointer: WebAssembly.Global | undefined;
+
+  static async link(module: GuestModule, imports: HostImports, options: LinkOptions): Promise<TransformGuest> {
+    const prepared = requirePrepared(module);
+    const guest = await transformedGuest(module, prepared);
+    const caller: { memory: WebAssembly.Memory | undefined } & Pick<LinkOptions, "exports"> = {
+      memory: undefined,
+      exports: options.exports,
+    };
+    const values = module.imports.map((wanted, position) => lookUpImport(wanted, position, imports));
+    const side = new SuspendableImports(
+      guest.suspendable.map((position) => {
+        const { module: from, name, type } = module.imports[position]!;
+        return { module: from, name, ...type!, host: bindCaller(values[position] as Function, caller) };
+      }),
+    );
+    // A host function cannot be called before there is an instance.
+    const suspend = (answer: unknown): unknown => driver.suspend(answer);
+    const shimmed = new Map(guest.suspendable.map((position, index) => [position, index]));
+    for (const [position, value] of values.entries()) {
+      if (typeof value !== "function") continue;
+      const index = shimmed.get(position);
+      if (index !== undefined) values[position] = side.hostFunction(index, suspend);
+      // A function of another guest can take and return what JavaScript cannot.
+      else if (!isExportedFunction(value)) {
+        const host = bindCaller(value, caller);
+        values[position] = refusePromises((args) => host(...args), module.imports[position]!, UNSHIMMED);
+      }
+    }
+    const driver = new SuspendableInstance(guest.transformed, nestImports(module.imports, values));
+    caller.memory = guestMemory(driver.instance);
+    return new TransformGuest(prepared, options, { guest, driver, side });
+  }
+
+  private constructor(
+    prepared: PreparedGuest,
+    options: LinkOptions,
+    { guest, driver, side }: { guest: TransformedGuest; driver: SuspendableInstance; side: SuspendableImports },
+  ) {
+    const raw = driver.instance;
+    this.raw = raw;
+    this.#driver = driver;
+    this.#imports = side;
+    this.memory = guestMemory(raw);
+    this.#pointer = raw.exports[STACK_POINTER] as WebAssembly.Global | undefined;
+    this.stacks = makeStackPool(prepared, raw, options.stacks, (body) => this.#synchronously(body));
+    side.guest = this.stacks.guest;
+    this.#calls = new Calls(this.stacks, options.maxLive, side.names);
+    this.#switches = linkSwitches(guest.switches, raw, { guest: side.guest, hook: runHook, ended: activationEnded });
+  }
+
+  get waiting(): number {
+    return this.#calls.waiting;
+  }
+
+  call(name: string, args: readonly unknown[], options?: CallOptions): Promise<unknown> {
+    return this.#calls.start((record) => this.#run(record, name, args), options);
+  }
+
+  callSync(name: string, args: readonly unknown[]): unknown {
+    const body = (): unknown => {
+      const values = this.step(() => this.#driver.call(name, ...args));
+      return values.length < 2 ? values[0] : values;
+    };
+    const record = this.#isMainStackSuspended ? this.stacks.take() : 0;
+    return record === 0 ? this.#synchronously(body) : this.#synchronouslyOn(record, body);
+  }
+
+  fiber(name: string, toArguments: (input: unknown) => readonly unknown[], options: CallOptions): GuestFiber {
+    const activation = new Activation(options);
+    const start = (input: unknown, end: Waiter): void => {
+      const args = toArguments(input);
+      const run: StartRun = (record) => {
+        return new Promise<void>((ended) => {
+          // The coroutine is told first: whoever waits for the stack comes after it.
+          const tell = { resolve: (value: unknown) => (end.resolve(value), ended()), reject: (error: unknown) => (end.reject(error), ended()) };
+          new Run(this, record, tell).begin(name, args);
+        });
+      };
+      this.#calls.startActivation(run, activation, options).catch((error: unknown) => end.reject(error));
+    };
+    return new GuestBody(activation, start, cancellationSignal(options), () => this.#syncRefusal(activation));
+  }
+
+  begin(name: string, args: readonly unknown[]): Outcome {
+    return this.#driver.start(name, ...args);
+  }
+
+  step<Result>(body: () => Result): Result {
+    return this.#imports.enter(body);
+  }
+
+  enter(record: number): void {
+    this.#switches.enter(record);
+  }
+
+  resume(record: number): void {
+    this.#switches.resume(record);
+  }
+
+  leave(record: number): void {
+    this.#switches.leave(record);
+  }
+
+  end(record: number): void {
+    this.#switches.end(record);
+  }
+
+  results(position: number, answer: unknown): readonly unknown[] {
+    return this.#imports.results(position, answer);
+  }
+
+  failure(error: unknown, record: number): unknown {
+    if (error instanceof AreaExhaustedError) {
+      return new StackExhaustedError(error.limit, error.needed, error.message, { cause: error });
+    }
+    const stack = this.#pointer && stackStateAt(this.#pointer, readAddress(record, LIMIT), readAddress(record, BASE));
+    return failureOf(error, stack);
+  }
+
+  /** A synchronous call runs on the stack of whatever it interrupts: the guest's own one if that is nothing. */
+  isOnTop(record: number): boolean {
+    if ((readWord(record, FLAGS) & ON_MAIN_STACK) === 0) return true;
+    for (let inner = readWord(this.stacks.guest, INNER); inner !== 0; inner = readWord(inner, OUTER_INNER)) {
+      const flags = readWord(inner, FLAGS);
+      const isOnMainStack = (flags & SYNCHRONOUS) !== 0 && readWord(inner, OUTER_INNER) === 0;
+      if (isOnMainStack || (flags & ON_MAIN_STACK) !== 0) return false;
+    }
+    return true;
+  }
+
+  #run(record: number, name: string, args: readonly unknown[]): Promise<unknown> {
+    return new Promise((resolve, reject) => new Run(this, record, { resolve, reject }).begin(name, args));
+  }
+
+  #syncRefusal(activation: Activation): SyncRefusal | undefined {
+    const { record } = activation;
+    if (record === 0 || this.isOnTop(record)) return undefined;
+    const reason = "its stack lies below that of a call that is running, on the only stack of this guest";
+    return { backend: this.backend, reason };
+  }
+
+  /** Whether a suspended activation has frames on the guest's own stack, and may be resumed while somebody else runs above them. */
+  get #isMainStackSuspended(): boolean {
+    const { guest, isSingle } = this.stacks;
+    return !isSingle && this.#pointer !== undefined && readWord(guest, MAIN) === 0 && readWord(guest, INNER) === 0;
+  }
+
+  #synchronously<Result>(body: () => Result): Result {
+    return callSynchronously(this.stacks.guest, this.#pointer, body);
+  }
+
+  #synchronouslyOn<Result>(record: number, body: () => Result): Result {
+    forgetActivation(record);
+    writeWord(record, FLAGS, readWord(record, FLAGS) | SYNCHRONOUS);
+    words[LIVE >> 2]!++;
+    this.enter(record);
+    try {
+      return body();
+    } catch (error) {
+      throw this.failure(error, record);
+    } finally {
+      this.end(record);
+    }
+  }
+}
