@@ -60,7 +60,13 @@ function backendFor(
   { prepared }: GuestModule,
   { backend, syncResume, maxLive }: InstantiateOptions,
 ): ReturnType<typeof chooseBackend> {
-  return chooseBackend(backend, { syncResume, maxLive, hasBytes: prepared !== undefined });
+  // Whoever names a backend is told by it what it cannot do.
+  const isFree = backend === undefined || backend === "auto";
+  return chooseBackend(backend, {
+    syncResume,
+    maxLive: isFree ? maxLive : undefined,
+    hasBytes: prepared !== undefined,
+  });
 }
 
 /**

@@ -83,7 +83,10 @@ export function backends(): readonly BackendReport[] {
  * @throws {TypeError} when there is no backend of that name
  * @throws {BackendUnavailableError} when this runtime has none that will do
  */
-export function chooseBackend(wanted: BackendName | "auto" = "auto", needs: BackendNeeds = { hasBytes: true }): Backend {
+export function chooseBackend(
+  wanted: BackendName | "auto" = "auto",
+  needs: BackendNeeds = { hasBytes: true },
+): Backend {
   const candidates = wanted === "auto" ? BACKENDS : BACKENDS.filter(({ name }) => name === wanted);
   if (candidates.length === 0) {
     const names = BACKENDS.map(({ name }) => name).join(", ");

@@ -95,7 +95,12 @@ export class UntypedJspiGuest implements LinkedGuest {
       const run: Run = (record) => this.#run(name, record, toArguments(input));
       return this.#calls.startActivation(run, activation, options);
     };
-    return new GuestBody(activation, (input, end) => void start(input).then(end.resolve, end.reject), signal, neverSync);
+    return new GuestBody(
+      activation,
+      (input, end) => void start(input).then(end.resolve, end.reject),
+      signal,
+      neverSync,
+    );
   }
 
   /** What generated code does for other guests: enter the record, leave it at the first suspension, end it. */

@@ -192,7 +192,12 @@ export class JspiGuest implements LinkedGuest {
       const run: Run = (record) => this.#run(entry, record, args);
       return this.#calls.startActivation(run, activation, options);
     };
-    return new GuestBody(activation, (input, end) => void start(input).then(end.resolve, end.reject), signal, neverSync);
+    return new GuestBody(
+      activation,
+      (input, end) => void start(input).then(end.resolve, end.reject),
+      signal,
+      neverSync,
+    );
   }
 
   /** Starts an activation on `record`. */

@@ -69,22 +69,27 @@ export class SuspendableImports {
         this.#hostDepth = depth;
       }
     };
-    return askerFor(results)(counted, params.length, (answer) => {
-      if (!isPending(answer)) return check === undefined ? answer : check(answer);
-      writeWord(this.#requireSuspendable(position, answer), AWAITED, position + 1);
-      return suspend(answer);
-    });
+    // An i32 is made of a number, as an f64 is.
+    return askerFor(results.length === 1 && results[0] === "i32" ? ["f64"] : results)(
+      counted,
+      params.length,
+      (answer) => {
+        if (!isPending(answer)) return check === undefined ? answer : check(answer);
+        writeWord(this.#requireSuspendable(position, answer), AWAITED, position + 1);
+        return suspend(answer);
+      },
+    );
   }
 
-  /** Runs `body`, which enters the guest. */
-  enter<Result>(body: () => Result): Result {
+  /** To be called before the guest is entered; what it returns has to be given to {@link SuspendableImports.left} afterwards. */
+  entered(): number {
     const depth = this.#hostDepth;
     this.#hostDepth = 0;
-    try {
-      return body();
-    } finally {
-      this.#hostDepth = depth;
-    }
+    return depth;
+  }
+
+  left(depth: number): void {
+    this.#hostDepth = depth;
   }
 
   /** The record of the activation that suspends. */
@@ -114,6 +119,11 @@ export class SuspendableImports {
 const NONE: readonly unknown[] = [];
 const asNumber = new Float64Array(1);
 const asBigint = new BigInt64Array(1);
+
+/** The arguments for parameters of these types, as the JavaScript API converts them. @throws {TypeError} when one does not convert */
+export function convertedArguments(params: readonly string[], args: readonly unknown[]): readonly unknown[] {
+  return params.map((type, position) => converted(type, args[position]));
+}
 
 /** A number or bigint for a numeric type, by the conversions of the language; anything else as it is. */
 function converted(type: string, value: unknown): unknown {

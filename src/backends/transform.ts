@@ -18,6 +18,7 @@ import { activationEnded } from "../link/admission.ts";
 import { Calls } from "../link/calls.ts";
 import type { Run as StartRun } from "../link/calls.ts";
 import { cancellationSignal } from "../link/cancellation.ts";
+import { defer } from "../link/deferred.ts";
 import { failureOf, stackStateAt } from "../link/failure.ts";
 import { GuestBody } from "../link/guest-body.ts";
 import type { GuestModule } from "../link/guest-module.ts";
@@ -48,8 +49,8 @@ import {
 } from "../link/switchboard.ts";
 import { callSynchronously } from "../link/synchronous-call.ts";
 import { AreaExhaustedError, SuspendableInstance } from "../transform/suspendable-instance.ts";
-import type { Outcome } from "../transform/suspendable-instance.ts";
-import { SuspendableImports } from "./transform-imports.ts";
+import type { Outcome, SuspendedStack } from "../transform/suspendable-instance.ts";
+import { SuspendableImports, convertedArguments } from "./transform-imports.ts";
 import { Run } from "./transform-run.ts";
 import type { RunningGuest } from "./transform-run.ts";
 import { transformedGuest } from "./transformed-guest.ts";
@@ -80,8 +81,10 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
   readonly #driver: SuspendableInstance;
   readonly #imports: SuspendableImports;
   readonly #calls: Calls;
-  readonly #switches: GuestSwitches;
+  readonly switches: GuestSwitches;
   readonly #pointer: WebAssembly.Global | undefined;
+  /** Exported function → types of its parameters. */
+  readonly #params: ReadonlyMap<string, readonly string[]>;
 
   static async link(module: GuestModule, imports: HostImports, options: LinkOptions): Promise<TransformGuest> {
     const prepared = requirePrepared(module);
@@ -112,11 +115,11 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
     }
     const driver = new SuspendableInstance(guest.transformed, nestImports(module.imports, values));
     caller.memory = guestMemory(driver.instance);
-    return new TransformGuest(prepared, options, { guest, driver, side });
+    return new TransformGuest(module, options, { guest, driver, side });
   }
 
   private constructor(
-    prepared: PreparedGuest,
+    module: GuestModule,
     options: LinkOptions,
     { guest, driver, side }: { guest: TransformedGuest; driver: SuspendableInstance; side: SuspendableImports },
   ) {
@@ -126,10 +129,13 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
     this.#imports = side;
     this.memory = guestMemory(raw);
     this.#pointer = raw.exports[STACK_POINTER] as WebAssembly.Global | undefined;
-    this.stacks = makeStackPool(prepared, raw, options.stacks, (body) => this.#synchronously(body));
+    this.stacks = makeStackPool(requirePrepared(module), raw, options.stacks, (body) => this.#synchronously(body));
+    this.#params = new Map(
+      module.exports.flatMap(({ name, type }) => (type === undefined ? [] : [[name, type.params]])),
+    );
     side.guest = this.stacks.guest;
     this.#calls = new Calls(this.stacks, options.maxLive, side.names);
-    this.#switches = linkSwitches(guest.switches, raw, { guest: side.guest, hook: runHook, ended: activationEnded });
+    this.switches = linkSwitches(guest.switches, raw, { guest: side.guest, hook: runHook, ended: activationEnded });
   }
 
   get waiting(): number {
@@ -141,52 +147,44 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
   }
 
   callSync(name: string, args: readonly unknown[]): unknown {
-    const body = (): unknown => {
-      const values = this.step(() => this.#driver.call(name, ...args));
-      return values.length < 2 ? values[0] : values;
-    };
     const record = this.#isMainStackSuspended ? this.stacks.take() : 0;
+    const body = (): unknown => this.#callInside(name, args);
     return record === 0 ? this.#synchronously(body) : this.#synchronouslyOn(record, body);
   }
 
   fiber(name: string, toArguments: (input: unknown) => readonly unknown[], options: CallOptions): GuestFiber {
     const activation = new Activation(options);
     const start = (input: unknown, end: Waiter): void => {
-      const args = toArguments(input);
-      const run: StartRun = (record) => {
-        return new Promise<void>((ended) => {
-          // The coroutine is told first: whoever waits for the stack comes after it.
-          const tell = { resolve: (value: unknown) => (end.resolve(value), ended()), reject: (error: unknown) => (end.reject(error), ended()) };
-          new Run(this, record, tell).begin(name, args);
-        });
-      };
-      this.#calls.startActivation(run, activation, options).catch((error: unknown) => end.reject(error));
+      this.#begin(name, toArguments(input), { activation, options, end }).catch((error: unknown) => end.reject(error));
     };
     return new GuestBody(activation, start, cancellationSignal(options), () => this.#syncRefusal(activation));
   }
 
   begin(name: string, args: readonly unknown[]): Outcome {
-    return this.#driver.start(name, ...args);
+    const depth = this.#imports.entered();
+    try {
+      return this.#driver.start(name, ...args);
+    } finally {
+      this.#imports.left(depth);
+    }
   }
 
-  step<Result>(body: () => Result): Result {
-    return this.#imports.enter(body);
+  resume(stack: SuspendedStack, results: readonly unknown[]): Outcome {
+    const depth = this.#imports.entered();
+    try {
+      return stack.resume(...results);
+    } finally {
+      this.#imports.left(depth);
+    }
   }
 
-  enter(record: number): void {
-    this.#switches.enter(record);
-  }
-
-  resume(record: number): void {
-    this.#switches.resume(record);
-  }
-
-  leave(record: number): void {
-    this.#switches.leave(record);
-  }
-
-  end(record: number): void {
-    this.#switches.end(record);
+  throw(stack: SuspendedStack, error: unknown): Outcome {
+    const depth = this.#imports.entered();
+    try {
+      return stack.throw(error);
+    } finally {
+      this.#imports.left(depth);
+    }
   }
 
   results(position: number, answer: unknown): readonly unknown[] {
@@ -213,7 +211,58 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
   }
 
   #run(record: number, name: string, args: readonly unknown[]): Promise<unknown> {
-    return new Promise((resolve, reject) => new Run(this, record, { resolve, reject }).begin(name, args));
+    let converted: readonly unknown[];
+    try {
+      converted = this.#argumentsFor(name, args);
+    } catch (error) {
+      // The guest is not entered.
+      this.stacks.giveBack(record);
+      return Promise.reject(error);
+    }
+    const ended = defer<unknown>();
+    new Run(this, record, ended).begin(name, converted);
+    return ended.promise;
+  }
+
+  /** The body of a coroutine. Rejects when it cannot start; `end` is told how it has ended. */
+  async #begin(
+    name: string,
+    args: readonly unknown[],
+    { activation, options, end }: { activation: Activation; options: CallOptions; end: Waiter },
+  ): Promise<unknown> {
+    const converted = this.#argumentsFor(name, args);
+    const run: StartRun = (record) => {
+      const ended = defer<void>();
+      // The coroutine is told first: whoever waits for the stack comes after it.
+      const tell: Waiter = {
+        resolve: (value) => {
+          end.resolve(value);
+          ended.resolve();
+        },
+        reject: (error) => {
+          end.reject(error);
+          ended.resolve();
+        },
+      };
+      new Run(this, record, tell).begin(name, converted);
+      return ended.promise;
+    };
+    return this.#calls.startActivation(run, activation, options);
+  }
+
+  #argumentsFor(name: string, args: readonly unknown[]): readonly unknown[] {
+    const params = this.#params.get(name);
+    return params === undefined ? args : convertedArguments(params, args);
+  }
+
+  #callInside(name: string, args: readonly unknown[]): unknown {
+    const depth = this.#imports.entered();
+    try {
+      const values = this.#driver.call(name, ...args);
+      return values.length < 2 ? values[0] : values;
+    } finally {
+      this.#imports.left(depth);
+    }
   }
 
   #syncRefusal(activation: Activation): SyncRefusal | undefined {
@@ -237,13 +286,13 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
     forgetActivation(record);
     writeWord(record, FLAGS, readWord(record, FLAGS) | SYNCHRONOUS);
     words[LIVE >> 2]!++;
-    this.enter(record);
+    this.switches.enter(record);
     try {
       return body();
     } catch (error) {
       throw this.failure(error, record);
     } finally {
-      this.end(record);
+      this.switches.end(record);
     }
   }
 }

@@ -33,6 +33,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
   readonly #takesBacktraces: boolean;
   #resumer = "";
   #state: CoroutineState = "created";
+  #isEnding = false;
   #ending: Promise<void> | undefined;
 
   /** Made by a guest's `instance.coroutine()`, not by users. */
@@ -127,14 +128,14 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
     if (this.done) return Promise.resolve();
     if (this.#ending !== undefined) return this.#ending;
     if (this.#state === "created") return this.#endFresh("unwound");
-    return this.#end("unwound", this.#fiber.unwind(reason));
+    return this.#end("unwound", () => this.#fiber.unwind(reason));
   }
 
   /** Ends the body without running its cleanups, as `longjmp` would. Does nothing when it is done. */
   reset(): Promise<void> {
     if (this.done) return Promise.resolve();
     if (this.#state === "created") return this.#endFresh("reset");
-    return this.#end("reset", this.#fiber.reset());
+    return this.#end("reset", () => this.#fiber.reset());
   }
 
   /** Starts to unwind it. Never throws; an error of a cleanup is reported as an unhandled rejection. */
@@ -170,7 +171,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
 
   /** Whether its signal has ended it: whoever resumes it then is told the signal's reason. */
   get #isAborted(): boolean {
-    return this.#fiber.signal?.aborted === true && (this.#ending !== undefined || this.#state === "unwound");
+    return this.#fiber.signal?.aborted === true && (this.#isEnding || this.#state === "unwound");
   }
 
   #enterSync(verb: string): void {
@@ -183,7 +184,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
   #enter(verb: string): void {
     if (this.#isAborted) throw this.#fiber.signal?.reason;
     if (this.#state !== "created" && this.#state !== "suspended") {
-      const state = this.#state === "running" && this.#ending !== undefined ? "being unwound" : this.#state;
+      const state = this.#state === "running" && this.#isEnding ? "being unwound" : this.#state;
       throw new ResumeError(this.#state, `Cannot ${verb} coroutine: it is ${state}, expected created or suspended`);
     }
     this.#state = "running";
@@ -209,13 +210,13 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
   }
 
   #failed(error: unknown): unknown {
-    if (this.#state === "running" && this.#ending === undefined) this.#state = "threw";
+    if (this.#state === "running" && !this.#isEnding) this.#state = "threw";
     if (this.#takesBacktraces) linkBacktrace(error, this.#resumer);
     return error;
   }
 
   #settled(step: IteratorResult<Yield, Return>): IteratorResult<Yield, Return> {
-    if (this.#ending === undefined) this.#state = step.done === true ? "returned" : "suspended";
+    if (!this.#isEnding) this.#state = step.done === true ? "returned" : "suspended";
     return step;
   }
 
@@ -226,8 +227,12 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
     return Promise.resolve();
   }
 
-  #end(state: "unwound" | "reset", ended: Promise<void>): Promise<void> {
-    this.#state = this.#fiber.hasEnded ? state : "running";
+  #end(state: "unwound" | "reset", end: () => Promise<void>): Promise<void> {
+    this.#state = "running";
+    this.#isEnding = true;
+    const ended = end();
+    // Some stacks are free at once.
+    if (this.#fiber.hasEnded) this.#state = state;
     this.#ending = ended.finally(() => {
       this.#state = state;
     });

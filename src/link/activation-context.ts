@@ -21,6 +21,11 @@ export function keepContexts(): void {
   if (asyncContext === null) asyncContext = makeAsyncContext();
 }
 
+/** Whether the platform has an asynchronous context, and somebody wants to know it. */
+export function isContextKept(): boolean {
+  return asyncContext !== null && asyncContext !== undefined;
+}
+
 export function areContextsWatched(): boolean {
   return isContextWatched;
 }

@@ -5,6 +5,8 @@ import { ForcedUnwind, SuspendError } from "../coroutine/errors.ts";
 import type { SyncRefusal } from "../coroutine/fiber.ts";
 import { currentResumer, keepContexts } from "./activation-context.ts";
 import type { Activation, Waiter } from "./activation.ts";
+import { defer } from "./deferred.ts";
+import type { Deferred } from "./deferred.ts";
 import type { GuestFiber } from "./linked-guest.ts";
 import { uncatchableTrap } from "./uncatchable-trap.ts";
 
@@ -76,17 +78,17 @@ export class GuestBody implements GuestFiber {
   }
 
   resume(input: unknown): Promise<Step> {
-    return new Promise((resolve, reject) => {
-      this.#step = { resolve, reject };
-      this.#resume(input);
-    });
+    const step = defer<Step>();
+    this.#step = step;
+    this.#resume(input);
+    return step.promise;
   }
 
   throw(error: unknown): Promise<Step> {
-    return new Promise((resolve, reject) => {
-      this.#step = { resolve, reject };
-      this.#resumeThrowing(error);
-    });
+    const step = defer<Step>();
+    this.#step = step;
+    this.#resumeThrowing(error);
+    return step.promise;
   }
 
   resumeSync(input: unknown): Step {
@@ -104,11 +106,15 @@ export class GuestBody implements GuestFiber {
       resolve: (step) => (outcome = { step }),
       reject: (error) => (outcome = { error }),
     };
+    // An activation inside it goes on instead, if that one has suspended it.
+    const holder = this.#suspension?.holder ?? activation;
     activation.isResumedSynchronously = true;
+    holder.isResumedSynchronously = true;
     try {
       body();
     } finally {
       activation.isResumedSynchronously = false;
+      holder.isResumedSynchronously = false;
     }
     return this.#stepOf(outcome);
   }
@@ -228,20 +234,4 @@ export class GuestBody implements GuestFiber {
     if (this.#isReset) return new ForcedUnwind("The coroutine was reset");
     return this.signal?.aborted === true ? this.signal.reason : this.#activation.cancellation;
   }
-}
-
-interface Deferred<Value> {
-  readonly promise: Promise<Value>;
-  readonly resolve: (value: Value) => void;
-  readonly reject: (reason: unknown) => void;
-}
-
-function defer<Value>(): Deferred<Value> {
-  let resolve!: Deferred<Value>["resolve"];
-  let reject!: Deferred<Value>["reject"];
-  const promise = new Promise<Value>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  return { promise, resolve, reject };
 }

@@ -12,7 +12,10 @@ export class CompiledModules {
   /** Compiles what is needed at once, on this thread. */
   static now(transformed: TransformedModule): CompiledModules {
     const { main, runtime } = transformed;
-    return known(transformed) ?? remember(transformed, new WebAssembly.Module(main), runtime && new WebAssembly.Module(runtime));
+    return (
+      known(transformed) ??
+      remember(transformed, new WebAssembly.Module(main), runtime && new WebAssembly.Module(runtime))
+    );
   }
 
   /** The same, on other threads where the engine has some. */

@@ -65,7 +65,7 @@ function sources(suite: Suite): void {
     );
   });
 
-  suite.it("may be bytes, a view, a Response, a URL, a module, or a promise of one", async () => {
+  suite.it("may be bytes, a view, a Response, a URL, a compiled guest, or a promise of one", async () => {
     const bytes = guestBytes("add");
     const padded = Uint8Array.of(1, 2, ...bytes, 3);
     const good = [
@@ -74,7 +74,6 @@ function sources(suite: Suite): void {
       new DataView(padded.buffer, 2, bytes.length),
       new Response(bytes, { headers: { "content-type": "application/wasm" } }),
       new URL("../guests/add.wasm", import.meta.url),
-      new WebAssembly.Module(bytes),
       await compile(bytes),
     ];
     for (const source of [...good.filter((one) => !(one instanceof Response)), Promise.resolve(new Response(bytes))]) {
@@ -82,6 +81,13 @@ function sources(suite: Suite): void {
       assert.equal(await instance.exports.add(2, 3), 5);
       assert.equal(instance.sync.add(2, 3), 5);
     }
+  });
+
+  suite.it("may be a module that was compiled elsewhere", async () => {
+    const source = new WebAssembly.Module(guestBytes("add"));
+    const instance = await instantiate<Functions<"add">>(source, {}, { backend });
+    assert.equal(await instance.exports.add(2, 3), 5);
+    assert.equal(instance.sync.add(2, 3), 5);
   });
 
   suite.it("is copied: changing the bytes meanwhile does no harm", async () => {
