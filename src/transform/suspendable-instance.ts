@@ -53,6 +53,16 @@ type HostFunction = (...parameters: readonly unknown[]) => unknown;
 /** Exports of the ABI that give the address of an area. */
 type Step = (...parameters: readonly unknown[]) => number;
 
+/** An import that may suspend. */
+interface SuspendableImport {
+  readonly name: string;
+  readonly results: readonly ValueType[];
+  /** What the host function returns to the guest, whose frames are being saved then. */
+  readonly zero: unknown;
+  /** Continues a stack that was suspended in it; known when the module is instantiated. */
+  step: Step | undefined;
+}
+
 /** What a host function returns to suspend. */
 const SUSPENSION: unique symbol = Symbol("suspension");
 
@@ -66,11 +76,15 @@ export class SuspendableInstance {
   readonly #transformed: TransformedModule;
   readonly #modules: CompiledModules;
   readonly #exports: Record<string, Step>;
+  // Those that every suspension needs, so that none has to be looked up by its name.
+  readonly #begin: Step;
+  readonly #leave: Step;
+  readonly #suspend: Step;
   /** Function types of the exports. */
   readonly #types = new Map<string, FunctionType>();
-  /** Whether the innermost activation may suspend; empty outside of the guest. */
-  readonly #activations: boolean[] = [];
   readonly #unwindTag: object | undefined;
+  /** Whether the innermost activation may suspend; false outside of the guest. */
+  #maySuspend = false;
   #isResumable = false;
   #value: unknown;
   #thrown: unknown;
@@ -80,9 +94,14 @@ export class SuspendableInstance {
   constructor(transformed: TransformedModule, imports: WebAssembly.Imports, options: InstanceOptions = {}) {
     this.#transformed = transformed;
     this.#modules = CompiledModules.now(transformed);
-    this.instance = new WebAssembly.Instance(this.#modules.main, this.#wrapImports(imports));
+    const suspendable: SuspendableImport[] = [];
+    this.instance = new WebAssembly.Instance(this.#modules.main, this.#wrapImports(imports, suspendable));
     this.exports = { ...this.instance.exports, ...this.#instantiateRuntime() };
     this.#exports = this.exports as Record<string, Step>;
+    this.#begin = this.#exports[ABI.begin]!;
+    this.#leave = this.#exports[ABI.leave]!;
+    this.#suspend = this.#exports[ABI.suspend]!;
+    for (const entry of suspendable) entry.step = this.#exports[resumeExport(entry.results)];
     for (const { name, kind, index } of transformed.module.exports) {
       if (kind === "function") this.#types.set(name, functionType(transformed.module, index));
     }
@@ -116,18 +135,20 @@ export class SuspendableInstance {
   #enter(name: string, parameters: readonly unknown[], maySuspend: boolean): Outcome {
     const type = this.#types.get(name);
     if (!type) throw new TypeError(`Cannot call export ${name}: the module has no such function`);
-    this.#exports[ABI.begin]!();
-    this.#activations.push(maySuspend);
+    const body = this.#exports[name]!;
+    const outer = this.#maySuspend;
+    this.#begin();
+    this.#maySuspend = maySuspend;
     let values: unknown;
     let area: number;
     try {
-      values = this.#exports[name]!(...parameters);
+      values = body(...parameters);
     } catch (error) {
       this.#checkExhausted();
       if (!this.#isUnwinding(error)) throw error;
     } finally {
-      this.#activations.pop();
-      area = this.#exports[ABI.leave]!();
+      this.#maySuspend = outer;
+      area = this.#leave();
     }
     if (area !== 0) return this.#suspended(new SuspendedStack(this, type.results), area);
     return { done: true, values: asList(values, type.results) };
@@ -135,29 +156,35 @@ export class SuspendableInstance {
 
   #suspended(stack: SuspendedStack, area: number): Outcome {
     stack.area = area;
-    stack.resumeWith = this.#resumeWith;
+    stack.step = this.#resumeWith!;
     return { done: false, value: this.#value, stack };
   }
 
-  /** For {@link SuspendedStack}: goes on with `step`, delivering what is thrown to the frames further out. */
-  proceed(stack: SuspendedStack, step: Step, parameters: readonly unknown[]): Outcome {
-    this.#loadResumeCopies();
-    let area: number;
-    this.#activations.push(true);
+  /**
+   * For {@link SuspendedStack}: goes on with its area, which is in no other hands any more. This is what each suspension
+   * costs on the host's side: no arrays, no look-ups by name.
+   */
+  proceed(stack: SuspendedStack, area: number, value: unknown, moreValues: readonly unknown[]): Outcome {
+    if (!this.#isResumable) this.#loadResumeCopies();
+    const { step } = stack;
+    const outer = this.#maySuspend;
+    let next: number;
+    this.#maySuspend = true;
     try {
-      area = this.#stepUntilCaught(step, parameters);
+      next = moreValues.length === 0 ? step(area, value) : step(area, value, ...moreValues);
+    } catch (error) {
+      next = this.#deliver(error);
     } finally {
-      this.#activations.pop();
+      this.#maySuspend = outer;
     }
-    if (area !== 0) return this.#suspended(stack, area);
-    const values = this.#exports[resultsExport(stack.results)]!();
-    return { done: true, values: asList(values, stack.results) };
+    return next === 0 || next === NOTHING_CATCHES ? this.#ended(stack, next) : this.#suspended(stack, next);
   }
 
-  /** For {@link SuspendedStack}. */
-  proceedThrowing(stack: SuspendedStack, error: unknown): Outcome {
+  /** For {@link SuspendedStack}: throws `error` in its innermost frame that has a handler. */
+  proceedThrowing(stack: SuspendedStack, area: number, error: unknown): Outcome {
     this.#thrown = error;
-    return this.proceed(stack, this.#exports[ABI.resumeThrow]!, [stack.area]);
+    stack.step = this.#exports[ABI.resumeThrow]!;
+    return this.proceed(stack, area, undefined, []);
   }
 
   /** For {@link SuspendedStack}. */
@@ -165,22 +192,24 @@ export class SuspendableInstance {
     this.#exports[ABI.drop]!(area);
   }
 
-  #stepUntilCaught(first: Step, firstParameters: readonly unknown[]): number {
-    let step = first;
-    let parameters = firstParameters;
+  #ended({ results }: SuspendedStack, next: number): Outcome {
+    if (next === NOTHING_CATCHES) throw this.#thrown;
+    const values = this.#exports[resultsExport(results)]!();
+    return { done: true, values: asList(values, results) };
+  }
+
+  /** A step has thrown: throws in the frames further out that have handlers, until one goes on or there is none left. */
+  #deliver(error: unknown): number {
+    let thrown = error;
     for (;;) {
+      this.#leaveIfExhausted();
+      if (this.#isUnwinding(thrown)) return this.#leave();
+      this.#thrown = thrown;
       try {
-        const area = step(...parameters);
-        if (area !== NOTHING_CATCHES) return area;
-      } catch (error) {
-        this.#leaveIfExhausted();
-        if (this.#isUnwinding(error)) return this.#exports[ABI.leave]!();
-        this.#thrown = error;
-        step = this.#exports[ABI.continueThrow]!;
-        parameters = [];
-        continue;
+        return this.#exports[ABI.continueThrow]!();
+      } catch (next) {
+        thrown = next;
       }
-      throw this.#thrown;
     }
   }
 
@@ -193,7 +222,7 @@ export class SuspendableInstance {
     try {
       this.#checkExhausted();
     } catch (error) {
-      this.#exports[ABI.leave]!();
+      this.#leave();
       throw error;
     }
   }
@@ -226,34 +255,47 @@ export class SuspendableInstance {
     return runtime ? new WebAssembly.Instance(runtime, imports).exports : {};
   }
 
-  #wrapImports(imports: WebAssembly.Imports): WebAssembly.Imports {
+  #wrapImports(imports: WebAssembly.Imports, suspendable: SuspendableImport[]): WebAssembly.Imports {
     const { module, calls } = this.#transformed;
     const wrapped: Record<string, Record<string, WebAssembly.ImportValue>> = {};
     for (const name of Object.keys(imports)) wrapped[name] = { ...imports[name] };
     for (const entry of importedFunctions(module)) {
       const host = imports[entry.module]?.[entry.name];
       if (calls.functions[entry.index] === 0 || typeof host !== "function") continue;
-      wrapped[entry.module]![entry.name] = this.#wrapImport(host as HostFunction, entry.type, entry);
+      const { results } = entry.type;
+      const zeros = results.map(zeroFor);
+      const zero = zeros.length > 1 ? zeros : zeros[0];
+      const own: SuspendableImport = { name: `${entry.module}.${entry.name}`, results, zero, step: undefined };
+      suspendable.push(own);
+      wrapped[entry.module]![entry.name] = this.#wrapImport(host as HostFunction, entry.type.params.length, own);
     }
     return wrapped;
   }
 
-  #wrapImport(host: HostFunction, { results }: FunctionType, entry: { module: string; name: string }): HostFunction {
-    const zeros = results.map(zeroFor);
-    const zero = zeros.length > 1 ? zeros : zeros[0];
-    const resumeName = resumeExport(results);
-    const byException = unwindsByException(results);
-    return (...parameters) => {
-      const result = host(...parameters);
-      if (result !== SUSPENSION) return result;
-      if (this.#activations.at(-1) !== true) {
-        throw new Error(`Cannot suspend in ${entry.module}.${entry.name}: the guest was not entered by start()`);
-      }
-      this.#resumeWith = this.#exports[resumeName];
-      this.#exports[ABI.suspend]!();
-      if (byException) throw new Exceptions.Exception(this.#unwindTag!, []);
-      return zero;
-    };
+  /** A function with as many parameters as the guest gives: engines call those faster than one that collects them. */
+  #wrapImport(host: HostFunction, parameters: number, entry: SuspendableImport): WebAssembly.ImportValue {
+    const settle = (result: unknown): unknown => (result === SUSPENSION ? this.#beginUnwinding(entry) : result);
+    switch (parameters) {
+      case 0:
+        return () => settle(host());
+      case 1:
+        return (a: unknown) => settle(host(a));
+      case 2:
+        return (a: unknown, b: unknown) => settle(host(a, b));
+      default:
+        return (...all: readonly unknown[]) => settle(host(...all));
+    }
+  }
+
+  /** Returns what the import has to return then. */
+  #beginUnwinding(entry: SuspendableImport): unknown {
+    if (!this.#maySuspend) {
+      throw new Error(`Cannot suspend in ${entry.name}: the guest was not entered by start()`);
+    }
+    this.#resumeWith = entry.step;
+    this.#suspend();
+    if (unwindsByException(entry.results)) throw new Exceptions.Exception(this.#unwindTag!, []);
+    return entry.zero;
   }
 }
 
@@ -262,7 +304,8 @@ export class SuspendedStack {
   readonly results: readonly ValueType[];
   /** Address of its area; 0 when it is not suspended. */
   area = 0;
-  resumeWith: Step | undefined;
+  /** The export that continues it. */
+  step: Step = notSuspended;
   readonly #owner: SuspendableInstance;
 
   constructor(owner: SuspendableInstance, results: readonly ValueType[]) {
@@ -271,15 +314,13 @@ export class SuspendedStack {
   }
 
   /** The call of the import that suspended returns these values. */
-  resume(...values: readonly unknown[]): Outcome {
-    return this.#owner.proceed(this, this.resumeWith!, [this.#takeArea(), ...values]);
+  resume(value?: unknown, ...more: readonly unknown[]): Outcome {
+    return this.#owner.proceed(this, this.#takeArea(), value, more);
   }
 
   /** The call of the import that suspended throws `error`. */
   throw(error: unknown): Outcome {
-    const area = this.#takeArea();
-    this.area = area;
-    return this.#owner.proceedThrowing(this, error);
+    return this.#owner.proceedThrowing(this, this.#takeArea(), error);
   }
 
   /** Forgets the stack; none of its handlers run. */
@@ -289,10 +330,14 @@ export class SuspendedStack {
 
   #takeArea(): number {
     const { area } = this;
-    if (area === 0) throw new Error("Cannot continue the stack: it is not suspended");
+    if (area === 0) return notSuspended();
     this.area = 0;
     return area;
   }
+}
+
+function notSuspended(): never {
+  throw new Error("Cannot continue the stack: it is not suspended");
 }
 
 function asList(values: unknown, results: readonly ValueType[]): readonly unknown[] {
