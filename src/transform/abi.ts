@@ -30,6 +30,7 @@
  * A call of `begin` to `leave` may be inside another one: the areas nest like the calls.
  */
 
+import type { FunctionBuilder } from "../binary/definitions.ts";
 import type { FunctionType } from "../binary/extern-types.ts";
 import { EXNREF, I32, V128, heapTypeOf, isReference, valueTypeName } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
@@ -117,17 +118,17 @@ export class AbiExports {
   }
 
   /** For an import that may suspend. */
-  addResume({ results }: FunctionType, resume: number): void {
+  addResume({ results }: FunctionType, emitResume: (builder: FunctionBuilder) => void): void {
     const name = resumeExport(results);
     if (!areForJavaScript(results) || this.#added.has(name)) return;
     this.#added.add(name);
     const params = [I32, ...results.map(storableType)];
-    const { code, index } = this.#first.addFunction({ params, results: [I32] });
+    const builder = this.#first.addFunction({ params, results: [I32] });
     for (const [position, global] of this.#results.for(results).entries()) {
-      code.localGet(position + 1).globalSet(global);
+      builder.code.localGet(position + 1).globalSet(global);
     }
-    code.localGet(0).call(resume);
-    this.#first.export(name, "function", index);
+    emitResume(builder);
+    this.#first.export(name, "function", builder.index);
   }
 
   /** For an export that may suspend. References are let go of. */

@@ -50,6 +50,8 @@ export interface RuntimeFunctions {
   readonly leave: number;
   /** `area -> area`: continues the stack with what is in the result globals; 0 when it has come to its end. */
   readonly resume: number;
+  /** Writes {@link resume} into a function whose first parameter is the area, in the same module: a call less. */
+  readonly emitResume: (builder: FunctionBuilder) => void;
   /** `area -> area`: continues it by throwing; -1 when nothing in it catches. The exception is up to `raise`. */
   readonly resumeThrow: number;
   /** `() -> area`: the same for the area in use, after {@link resume} has thrown. */
@@ -107,8 +109,9 @@ class RuntimeEmitter {
       allocate: this.#allocate,
       release: this.#release,
       continueThrow,
-      resume: this.#addResume(this.#run),
-      resumeThrow: this.#addResume(continueThrow),
+      resume: this.#addResume(),
+      emitResume: (builder) => this.#emitResume(builder),
+      resumeThrow: this.#addResumeThrow(continueThrow),
       drop: this.#addDrop(),
     };
   }
@@ -167,21 +170,25 @@ class RuntimeEmitter {
   /**
    * `area -> ()`: takes it into use, on top of the one that is.
    *
-   *     if it is in use still, because nothing has run since: that is all
    *     save the area in use; it is the one below, unless it is idle
    */
   #addEnter(): number {
     const { area, idle } = this.#globals;
     const builder = this.#function([I32], []);
     const { code } = builder;
-    code.globalGet(idle).localGet(0).globalGet(area).i32Eq().i32And().if();
-    code.i32Const(0).globalSet(idle).return().end();
     this.#emitSave(code);
     code.localGet(0).i32Const(ROOT_AREA).globalGet(area).globalGet(idle).select();
     this.#store(code, OUTER);
     this.#emitLoad(code, 0);
-    code.i32Const(0).globalSet(idle);
     return builder.index;
+  }
+
+  /** Enters the area in a local. When it is in use still, because nothing has run since, there is next to nothing to do. */
+  #emitEnter(code: Code, address: number): void {
+    const { area, idle } = this.#globals;
+    code.globalGet(idle).localGet(address).globalGet(area).i32Eq().i32And().i32Eqz().if();
+    code.localGet(address).call(this.#enter).end();
+    code.i32Const(0).globalSet(idle);
   }
 
   #addBegin(): number {
@@ -201,7 +208,7 @@ class RuntimeEmitter {
       [END, END],
     ];
     for (const [offset, value] of initial) this.#store(code.localGet(area).i32Const(value), offset);
-    code.localGet(area).call(this.#enter);
+    this.#emitEnter(code, area);
     return builder.index;
   }
 
@@ -211,8 +218,13 @@ class RuntimeEmitter {
    *     take the area below into use again
    */
   #addLeave(): number {
-    const { state, area, idle, top, start } = this.#globals;
     const builder = this.#function([], [I32]);
+    this.#emitLeave(builder);
+    return builder.index;
+  }
+
+  #emitLeave(builder: FunctionBuilder): void {
+    const { state, area, idle, top, start } = this.#globals;
     const left = builder.local(I32);
     const outer = builder.local(I32);
     const { code } = builder;
@@ -233,7 +245,6 @@ class RuntimeEmitter {
     code.end();
     this.#emitLoad(code, outer);
     code.localGet(left);
-    return builder.index;
   }
 
   /** Makes a segment of what lies between `start` and `top`. */
@@ -312,8 +323,13 @@ class RuntimeEmitter {
    *       take the innermost frame and call its resume copy
    */
   #addRun(): number {
-    const { state } = this.#globals;
     const builder = this.#function([], [I32]);
+    this.#emitRun(builder);
+    return builder.index;
+  }
+
+  #emitRun(builder: FunctionBuilder): void {
+    const { state } = this.#globals;
     const behind = builder.local(I32);
     const { code } = builder;
     code.loop();
@@ -323,8 +339,7 @@ class RuntimeEmitter {
     this.#emitCallFrame(code);
     code.globalGet(state).i32Eqz().brIf(again);
     code.end().end();
-    code.call(this.#leave);
-    return builder.index;
+    this.#emitLeave(builder);
   }
 
   /** Takes frames off until one has a handler, and throws there. */
@@ -346,9 +361,22 @@ class RuntimeEmitter {
     return builder.index;
   }
 
-  #addResume(proceed: number): number {
+  /** All in one function: calls would be a third of what it costs to go on with one frame. */
+  #emitResume(builder: FunctionBuilder): void {
+    this.#emitEnter(builder.code, 0);
+    this.#emitRun(builder);
+  }
+
+  #addResume(): number {
     const builder = this.#function([I32], [I32]);
-    builder.code.localGet(0).call(this.#enter).call(proceed);
+    this.#emitResume(builder);
+    return builder.index;
+  }
+
+  #addResumeThrow(continueThrow: number): number {
+    const builder = this.#function([I32], [I32]);
+    this.#emitEnter(builder.code, 0);
+    builder.code.call(continueThrow);
     return builder.index;
   }
 

@@ -16,6 +16,7 @@
  */
 
 import { decodeModule } from "../binary/decode-module.ts";
+import type { FunctionBuilder } from "../binary/definitions.ts";
 import { functionType, importedFunctions } from "../binary/module.ts";
 import type { BinaryModule } from "../binary/module.ts";
 import { ModuleNames } from "../binary/names.ts";
@@ -162,7 +163,7 @@ class ModuleCompiler {
   readonly #outlined: OutlinedInstructions;
   readonly #frames: FrameFunctions;
   readonly #abi: AbiExports;
-  readonly #resume: number;
+  readonly #emitResume: (builder: FunctionBuilder) => void;
   /** Functions with frames, by the number of their resume copy. */
   readonly #withFrames: number[] = [];
   /** Functions that resume copies use `ref.func` on. */
@@ -185,7 +186,10 @@ class ModuleCompiler {
     const runtime = addRuntime(home);
     const references = new ReferenceTables(home, runtime);
     this.#frames = new FrameFunctions(home, runtime.grow, references);
-    this.#resume = home.callable(runtime.resume, { params: [I32], results: [I32] });
+    const resume = home.callable(runtime.resume, { params: [I32], results: [I32] });
+    this.#emitResume = home.hasGuestTypes
+      ? runtime.emitResume
+      : ({ code }): void => void code.localGet(0).call(resume);
     this.#abi = new AbiExports(first, this.#results);
     this.#abi.addFixed(runtime, home);
   }
@@ -203,7 +207,9 @@ class ModuleCompiler {
       this.#prepareResume(plan.shape);
       this.#first.replaceBody(index, copy.write(plan));
     }
-    for (const index of this.#graph.suspendingImports) this.#abi.addResume(functionType(module, index), this.#resume);
+    for (const index of this.#graph.suspendingImports) {
+      this.#abi.addResume(functionType(module, index), this.#emitResume);
+    }
     for (const { kind, index } of module.exports) {
       if (kind === "function" && functions[index] === 1) this.#abi.addResults(functionType(module, index));
     }
