@@ -1,32 +1,27 @@
 /**
- * Backend `transform`: what the code that it makes costs while nothing suspends, how large it is, how long the compiler
- * takes, and what a suspension takes.
+ * Backend `transform`: what the code that it makes costs while nothing suspends, how large it is, and how long the compiler
+ * takes; all of it also with Binaryen's Asyncify. transform-stacks.ts measures what suspends.
  *
- * Limits are what the project allows itself at most; a title names the goal. Real guests: the `.wasm` files in the folder
- * `STACKFUL_BENCH_GUESTS`, and QuickJS, see harness/quickjs.ts.
+ * Limits are what the project allows itself at most; a title names the goal. Real guests and Binaryen have to be installed,
+ * see harness/packages.ts.
  */
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync, readdirSync } from "node:fs";
-import path from "node:path";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { decodeModule } from "#src/binary/decode-module";
-import { I32 } from "#src/binary/value-types";
-import { ABI, resultsExport, resumeExport } from "#src/transform/abi";
-import { FIRST_MODULE } from "#src/transform/first-module";
-import { RAISE } from "#src/transform/resume-module";
-import { SuspendableInstance } from "#src/transform/suspendable-instance";
 import { transformModule } from "#src/transform/transform-module";
-import { bytesOf } from "./harness/guests.ts";
-import type { GuestFunctions } from "./harness/guests.ts";
-import { measure, quantile } from "./harness/measure.ts";
+import { asyncify } from "./harness/binaryen.ts";
+import type { Asyncified } from "./harness/binaryen.ts";
+import { compared, measure, quantile } from "./harness/measure.ts";
 import type { GroupResult, Row, RowResult } from "./harness/measure.ts";
+import { installedGuests } from "./harness/packages.ts";
 import { runParts } from "./harness/parts.ts";
 import { WORKLOADS, findQuickJS } from "./harness/quickjs.ts";
-import type { Evaluate, QuickJS } from "./harness/quickjs.ts";
+import type { Evaluate } from "./harness/quickjs.ts";
 
-const folder = process.env["STACKFUL_BENCH_GUESTS"];
+const BINARYEN = "Binaryen's Asyncify -O2";
 
 interface Guest {
   readonly name: string;
@@ -39,41 +34,16 @@ async function guests(): Promise<Guest[]> {
     name,
     file: fileURLToPath(new URL(`../test/guests/${name}.wasm`, import.meta.url)),
   }));
-  const quickjs = await findQuickJS(folder);
+  const quickjs = await findQuickJS();
   if (quickjs) own.push({ name: "QuickJS", file: quickjs.file });
-  const given = folder === undefined ? [] : readdirSync(folder).filter((file) => file.endsWith(".wasm"));
-  return [...own, ...given.map((name) => ({ name, file: path.join(folder!, name) }))]
+  return [...own, ...installedGuests()]
     .map((guest) => ({ ...guest, bytes: Uint8Array.from(readFileSync(guest.file)) }))
     .toSorted((a, b) => a.bytes.length - b.bytes.length);
-}
-
-async function quickJS(): Promise<QuickJS | null> {
-  const found = await findQuickJS(folder);
-  if (!found) console.log("\nWithout QuickJS: its packages are not installed in STACKFUL_BENCH_GUESTS");
-  return found;
 }
 
 function bytesOfCode(bytes: Uint8Array): number {
   const { bodies } = decodeModule(bytes);
   return bodies.reduce((sum, offset, at) => sum + (at % 2 === 0 ? -offset : offset), 0);
-}
-
-/** A figure that `measure` did not take, as a ratio to another one. */
-function compared(
-  name: string,
-  values: readonly number[],
-  base: { name: string; value: number; limit?: number | undefined },
-): RowResult[] {
-  const row = (ownName: string, own: readonly number[]): RowResult => ({
-    name: ownName,
-    ns: quantile(own, 0.5),
-    quartiles: [quantile(own, 0.25), quantile(own, 0.75)],
-    ratio: quantile(own, 0.5) / base.value,
-    bestRatio: Math.min(...own) / base.value,
-    baseline: base.name,
-    limit: undefined,
-  });
-  return [row(base.name, [base.value]), { ...row(name, values), limit: base.limit }];
 }
 
 /** Guests from so many bytes on are more than their runtime. */
@@ -84,16 +54,24 @@ const LARGE = 100_000;
 const MEAN_LIMIT = 1.12;
 const WORKLOAD_LIMIT = 1.25;
 /** One takes a few milliseconds, in which a collection of garbage would weigh too much. */
-const RUNS_PER_SAMPLE = 5;
+const RUNS_PER_SAMPLE = 2;
+const SAMPLES = 51;
 
 async function slowdown(): Promise<GroupResult[]> {
-  const quickjs = await quickJS();
+  const quickjs = await findQuickJS();
   if (!quickjs) return [];
   const plain = await quickjs.start(quickjs.bytes);
   const transformed = await quickjs.start(transformModule(quickjs.bytes).main);
+  const asyncified = asyncify(quickjs.bytes);
+  const binaryen = asyncified && (await quickjs.start(asyncified.bytes));
   // All code is compiled by the optimizing compiler before anything is timed.
-  for (const body of Object.values(WORKLOADS))
-    for (let i = 0; i < 15; i++) assert.equal(transformed(body), plain(body));
+  for (const body of Object.values(WORKLOADS)) {
+    for (let i = 0; i < 15; i++) {
+      const expected = plain(body);
+      assert.equal(transformed(body), expected);
+      if (binaryen) assert.equal(binaryen(body), expected);
+    }
+  }
   await new Promise((done) => setTimeout(done, 1500));
   const groups: GroupResult[] = [];
   for (const [title, body] of Object.entries(WORKLOADS)) {
@@ -106,8 +84,9 @@ async function slowdown(): Promise<GroupResult[]> {
     const rows: Row[] = [
       { name: "plain", run: run(plain), expected },
       { name: "transformed", run: run(transformed), expected, limit: WORKLOAD_LIMIT },
+      ...(binaryen ? [{ name: BINARYEN, run: run(binaryen), expected }] : []),
     ];
-    groups.push(await measure({ title: `QuickJS, ${title}`, operations: RUNS_PER_SAMPLE, samples: 21, rows }));
+    groups.push(await measure({ title: `QuickJS, ${title}`, operations: RUNS_PER_SAMPLE, samples: SAMPLES, rows }));
   }
   return [...groups, meanOf(groups)];
 }
@@ -123,7 +102,8 @@ function meanOf(groups: readonly GroupResult[]): GroupResult {
     bestRatio: mean(({ bestRatio }) => bestRatio, at),
   });
   const title = `QuickJS, geometric mean of ${groups.length} workloads; goal 1.05x`;
-  return { title, samples: groups[0]!.samples, rows: [row(0), { ...row(1), limit: MEAN_LIMIT }] };
+  const rows = groups[0]!.rows.map((_, at) => (at === 1 ? { ...row(at), limit: MEAN_LIMIT } : row(at)));
+  return { title, samples: groups[0]!.samples, rows };
 }
 
 // -- Size
@@ -145,9 +125,19 @@ async function sizes(): Promise<GroupResult[]> {
           limit: bytes.length < LARGE ? undefined : SIZE_LIMIT,
         }),
         compared("resume module", [transformed.resume().length], base)[1]!,
+        ...(name === "QuickJS" ? binaryenRow(bytes, ({ bytes: { length } }) => length, base) : []),
       ],
     };
   });
+}
+
+function binaryenRow(
+  bytes: Uint8Array,
+  figure: (result: Asyncified) => number,
+  base: { name: string; value: number; limit?: number | undefined },
+): RowResult[] {
+  const result = asyncify(bytes);
+  return result ? compared(BINARYEN, [figure(result)], base).slice(1) : [];
 }
 
 // -- The compiler
@@ -161,7 +151,7 @@ const WARM_SAMPLES = 5;
 
 /** QuickJS, each time in a fresh process. */
 async function cold(): Promise<GroupResult[]> {
-  const quickjs = await quickJS();
+  const quickjs = await findQuickJS();
   if (!quickjs) return [];
   const once = fileURLToPath(new URL("harness/transform-once.ts", import.meta.url));
   const run = (): number =>
@@ -169,7 +159,11 @@ async function cold(): Promise<GroupResult[]> {
   const times = Array.from({ length: COLD_PROCESSES }, run);
   const limit = { name: "what is allowed", value: COLD_LIMIT_MS * 1e6, limit: 1 };
   const title = "transform QuickJS in a fresh process; goal 100 ms";
-  return [{ title, samples: COLD_PROCESSES, rows: compared("stackful", times, limit) }];
+  const rows = [
+    ...compared("stackful", times, limit),
+    ...binaryenRow(quickjs.bytes, ({ ms }) => ms * 1e6, { ...limit, limit: undefined }),
+  ];
+  return [{ title, samples: COLD_PROCESSES, rows }];
 }
 
 /** Each guest again and again, the large ones against the speed that is asked for. */
@@ -203,77 +197,9 @@ async function warm(): Promise<GroupResult[]> {
   return groups;
 }
 
-// -- Suspensions
-
-const SWITCHES = 100_000;
-const SWITCH_LIMIT_NS = 30;
-const DEPTH_LIMIT = 1.5;
-const DEPTHS = [1, 10, 100, 1000];
-
-/** Calls `loop_at`, which suspends in every call of its import, and resumes it until it returns. */
-type Loop = (depth: number) => number;
-
-/** With nothing but the exports of the modules. */
-function byAbi(): Loop {
-  const transformed = transformModule(bytesOf("loop"));
-  let suspend = (): void => {};
-  const zero = (): number => {
-    suspend();
-    return 0;
-  };
-  const link = (bytes: Uint8Array<ArrayBuffer>, imports: object): GuestFunctions =>
-    new WebAssembly.Instance(new WebAssembly.Module(bytes), imports as WebAssembly.Imports).exports as GuestFunctions;
-  const first = link(transformed.main, { host: { step: zero, next: zero, tick: zero } });
-  suspend = first[ABI.suspend]!;
-  const runtime = transformed.runtime ? link(transformed.runtime, { [FIRST_MODULE]: first }) : first;
-  link(transformed.resume(), { [FIRST_MODULE]: { ...first, [RAISE]: () => {} } });
-  const resume = first[resumeExport([I32])]!;
-  const results = first[resultsExport([I32])]!;
-  return (depth) => {
-    runtime[ABI.begin]!();
-    first["loop_at"]!(depth, SWITCHES);
-    let area = runtime[ABI.leave]!() as number;
-    while (area !== 0) area = resume(area, 1) as number;
-    return results() as number;
-  };
-}
-
-/** With the driver, which checks what it is told to do. */
-function byDriver(): Loop {
-  const suspend = (value: unknown): unknown => guest.suspend(value);
-  const imports = { host: { step: suspend, next: suspend, tick: suspend } } as unknown as WebAssembly.Imports;
-  const guest = new SuspendableInstance(transformModule(bytesOf("loop")), imports);
-  return (depth) => {
-    let outcome = guest.start("loop_at", depth, SWITCHES);
-    while (!outcome.done) outcome = outcome.stack.resume(1);
-    return outcome.values[0] as number;
-  };
-}
-
-async function switches(make: () => Loop, title: string): Promise<GroupResult[]> {
-  const loop = make();
-  const rows: Row[] = DEPTHS.map((depth) => ({
-    name: `${depth} ${depth === 1 ? "frame" : "frames"} below`,
-    run: () => loop(depth),
-    expected: SWITCHES,
-    ...(depth > 1 && { limit: DEPTH_LIMIT }),
-  }));
-  return [await measure({ title: `suspend and resume, ${title}`, operations: SWITCHES, samples: 15, rows })];
-}
-
-async function switchesByAbi(): Promise<GroupResult[]> {
-  const groups = await switches(byAbi, "exports of the modules alone");
-  const limit = { name: "what is allowed", value: SWITCH_LIMIT_NS, limit: 1 };
-  const rows = groups[0]!.rows.map(({ name, ns }) => compared(name, [ns], limit));
-  const title = "the same, against the time that is asked for";
-  return [...groups, { title, samples: 1, rows: [rows[0]![0]!, ...rows.map(([, row]) => row!)] }];
-}
-
 await runParts(import.meta.url, {
-  slowdown,
+  quickjs: slowdown,
   sizes,
   "compile-cold": cold,
   "compile-warm": warm,
-  "switch-abi": switchesByAbi,
-  "switch-driver": () => switches(byDriver, "driver"),
 });

@@ -96,3 +96,21 @@ export function quantile(values: readonly number[], fraction: number): number {
   const [low, high] = [sorted[Math.floor(position)]!, sorted[Math.ceil(position)]!];
   return low + (high - low) * (position % 1);
 }
+
+/** A figure that `measure` did not take, as a ratio to another one. */
+export function compared(
+  name: string,
+  values: readonly number[],
+  base: { name: string; value: number; limit?: number | undefined },
+): RowResult[] {
+  const row = (ownName: string, own: readonly number[]): RowResult => ({
+    name: ownName,
+    ns: quantile(own, 0.5),
+    quartiles: [quantile(own, 0.25), quantile(own, 0.75)],
+    ratio: quantile(own, 0.5) / base.value,
+    bestRatio: Math.min(...own) / base.value,
+    baseline: base.name,
+    limit: undefined,
+  });
+  return [row(base.name, [base.value]), { ...row(name, values), limit: base.limit }];
+}

@@ -1,14 +1,12 @@
 /**
  * QuickJS, the JavaScript engine compiled by Emscripten, with any module in the place of its own.
  *
- * Comes from the npm packages `@jitl/quickjs-wasmfile-release-sync` and `quickjs-emscripten-core` 0.32.0, when they are
- * installed in the folder `STACKFUL_BENCH_GUESTS` or above it.
+ * Comes from the npm packages `@jitl/quickjs-wasmfile-release-sync` and `quickjs-emscripten-core` 0.32.0, see packages.ts.
  */
 
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { findInstalled } from "./packages.ts";
 
 const WASM_FILE = "@jitl/quickjs-wasmfile-release-sync";
 const CORE = "quickjs-emscripten-core";
@@ -35,21 +33,20 @@ export interface QuickJS {
 }
 
 /** Null when the packages are not there. */
-export async function findQuickJS(folder: string | undefined): Promise<QuickJS | null> {
-  if (folder === undefined) return null;
-  const { resolve } = createRequire(path.resolve(folder, "guests.js"));
-  let files: { wasm: string; variant: string; core: string };
-  try {
-    files = { wasm: resolve(`${WASM_FILE}/wasm`), variant: resolve(WASM_FILE), core: resolve(CORE) };
-  } catch {
+export async function findQuickJS(): Promise<QuickJS | null> {
+  const wasm = findInstalled(`${WASM_FILE}/wasm`);
+  const variantFile = findInstalled(WASM_FILE);
+  const coreFile = findInstalled(CORE);
+  if (wasm === null || variantFile === null || coreFile === null) {
+    console.log("\nWithout QuickJS: npm run bench:guests installs it");
     return null;
   }
   const load = async (file: string): Promise<object> => (await import(pathToFileURL(file).href)) as object;
-  const core = (await load(files.core)) as Core;
-  const variant = ((await load(files.variant)) as { default: { default?: unknown } }).default;
+  const core = (await load(coreFile)) as Core;
+  const variant = ((await load(variantFile)) as { default: { default?: unknown } }).default;
   return {
-    file: files.wasm,
-    bytes: Uint8Array.from(readFileSync(files.wasm)),
+    file: wasm,
+    bytes: Uint8Array.from(readFileSync(wasm)),
     start: (main) => start(core, variant.default ?? variant, main),
   };
 }

@@ -1,0 +1,119 @@
+/**
+ * Backend `transform`: what a suspension takes, with nothing but the exports of the modules and with the driver, and how
+ * many stacks there may be. transform.ts measures what does not suspend.
+ */
+
+import { I32 } from "#src/binary/value-types";
+import { ABI, resultsExport, resumeExport } from "#src/transform/abi";
+import { FIRST_MODULE } from "#src/transform/first-module";
+import { RAISE } from "#src/transform/resume-module";
+import { SuspendableInstance } from "#src/transform/suspendable-instance";
+import { transformModule } from "#src/transform/transform-module";
+import { asyncifiedLoop } from "./harness/asyncify-loop.ts";
+import { bytesOf } from "./harness/guests.ts";
+import type { GuestFunctions } from "./harness/guests.ts";
+import { compared, measure } from "./harness/measure.ts";
+import type { GroupResult, Row } from "./harness/measure.ts";
+import { runParts } from "./harness/parts.ts";
+import { addDriver, suspendingHost } from "./harness/wasm-host.ts";
+
+// -- Suspend and resume
+
+/** In one sample: the first one also saves the frames below, and it is all over before another process gets its turn. */
+const SWITCHES = 10_000;
+const SAMPLES = 101;
+const IMPORT_LIMIT_NS = 30;
+const WASM_LIMIT_NS = 15;
+const DEPTH_LIMIT = 1.5;
+const DEPTHS = [1, 10, 100, 1000];
+
+/** Calls `loop_at`, which suspends in every call of its import, and resumes it until it returns. */
+type Loop = (depth: number, switches: number) => number;
+
+function link(bytes: Uint8Array<ArrayBuffer>, imports: object): GuestFunctions {
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports as WebAssembly.Imports);
+  return instance.exports as GuestFunctions;
+}
+
+/** The instances of the modules: exports of the first, and of the one that has the runtime. */
+function linkAll(host: object): { first: GuestFunctions; runtime: GuestFunctions } {
+  const transformed = transformModule(bytesOf("loop"));
+  const first = link(transformed.main, { host });
+  const runtime = transformed.runtime ? link(transformed.runtime, { [FIRST_MODULE]: first }) : first;
+  link(transformed.resume(), { [FIRST_MODULE]: { ...first, [RAISE]: () => {} } });
+  return { first, runtime };
+}
+
+/** With nothing but the exports of the modules. */
+function byAbi(): Loop {
+  let suspend = (): void => {};
+  const step = (): number => {
+    suspend();
+    return 0;
+  };
+  const { first, runtime } = linkAll({ step, next: step, tick: step });
+  suspend = first[ABI.suspend]!;
+  const resume = first[resumeExport([I32])]!;
+  const results = first[resultsExport([I32])]!;
+  return (depth, switches) => {
+    runtime[ABI.begin]!();
+    first["loop_at"]!(depth, switches);
+    let area = runtime[ABI.leave]!() as number;
+    while (area !== 0) area = resume(area, 1) as number;
+    return results() as number;
+  };
+}
+
+/** The import is WebAssembly, and so is the loop that resumes. */
+function inWasm(): Loop {
+  const host = suspendingHost();
+  const { first, runtime } = linkAll(host.imports);
+  host.suspendWith(first[ABI.suspend]!);
+  const drive = addDriver(first);
+  const results = first[resultsExport([I32])]!;
+  return (depth, switches) => {
+    runtime[ABI.begin]!();
+    first["loop_at"]!(depth, switches);
+    drive(runtime[ABI.leave]!() as number);
+    return results() as number;
+  };
+}
+
+/** With the driver, which checks what it is told to do. */
+function byDriver(): Loop {
+  const suspend = (value: unknown): unknown => guest.suspend(value);
+  const imports = { host: { step: suspend, next: suspend, tick: suspend } } as unknown as WebAssembly.Imports;
+  const guest = new SuspendableInstance(transformModule(bytesOf("loop")), imports);
+  return (depth, switches) => {
+    let outcome = guest.start("loop_at", depth, switches);
+    while (!outcome.done) outcome = outcome.stack.resume(1);
+    return outcome.values[0] as number;
+  };
+}
+
+async function switches(title: string, loop: Loop, limitNs?: number): Promise<GroupResult[]> {
+  const rows: Row[] = DEPTHS.map((depth) => ({
+    name: `${depth} ${depth === 1 ? "frame" : "frames"} below`,
+    run: () => loop(depth, SWITCHES),
+    expected: SWITCHES,
+    ...(depth > 1 && limitNs !== undefined && { limit: DEPTH_LIMIT }),
+  }));
+  const group = await measure({ title: `suspend and resume, ${title}`, operations: SWITCHES, samples: SAMPLES, rows });
+  if (limitNs === undefined) return [group];
+  const limit = { name: "what is allowed", value: limitNs, limit: 1 };
+  const own = group.rows.map(({ name, ns }) => compared(name, [ns], limit));
+  const against = `the same, against the time that is asked for`;
+  return [group, { title: against, samples: 1, rows: [own[0]![0]!, ...own.map(([, row]) => row!)] }];
+}
+
+async function byBinaryen(): Promise<GroupResult[]> {
+  const loop = asyncifiedLoop(bytesOf("loop"));
+  return loop ? switches("through an import, Binaryen's Asyncify -O2", loop) : [];
+}
+
+await runParts(import.meta.url, {
+  "switch-wasm": () => switches("inside WebAssembly", inWasm(), WASM_LIMIT_NS),
+  "switch-import": () => switches("through an import, with the exports of the modules", byAbi(), IMPORT_LIMIT_NS),
+  "switch-driver": () => switches("through an import, with the driver", byDriver(), IMPORT_LIMIT_NS),
+  "switch-binaryen": byBinaryen,
+});
