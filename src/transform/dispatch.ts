@@ -60,6 +60,14 @@ export class Dispatcher {
     return this.#shape.constructs[~point]!;
   }
 
+  /**
+   * Whether the dispatch of the point may do the work of the region around it. What lies below the construct is put on the
+   * stack whichever point it then goes to, so it has to be something that there always is.
+   */
+  canDelegate(point: Point): boolean {
+    return point < 0 && this.constructOf(point).kind <= op.LOOP && this.typesAt(point).every(isDefaultable);
+  }
+
   operationOf(point: Point): number {
     return point >= 0 ? this.#shape.sites[point]!.operation : this.constructOf(point).start;
   }

@@ -19,11 +19,14 @@ import type { ValueType } from "../binary/value-types.ts";
 
 /** An operand that lies on the stack below a site or below a construct with sites, and has to come back. */
 export interface KeptOperand {
+  /** Its type where it is kept: that of the label, behind a conditional branch that would have taken it along. */
   readonly type: ValueType;
   /** Position on the operand stack of the function, 0 at the bottom. */
   readonly stackIndex: number;
   /** Offset behind the instruction that produced it. */
   readonly producedAt: number;
+  /** Its type there, `type` or a subtype of it. */
+  readonly producedType: ValueType;
   /** The other results of the same instruction, when there is more than one. */
   readonly group: OperandGroup | null;
   /** Local it is a copy of, as long as nothing writes to that local; -1 when there is none. */

@@ -45,7 +45,8 @@ export function findHomes(shape: FunctionShape, operations: Operations): Homes {
   const insertions = new Map<number, Insertion>();
 
   const homeFor = (stackIndex: number, type: ValueType): number => {
-    const key = `${stackIndex} ${storableType(type)}`;
+    // References that can be null have other homes, so that these are not null once they were set.
+    const key = `${stackIndex} ${type}`;
     let home = known.get(key);
     if (home === undefined) known.set(key, (home = locals.push(storableType(type)) - 1));
     return home;
@@ -66,10 +67,11 @@ export function findHomes(shape: FunctionShape, operations: Operations): Homes {
     if (operand.copyOf >= 0) {
       operand.home = operand.copyOf;
     } else if (!operand.constant) {
-      operand.home = homeFor(operand.stackIndex, operand.type);
+      const { producedAt: position, producedType: type } = operand;
+      operand.home = homeFor(operand.stackIndex, type);
       if (operand.group) keepGroup(operand.group);
       else {
-        const { producedAt: position, home, type } = operand;
+        const { home } = operand;
         insertions.set(position, { position, homes: [home], types: [type] });
       }
     }
@@ -77,12 +79,17 @@ export function findHomes(shape: FunctionShape, operations: Operations): Homes {
   return { locals, insertions: [...insertions.values()].toSorted((a, b) => a.position - b.position) };
 }
 
-/** Homes of everything that lies on the stack when the site is reached, enclosing constructs included. */
+/**
+ * Homes of everything that lies on the stack when the site is reached, enclosing constructs included, and of what a resume
+ * copy needs to enter these: parameters have to be there, if only as zeros, which some references cannot be.
+ */
 export function homesAt(shape: FunctionShape, site: number): number[] {
   const { operands, construct } = shape.sites[site]!;
   const homes = operands.map(({ home }) => home);
   for (let around = construct; around >= 0; around = shape.constructs[around]!.parent) {
-    for (const { home } of shape.constructs[around]!.operands) homes.push(home);
+    const { operands: below, params, paramHomes } = shape.constructs[around]!;
+    for (const { home } of below) homes.push(home);
+    for (const [position, type] of params.entries()) if (!isDefaultable(type)) homes.push(paramHomes[position]!);
   }
   return homes.filter((home) => home >= 0);
 }

@@ -15,6 +15,8 @@ const NOT_COPIED = -1;
 export class OperandStack {
   height = 0;
   readonly #types: ValueType[] = [];
+  /** Types when the values were pushed: see {@link retype}. */
+  readonly #producedTypes: ValueType[] = [];
   readonly #producedAt: number[] = [];
   /** Local the value is a copy of. */
   readonly #copyOf: number[] = [];
@@ -27,6 +29,7 @@ export class OperandStack {
   push(type: ValueType, producedAt: number): void {
     const top = this.height++;
     this.#types[top] = type;
+    this.#producedTypes[top] = type;
     this.#producedAt[top] = producedAt;
     this.#copyOf[top] = NOT_COPIED;
     this.#constantAt[top] = -1;
@@ -80,7 +83,7 @@ export class OperandStack {
       const index = this.height - depth - types.length + position;
       if (this.#types[index] === type) continue;
       this.#types[index] = type;
-      // What was kept before has the narrower type, on which the code up to here depends.
+      // What was kept before has the narrower type, on which the code up to here depends. Both have the same home.
       this.#kept[index] = null;
     }
   }
@@ -117,6 +120,7 @@ export class OperandStack {
       type: this.#types[index]!,
       stackIndex: index,
       producedAt,
+      producedType: this.#producedTypes[index]!,
       group: this.#groups[index]!,
       copyOf: this.#copyOf[index]!,
       constant: constantAt < 0 ? null : { start: constantAt, end: producedAt },

@@ -171,8 +171,7 @@ export class ResumeCopy {
       this.#out.writer.u8(UNREACHABLE);
       return this.#skipToOperation(start.end);
     }
-    const isDelegable = point < 0 && homes.length === 0 && this.#points.constructOf(point).kind <= op.LOOP;
-    if (isDelegable) this.#openDelegating(open, start);
+    if (homes.length === 0 && this.#points.canDelegate(point)) this.#openDelegating(open, start);
     else this.#openDispatching(open, start);
     if (!live) return this.#skipToOperation(this.#points.operationOf(point));
     writeGets(this.#out.writer, homes, params);
