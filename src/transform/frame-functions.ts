@@ -16,6 +16,7 @@ import type { Code, MemoryArgument } from "../binary/code.ts";
 import { F32, F64, I32, I64, V128 } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
 import type { Definitions } from "../binary/definitions.ts";
+import { LINK_BYTES } from "./area-growth.ts";
 import { FRAME_SITE_OFFSET, isPlain } from "./frame-layout.ts";
 import type { FrameLayout } from "./frame-layout.ts";
 import type { ReferenceTables } from "./reference-tables.ts";
@@ -23,8 +24,6 @@ import type { RuntimeGlobals } from "./runtime-globals.ts";
 import type { RuntimeHome } from "./runtime-home.ts";
 
 const NO_FUNCTION = -1;
-/** Behind a frame there has to be room for the link that ends its segment. */
-const LINK_BYTES = 8;
 
 export interface FrameFunctionPair {
   readonly save: number;

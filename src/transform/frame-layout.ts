@@ -3,7 +3,8 @@
  * and loads them (frame-functions.ts).
  *
  *     offset  0   u32   number of the resume copy: its place in the resume table
- *             4   u32   size of the frame in bytes, a multiple of 8; bit 0: the function catches exceptions
+ *             4   u32   size of the frame in bytes, a multiple of 8; bit 0: the function catches exceptions; bit 1: some of
+ *                       the locals are places in a side table
  *             8   u32   number of the site at which it was left, plus 1
  *            12   …     the saved locals: 4-byte values (numbers, places in a side table), then 8-byte, then 16-byte ones
  *
@@ -16,6 +17,8 @@ import type { ValueType } from "../binary/value-types.ts";
 export const FRAME_SITE_OFFSET = 8;
 export const FRAME_SIZE_OFFSET = 4;
 export const HAS_HANDLERS = 1;
+export const HAS_REFERENCES = 2;
+export const FLAGS: number = HAS_HANDLERS | HAS_REFERENCES;
 
 const FRAME_HEADER_BYTES = 12;
 const SIZE_ALIGNMENT = 8;
@@ -51,7 +54,12 @@ export function layOutFrame(saved: readonly number[], types: readonly ValueType[
 
 /** The number and size of a frame as the first eight bytes of it. */
 export function frameHeader(resumeIndex: number, layout: FrameLayout, hasHandlers: boolean): bigint {
-  return BigInt(resumeIndex) | (BigInt(layout.bytes | (hasHandlers ? HAS_HANDLERS : 0)) << 32n);
+  const flags = (hasHandlers ? HAS_HANDLERS : 0) | (hasReferences(layout) ? HAS_REFERENCES : 0);
+  return BigInt(resumeIndex) | (BigInt(layout.bytes | flags) << 32n);
+}
+
+export function hasReferences({ types }: FrameLayout): boolean {
+  return !types.every(isPlain);
 }
 
 /** Whether the type can be written into memory as it is. */

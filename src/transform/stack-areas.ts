@@ -33,6 +33,7 @@ import type { Code } from "../binary/code.ts";
 import type { FunctionBuilder } from "../binary/definitions.ts";
 import { I32 } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
+import { LINK_BYTES, addFail, addGrow, emitBehindFrame, emitForget } from "./area-growth.ts";
 import { addAllocator } from "./block-allocator.ts";
 import { FRAME_SIZE_OFFSET, HAS_HANDLERS } from "./frame-layout.ts";
 import { ROOT_AREA } from "./runtime-globals.ts";
@@ -58,6 +59,8 @@ export interface RuntimeFunctions {
   readonly continueThrow: number;
   /** `size -> ()`: makes room for a frame. */
   readonly grow: number;
+  /** `needed -> ()`: ends the run when there is no more room. */
+  readonly fail: number;
   /** `log2 -> block` and `block log2 -> ()`: what areas are made of. */
   readonly allocate: number;
   readonly release: number;
@@ -70,25 +73,28 @@ const TOP = 8;
 const NEXT = 12;
 const END = 16;
 export const AREA_HEADER_BYTES = 24;
-const LINK_BYTES = 8;
 const SMALLEST_LOG2 = 8;
 const NOTHING_CATCHES = -1;
 
-export function addRuntime(target: RuntimeTarget): RuntimeFunctions {
-  return new RuntimeEmitter(target).addAll();
+/** `forget` is the function of frame-disposal.ts. */
+export function addRuntime(target: RuntimeTarget, forget: number): RuntimeFunctions {
+  return new RuntimeEmitter(target, forget).addAll();
 }
 
 class RuntimeEmitter {
   readonly #target: RuntimeTarget;
   readonly #globals: RuntimeGlobals;
+  readonly #forget: number;
+  #forgetRest = 0;
   #allocate = 0;
   #release = 0;
   #enter = 0;
   #leave = 0;
   #run = 0;
 
-  constructor(target: RuntimeTarget) {
+  constructor(target: RuntimeTarget, forget: number) {
     this.#target = target;
+    this.#forget = forget;
     this.#globals = target.globals;
   }
 
@@ -98,7 +104,9 @@ class RuntimeEmitter {
     this.#release = release;
     this.#enter = this.#addEnter();
     this.#leave = this.#addLeave();
-    const grow = this.#addGrow();
+    this.#forgetRest = this.#addForgetRest();
+    const fail = addFail(this.#target, { forget: this.#forget, forgetRest: this.#forgetRest });
+    const grow = addGrow(this.#target, { allocate, release, fail });
     const begin = this.#addBegin();
     this.#run = this.#addRun();
     const continueThrow = this.#addContinueThrow();
@@ -106,6 +114,7 @@ class RuntimeEmitter {
       begin,
       leave: this.#leave,
       grow,
+      fail,
       allocate: this.#allocate,
       release: this.#release,
       continueThrow,
@@ -126,18 +135,6 @@ class RuntimeEmitter {
 
   #store(code: Code, offset = 0): Code {
     return code.i32Store({ offset, memory: this.#target.memory });
-  }
-
-  /**
-   * Ends the run with a trap, which guest code cannot catch. The frames that are still on the native stack go with it;
-   * other stacks are not touched. `needed` tells the host that it was no ordinary trap.
-   */
-  #fail(code: Code, pushNeeded: () => void): void {
-    const { state, needed, start, top } = this.#globals;
-    code.i32Const(0).globalSet(state);
-    code.globalGet(start).globalSet(top);
-    pushNeeded();
-    code.globalSet(needed).unreachable();
   }
 
   /** Offsets in the header, and what is kept there. */
@@ -267,44 +264,29 @@ class RuntimeEmitter {
     code.globalGet(top).i32Const(LINK_BYTES).i32Add().globalSet(top);
   }
 
-  /** Moves the area in use to a block that has room for `size` more bytes and a link. */
-  #addGrow(): number {
-    const { area, top, start, next, end, limit, maximum } = this.#globals;
-    const { memory } = this.#target;
-    const builder = this.#function([I32], []);
-    const log2 = builder.local(I32);
-    const moved = builder.local(I32);
-    const { code } = builder;
-    code.localGet(0).globalGet(top).globalGet(area).i32Sub().i32Add().i32Const(LINK_BYTES).i32Add().localTee(0);
-    code.i32Const(1).i32Sub().i32Clz().localSet(log2).i32Const(32).localGet(log2).i32Sub().localSet(log2);
-    code.i32Const(1).localGet(log2).i32Shl().globalGet(maximum).i32GtU().if();
-    this.#fail(code, () => void code.localGet(0));
-    code.end();
-    code.localGet(log2).call(this.#allocate).localTee(moved).i32Eqz().if();
-    this.#fail(code, () => void code.localGet(0));
-    code.end();
-    code.localGet(moved).globalGet(area).globalGet(top).globalGet(area).i32Sub().memoryCopy(memory, memory);
-    code.globalGet(area);
-    this.#load(code.globalGet(area)).call(this.#release);
-    this.#store(code.localGet(moved).localGet(log2));
-    for (const global of [top, start, next, end]) {
-      code.globalGet(global).globalGet(area).i32Sub().localGet(moved).i32Add().globalSet(global);
-    }
-    code.localGet(moved).globalSet(area);
-    code.localGet(moved).i32Const(1).localGet(log2).i32Shl().i32Add().globalSet(limit);
-    return builder.index;
-  }
-
   /** Takes the innermost frame off the area and makes it the one to load. */
   #emitTakeFrame(code: Code, behind: number): void {
     const { area, top, next, end, frame } = this.#globals;
     code.globalGet(next).globalSet(frame);
-    this.#load(code.globalGet(frame).globalGet(frame), FRAME_SIZE_OFFSET).i32Const(~HAS_HANDLERS).i32And().i32Add();
-    code.localTee(behind).globalGet(end).i32Eq().if();
+    emitBehindFrame(code, this.#target).localTee(behind).globalGet(end).i32Eq().if();
     this.#load(code.globalGet(area).localGet(behind)).i32Add().globalSet(next);
     this.#load(code.globalGet(area).localGet(behind), 4).i32Add().globalSet(end);
     code.globalGet(end).i32Const(LINK_BYTES).i32Add().globalSet(top);
     code.else().localGet(behind).globalSet(next).end();
+  }
+
+  /** `() -> ()`: forgets all frames of the area in use. */
+  #addForgetRest(): number {
+    const builder = this.#function([], []);
+    const behind = builder.local(I32);
+    const { code } = builder;
+    code.loop();
+    const again = code.label();
+    this.#emitIsEmpty(code).i32Eqz().if();
+    this.#emitTakeFrame(code, behind);
+    emitForget(code, this.#target, this.#forget);
+    code.br(again).end().end();
+    return builder.index;
   }
 
   #emitIsEmpty(code: Code): Code {
@@ -353,8 +335,9 @@ class RuntimeEmitter {
     this.#emitIsEmpty(code).if();
     code.call(this.#leave).drop().i32Const(NOTHING_CATCHES).return().end();
     this.#emitTakeFrame(code, behind);
-    this.#load(code.globalGet(frame), FRAME_SIZE_OFFSET).i32Const(HAS_HANDLERS).i32And().i32Eqz().brIf(again);
-    code.end();
+    this.#load(code.globalGet(frame), FRAME_SIZE_OFFSET).i32Const(HAS_HANDLERS).i32And().i32Eqz().if();
+    emitForget(code, this.#target, this.#forget);
+    code.br(again).end().end();
     code.i32Const(1).globalSet(throwing);
     this.#emitCallFrame(code);
     code.globalGet(state).if(I32).call(this.#leave).else().call(this.#run).end();
@@ -381,16 +364,8 @@ class RuntimeEmitter {
   }
 
   #addDrop(): number {
-    const { area } = this.#globals;
     const builder = this.#function([I32], []);
-    const root = builder.local(I32);
-    const { code } = builder;
-    code.localGet(0);
-    this.#load(code.localGet(0)).call(this.#release);
-    code.localGet(0).globalGet(area).i32Eq().if();
-    code.i32Const(ROOT_AREA).localSet(root);
-    this.#emitLoad(code, root);
-    code.end();
+    builder.code.localGet(0).call(this.#enter).call(this.#forgetRest).call(this.#leave).drop();
     return builder.index;
   }
 }

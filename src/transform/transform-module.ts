@@ -30,6 +30,7 @@ import type { SuspendableCalls } from "./calls.ts";
 import { FastCopy } from "./fast-copy.ts";
 import type { FunctionPlan } from "./fast-copy.ts";
 import { FirstModule } from "./first-module.ts";
+import { FrameDisposal } from "./frame-disposal.ts";
 import { FrameFunctions } from "./frame-functions.ts";
 import { layOutFrame } from "./frame-layout.ts";
 import type { FunctionShape } from "./function-shape.ts";
@@ -161,6 +162,8 @@ class ModuleCompiler {
   readonly #results: ResultGlobals;
   readonly #sites: SiteWriter;
   readonly #outlined: OutlinedInstructions;
+  readonly #references: ReferenceTables;
+  readonly #disposal: FrameDisposal;
   readonly #frames: FrameFunctions;
   readonly #abi: AbiExports;
   readonly #emitResume: (builder: FunctionBuilder) => void;
@@ -183,9 +186,10 @@ class ModuleCompiler {
     this.#results = new ResultGlobals(first);
     this.#sites = new SiteWriter(first, home.firstGlobals.state, graph.usesTryTable);
     this.#outlined = new OutlinedInstructions(first, this.#results);
-    const runtime = addRuntime(home);
-    const references = new ReferenceTables(home, runtime);
-    this.#frames = new FrameFunctions(home, runtime.grow, references);
+    this.#disposal = new FrameDisposal(home);
+    const runtime = addRuntime(home, this.#disposal.forget);
+    this.#references = new ReferenceTables(home, runtime);
+    this.#frames = new FrameFunctions(home, runtime.grow, this.#references);
     const resume = home.callable(runtime.resume, { params: [I32], results: [I32] });
     this.#emitResume = home.hasGuestTypes
       ? runtime.emitResume
@@ -204,6 +208,7 @@ class ModuleCompiler {
       if (!plan) continue;
       this.#withFrames.push(index);
       this.#siteCount += plan.shape.sites.length;
+      this.#disposal.add(plan.frame.layout, this.#references);
       this.#prepareResume(plan.shape);
       this.#first.replaceBody(index, copy.write(plan));
     }
@@ -215,6 +220,7 @@ class ModuleCompiler {
     }
     if (this.#sites.tag !== undefined) this.#first.export(ABI.unwind, "tag", this.#sites.tag);
     this.#moveStart();
+    this.#disposal.finish();
     const runtime = this.#home.finish();
     this.#first.share(this.#functionsOfResumeCopies());
     return { main: this.#first.build(), runtime };
