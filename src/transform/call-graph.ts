@@ -15,10 +15,12 @@ import * as op from "./operations.ts";
 /** Decides by index whether a function may suspend at all; used for imports and for exclusions. */
 export type FunctionFilter = (functionIndex: number) => boolean;
 
-/** Callers of each function and of each shape of type. */
-interface Callers {
+/** Who calls what in a module: found in one pass over its code. */
+export interface Callers {
   readonly ofFunction: Map<number, number[]>;
   readonly ofShape: Map<string, number[]>;
+  /** The shape of each type; empty for what is no function type. */
+  readonly shapes: readonly string[];
   /** Functions whose reference is taken. */
   readonly referenced: Uint8Array;
   usesTryTable: boolean;
@@ -36,35 +38,47 @@ export interface CallGraph {
 
 /** `imports` says which imported functions may suspend, `excluded` which functions never do whatever they call. */
 export function findSuspendable(module: BinaryModule, imports: FunctionFilter, excluded: FunctionFilter): CallGraph {
-  const shapes = module.types.map((type) => (type.kind === "func" ? shapeOfType(type) : ""));
-  const callers = findCallers(module, shapes);
+  const callers = findCallers(module);
   const suspendingImports: number[] = [];
   for (let index = 0; index < module.importedFunctions; index++) if (imports(index)) suspendingImports.push(index);
+  const calls = suspendableCalls(module, callers, suspendingImports, excluded);
+  const { ofFunction: callersOf, usesTryTable } = callers;
+  return { calls, suspendingImports, callersOf, usesTryTable };
+}
+
+/** What may suspend because of `imports`, indices of functions. */
+export function suspendableCalls(
+  module: BinaryModule,
+  { ofFunction, ofShape, referenced, shapes }: Callers,
+  imports: readonly number[],
+  excluded: FunctionFilter,
+): SuspendableCalls {
   const functions = new Uint8Array(module.functions.length);
   const suspendableShapes = new Set<string>();
-  const work = [...suspendingImports];
+  const work = [...imports];
   const mark = (index: number): void => {
     if (functions[index] === 1 || (index >= module.importedFunctions && excluded(index))) return;
     functions[index] = 1;
     work.push(index);
   };
-  for (const index of suspendingImports) functions[index] = 1;
+  for (const index of imports) functions[index] = 1;
   for (let index = work.pop(); index !== undefined; index = work.pop()) {
-    callers.ofFunction.get(index)?.forEach(mark);
+    ofFunction.get(index)?.forEach(mark);
     const shape = shapes[module.functions[index]!]!;
-    if (callers.referenced[index] === 0 || suspendableShapes.has(shape)) continue;
+    if (referenced[index] === 0 || suspendableShapes.has(shape)) continue;
     suspendableShapes.add(shape);
-    callers.ofShape.get(shape)?.forEach(mark);
+    ofShape.get(shape)?.forEach(mark);
   }
   const types = Uint8Array.from(shapes, (shape) => (suspendableShapes.has(shape) ? 1 : 0));
-  const { ofFunction: callersOf, usesTryTable } = callers;
-  return { calls: new SuspendableCalls(functions, types), suspendingImports, callersOf, usesTryTable };
+  return new SuspendableCalls(functions, types);
 }
 
-function findCallers(module: BinaryModule, shapes: readonly string[]): Callers {
+export function findCallers(module: BinaryModule): Callers {
+  const shapes = module.types.map((type) => (type.kind === "func" ? shapeOfType(type) : ""));
   const callers: Callers = {
     ofFunction: new Map(),
     ofShape: new Map(),
+    shapes,
     referenced: new Uint8Array(module.functions.length),
     usesTryTable: false,
   };
@@ -80,7 +94,7 @@ function findCallers(module: BinaryModule, shapes: readonly string[]): Callers {
   for (let index = module.importedFunctions; index < module.functions.length; index++) {
     const { start, end } = functionBody(module, index);
     reader.enterBody(start, end);
-    scanBody(reader, index, shapes, callers);
+    scanBody(reader, index, callers);
   }
   return callers;
 }
@@ -97,7 +111,7 @@ function referencingExpressions(module: BinaryModule): Range[] {
   return ranges;
 }
 
-function scanBody(reader: InstructionReader, caller: number, shapes: readonly string[], callers: Callers): void {
+function scanBody(reader: InstructionReader, caller: number, callers: Callers): void {
   while (reader.next()) {
     const kind = op.KIND_OF[reader.opcode]!;
     if (kind === op.REF_FUNC) callers.referenced[reader.index()] = 1;
@@ -105,7 +119,7 @@ function scanBody(reader: InstructionReader, caller: number, shapes: readonly st
     if (kind !== op.CALL && kind !== op.RETURN_CALL) continue;
     const index = reader.index();
     if (isDirect(reader.opcode)) addCaller(callers.ofFunction, index, caller);
-    else addCaller(callers.ofShape, shapes[index] ?? "", caller);
+    else addCaller(callers.ofShape, callers.shapes[index] ?? "", caller);
   }
 }
 

@@ -12,16 +12,16 @@ export interface TransformReport {
   readonly bytesBefore: number;
   readonly bytesAfter: number;
   readonly milliseconds: number;
-  /** Import (`module.name`) → number of functions that may suspend because of it alone. Found out when it is read. */
-  readonly causes: ReadonlyMap<string, number>;
+  /** Import (`module.name`) → indices of the functions that may suspend because of it alone. Found out when it is read. */
+  readonly causes: ReadonlyMap<string, readonly number[]>;
 }
 
-/** A report whose causes are found out when they are read, which takes one pass over the code for each import. */
+/** A report whose causes are found out when they are read, which takes a pass over the code. */
 export function makeReport(
   numbers: Omit<TransformReport, "causes">,
-  findCauses: () => ReadonlyMap<string, number>,
+  findCauses: () => TransformReport["causes"],
 ): TransformReport {
-  let causes: ReadonlyMap<string, number> | undefined;
+  let causes: TransformReport["causes"] | undefined;
   return {
     ...numbers,
     get causes() {

@@ -24,7 +24,7 @@ import { opcodeName } from "../binary/opcodes.ts";
 import { I32 } from "../binary/value-types.ts";
 import { AbiExports, ABI } from "./abi.ts";
 import { FunctionAnalysis } from "./analysis.ts";
-import { findSuspendable } from "./call-graph.ts";
+import { findCallers, findSuspendable, suspendableCalls } from "./call-graph.ts";
 import type { CallGraph } from "./call-graph.ts";
 import type { SuspendableCalls } from "./calls.ts";
 import { FastCopy } from "./fast-copy.ts";
@@ -40,6 +40,8 @@ import { hasTryTable, lowerExceptions, suspendsInLegacyCatch } from "./lower-exc
 import * as op from "./operations.ts";
 import { Operations } from "./operations.ts";
 import { ReferenceTables } from "./reference-tables.ts";
+import { Progress } from "./progress.ts";
+import type { TellProgress } from "./progress.ts";
 import { TransformError } from "./refusal.ts";
 import type { Refuse } from "./refusal.ts";
 import { makeReport } from "./report.ts";
@@ -65,8 +67,11 @@ export interface TransformOptions {
   readonly tryTable?: boolean;
   /** Functions of the guest that never suspend, whatever they call: by index, and name if they have one. */
   readonly exclude?: (index: number, name: string | undefined) => boolean;
+  /** Is called now and then with the bytes of code that are done, and all of them. */
+  readonly onProgress?: TellProgress;
 }
 
+/** What a module was made into, as far as running it needs to know. */
 export interface TransformedModule {
   /** The module to load instead of the given one; it has the same imports and, with those of abi.ts, its exports. */
   readonly main: Uint8Array<ArrayBuffer>;
@@ -78,6 +83,10 @@ export interface TransformedModule {
   readonly module: BinaryModule;
   /** Which functions may suspend. */
   readonly calls: SuspendableCalls;
+}
+
+/** What {@link transformModule} returns. */
+export interface Transformation extends TransformedModule {
   readonly report: TransformReport;
 }
 
@@ -85,7 +94,7 @@ export interface TransformedModule {
  * @throws {WebAssembly.CompileError} when the bytes are not a WebAssembly module
  * @throws {TransformError} when something in it cannot be made suspendable
  */
-export function transformModule(input: Uint8Array | BinaryModule, options: TransformOptions = {}): TransformedModule {
+export function transformModule(input: Uint8Array | BinaryModule, options: TransformOptions = {}): Transformation {
   const started = performance.now();
   const given = input instanceof Uint8Array ? decodeModule(input) : input;
   const { bytes } = given;
@@ -106,7 +115,7 @@ export function transformModule(input: Uint8Array | BinaryModule, options: Trans
   }
   const { calls, suspendingImports } = graph;
   const compiler = new ModuleCompiler(module, graph, refuse, options.multiMemory ?? hasMultiMemory());
-  const { main, runtime } = compiler.compile();
+  const { main, runtime } = compiler.compile(options.onProgress);
   const counts = { ...compiler.counts(), bytesBefore: bytes.length, bytesAfter: main.length };
   let resume: Uint8Array<ArrayBuffer> | undefined;
   return {
@@ -133,13 +142,16 @@ function findCauses(
   module: BinaryModule,
   suspendingImports: readonly number[],
   isExcluded: (index: number) => boolean,
-): ReadonlyMap<string, number> {
+): TransformReport["causes"] {
   const entries = importedFunctions(module);
-  const causes = new Map<string, number>();
+  const callers = findCallers(module);
+  const causes = new Map<string, readonly number[]>();
   for (const only of suspendingImports) {
-    const { calls } = findSuspendable(module, (index) => index === only, isExcluded);
-    const count = calls.functions.subarray(module.importedFunctions).reduce((total, may) => total + may, 0);
-    causes.set(`${entries[only]!.module}.${entries[only]!.name}`, count);
+    const { functions } = suspendableCalls(module, callers, [only], isExcluded);
+    const defined = [...functions.keys()].filter(
+      (index) => index >= module.importedFunctions && functions[index] === 1,
+    );
+    causes.set(`${entries[only]!.module}.${entries[only]!.name}`, defined);
   }
   return causes;
 }
@@ -199,11 +211,16 @@ class ModuleCompiler {
   }
 
   /** The first module, and that of the runtime. */
-  compile(): { main: Uint8Array<ArrayBuffer>; runtime: Uint8Array<ArrayBuffer> | null } {
+  compile(onProgress?: TellProgress): {
+    main: Uint8Array<ArrayBuffer>;
+    runtime: Uint8Array<ArrayBuffer> | null;
+  } {
     const module = this.#module;
     const { functions } = this.#calls;
     const copy = new FastCopy(module.bytes, this.#operations, this.#sites);
+    const progress = new Progress(module, onProgress);
     for (let index = module.importedFunctions; index < functions.length; index++) {
+      progress.reached(index);
       const plan = functions[index] === 1 ? this.#plan(index, this.#withFrames.length) : null;
       if (!plan) continue;
       this.#withFrames.push(index);

@@ -1,0 +1,229 @@
+/**
+ * A transformed module as one file, made ahead of time or kept in a cache.
+ *
+ * The file is a WebAssembly module: the first module, with all that belongs to it in custom sections at its end.
+ *
+ *     first module           as transformModule() makes it; engines compile the file as it is
+ *     "stackful.runtime"     the module of the runtime, if there is one
+ *     "stackful.resume"      the module of the resume copies; a cache may not have it yet
+ *     "stackful"             u32   version of the format
+ *                            4 bytes   checksum of all the others of the file
+ *                            name  facts of whoever packed it, in JSON
+ *                            u32, bits   which functions may suspend
+ *                            u32, bits   which function types may be called through tables and suspend
+ *
+ * Both modules only fit each other as they are. So a file that another tool has changed since is refused, by the checksum; it
+ * is against mistakes, not against malice: to load a module is to trust whoever made it.
+ */
+
+import { decodeModule } from "../binary/decode-module.ts";
+import type { BinaryModule, CustomSection } from "../binary/module.ts";
+import { Reader, malformed } from "../binary/reader.ts";
+import { PREAMBLE, SECTION } from "../binary/sections.ts";
+import { Writer } from "../binary/writer.ts";
+import { SuspendableCalls } from "./calls.ts";
+import { FORMAT_VERSION } from "./compiler-version.ts";
+import { RESERVED } from "./first-module.ts";
+import type { TransformedModule } from "./transform-module.ts";
+
+const PACKAGE_SECTION = "stackful";
+const RUNTIME_SECTION = "stackful.runtime";
+const RESUME_SECTION = "stackful.resume";
+const CHECKSUM_BYTES = 4;
+
+export interface PackagedModule {
+  readonly transformed: TransformedModule;
+  /** What was given to {@link pack}; whoever packed it has to check that it still is. */
+  readonly facts: unknown;
+  /** Whether the module of the resume copies is part of it. */
+  readonly hasResume: boolean;
+}
+
+export interface PackOptions {
+  /** What is to be known when it is unpacked: anything that JSON can hold. */
+  readonly facts?: object;
+  /** Leaves out the module of the resume copies, which takes as long to make as the first one. */
+  readonly withoutResume?: boolean;
+}
+
+export function pack(transformed: TransformedModule, options: PackOptions = {}): Uint8Array<ArrayBuffer> {
+  const { runtime, calls } = transformed;
+  const main = withoutPackage(transformed.main);
+  const resume = options.withoutResume === true ? null : transformed.resume();
+  const writer = new Writer(main.length + (resume?.length ?? 0) + (runtime?.length ?? 0) + 4096);
+  writer.bytes(main);
+  if (runtime) writeCustomSection(writer, RUNTIME_SECTION, () => writer.bytes(runtime));
+  if (resume) writeCustomSection(writer, RESUME_SECTION, () => writer.bytes(resume));
+  let behindChecksum = 0;
+  writeCustomSection(writer, PACKAGE_SECTION, () => {
+    writer.u32(FORMAT_VERSION);
+    const checksumStart = writer.length;
+    for (let byte = 0; byte < CHECKSUM_BYTES; byte++) writer.u8(0);
+    writer.name(JSON.stringify(options.facts ?? {}));
+    writeBits(writer, calls.functions);
+    writeBits(writer, calls.types);
+    behindChecksum = writer.length - checksumStart;
+  });
+  const bytes = writer.toBytes();
+  const checksumStart = bytes.length - behindChecksum;
+  viewOf(bytes).setUint32(checksumStart, checksum(bytes, checksumStart), true);
+  return bytes;
+}
+
+/** The first module alone: what {@link unpack} calls so is the whole file. */
+function withoutPackage(main: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  if (!isPackaged(main)) return main;
+  const parts = [RUNTIME_SECTION, RESUME_SECTION, PACKAGE_SECTION];
+  const first = decodeModule(main).customSections.find(({ name }) => parts.includes(name));
+  return main.subarray(0, first?.start);
+}
+
+/** Whether the bytes are a packaged module, of whatever version. Bytes that are no module are not. */
+export function isPackaged(bytes: Uint8Array): boolean {
+  const reader = new Reader(bytes);
+  if (bytes.length < PREAMBLE.length || PREAMBLE.some((byte, offset) => bytes[offset] !== byte)) return false;
+  try {
+    reader.skip(PREAMBLE.length);
+    while (reader.remaining > 0) {
+      const id = reader.u8();
+      const size = reader.u32();
+      const end = reader.skip(size) + size;
+      if (id === SECTION.custom && new Reader(bytes, end - size, end).name() === PACKAGE_SECTION) return true;
+    }
+  } catch {
+    // Whoever compiles it says what is wrong with it.
+  }
+  return false;
+}
+
+/**
+ * `makeResume` makes the module of the resume copies if it is not in the file; it is called once.
+ *
+ * @throws {WebAssembly.CompileError} when the bytes are not a packaged module, were made by a library with another format,
+ *   or were changed since
+ */
+export function unpack(bytes: Uint8Array<ArrayBuffer>, makeResume?: () => Uint8Array<ArrayBuffer>): PackagedModule {
+  const module = decodeModule(bytes);
+  const section = findSection(module, PACKAGE_SECTION);
+  if (!section) throw malformed(`a section "${PACKAGE_SECTION}": this is no transformed module`, bytes.length);
+  const { reader, checksumStart } = openPackage(bytes, section);
+  if (viewOf(bytes).getUint32(checksumStart, true) !== checksum(bytes, checksumStart)) {
+    throw new WebAssembly.CompileError(
+      "Cannot load transformed module: it was changed after it was transformed; transform it after all other tools, from the original",
+    );
+  }
+  const facts = parseFacts(reader);
+  const calls = new SuspendableCalls(readBits(reader, module.functions.length), readBits(reader, module.types.length));
+  const runtime = contentOf(module, bytes, RUNTIME_SECTION);
+  let resume = contentOf(module, bytes, RESUME_SECTION);
+  const hasResume = resume !== null;
+  return {
+    facts,
+    hasResume,
+    transformed: {
+      main: bytes,
+      runtime,
+      resume() {
+        resume ??= makeResume?.() ?? null;
+        if (resume) return resume;
+        throw malformed(`a section "${RESUME_SECTION}"`, bytes.length);
+      },
+      module: withoutReservedExports(module),
+      calls,
+    },
+  };
+}
+
+/** The reader stands behind the checksum. */
+function openPackage(
+  bytes: Uint8Array,
+  { contentStart, end }: CustomSection,
+): { reader: Reader; checksumStart: number } {
+  const reader = new Reader(bytes, contentStart, end);
+  const version = reader.u32("the version of the format");
+  if (version !== FORMAT_VERSION) {
+    throw new WebAssembly.CompileError(
+      `Cannot load transformed module: its format is version ${version}, and this library has version ${FORMAT_VERSION}; transform the original again`,
+    );
+  }
+  return { reader, checksumStart: reader.skip(CHECKSUM_BYTES, "checksum") };
+}
+
+function parseFacts(reader: Reader): unknown {
+  const start = reader.position;
+  const text = reader.name("the facts of the module");
+  try {
+    return JSON.parse(text);
+  } catch {
+    return reader.fail("facts in JSON", start);
+  }
+}
+
+function writeCustomSection(writer: Writer, name: string, write: () => void): void {
+  writer.section(SECTION.custom, () => {
+    writer.name(name);
+    write();
+  });
+}
+
+function findSection({ customSections }: BinaryModule, wanted: string): CustomSection | undefined {
+  return customSections.findLast(({ name }) => name === wanted);
+}
+
+function contentOf(module: BinaryModule, bytes: Uint8Array<ArrayBuffer>, name: string): Uint8Array<ArrayBuffer> | null {
+  const section = findSection(module, name);
+  return section ? bytes.subarray(section.contentStart, section.end) : null;
+}
+
+/** The exports of the module that was transformed. */
+function withoutReservedExports(module: BinaryModule): BinaryModule {
+  return { ...module, exports: module.exports.filter(({ name }) => !name.startsWith(RESERVED)) };
+}
+
+/** Their number, then eight to a byte, the first one lowest. */
+function writeBits(writer: Writer, bits: Uint8Array): void {
+  writer.u32(bits.length);
+  for (let start = 0; start < bits.length; start += 8) {
+    let byte = 0;
+    for (let bit = 0; bit < 8; bit++) byte |= (bits[start + bit] ?? 0) << bit;
+    writer.u8(byte);
+  }
+}
+
+function readBits(reader: Reader, maximum: number): Uint8Array {
+  const start = reader.position;
+  const count = reader.u32("a number of bits");
+  if (count > maximum) reader.fail(`at most ${maximum} bits`, start);
+  const bits = new Uint8Array(count);
+  for (let index = 0, byte = 0; index < count; index++) {
+    if (index % 8 === 0) byte = reader.u8("bits");
+    bits[index] = (byte >> (index % 8)) & 1;
+  }
+  return bits;
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
+}
+
+/** Of all bytes but those of the checksum itself. */
+function checksum(bytes: Uint8Array, checksumStart: number): number {
+  const begun = hash(bytes, [0, checksumStart], FNV_OFFSET);
+  return hash(bytes, [checksumStart + CHECKSUM_BYTES, bytes.length], begun);
+}
+
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
+/** FNV-1a, four bytes at a time, with the high bits mixed into the low ones: 66 MB in 50 ms. */
+function hash(bytes: Uint8Array, [start, end]: readonly [number, number], seed: number): number {
+  const view = viewOf(bytes);
+  let state = seed;
+  let position = start;
+  for (; position + 4 <= end; position += 4) {
+    state = Math.imul(state ^ view.getUint32(position, true), FNV_PRIME);
+    state ^= state >>> 15;
+  }
+  for (; position < end; position++) state = Math.imul(state ^ bytes[position]!, FNV_PRIME);
+  return state >>> 0;
+}
