@@ -22,7 +22,7 @@ import { findGuestStack } from "./stack-pointer.ts";
 import type { GuestStack } from "./stack-pointer.ts";
 
 /** Names under which the prepared guest exports what the host needs. */
-const RESERVED = "stackful:";
+export const RESERVED = "stackful:";
 export const START = "stackful:start";
 export const ALLOCATE = "stackful:allocate";
 export const FREE_MEMORY = "stackful:free";

@@ -5,6 +5,7 @@ import { importedFunctions } from "../binary/module.ts";
 import type { BinaryModule } from "../binary/module.ts";
 import { ModuleNames } from "../binary/names.ts";
 import { COMPILER_VERSION, FORMAT_VERSION } from "./compiler-version.ts";
+import { sha256 } from "./content-hash.ts";
 import { hasTryTable } from "./lower-exceptions.ts";
 import type { ModuleCache } from "./module-cache.ts";
 import { pack, unpack } from "./packaged-module.ts";
@@ -12,8 +13,8 @@ import { hasMultiMemory } from "./runtime-home.ts";
 import { transformModule } from "./transform-module.ts";
 import type { TransformOptions, TransformedModule } from "./transform-module.ts";
 
-/** What is being made at this moment, by its key: whoever asks for the same waits for it. */
-const underway = new WeakMap<ModuleCache, Map<string, Promise<TransformedModule>>>();
+/** What is being made or stored at this moment, by its key: whoever asks for the same gets this. */
+const underway = new WeakMap<ModuleCache, Map<string, Promise<Found>>>();
 
 /**
  * As `transformModule()`, which it calls if `cache` has nothing for these bytes and options.
@@ -33,13 +34,15 @@ export async function transformCached(
   const key = await keyOf(module, options);
   if (key === undefined) return transformModule(module, options);
   let others = underway.get(cache);
-  if (!others) underway.set(cache, (others = new Map<string, Promise<TransformedModule>>()));
-  let made = others.get(key);
-  if (!made) {
-    made = findOrMake(key, { module, options, cache }).finally(() => others.delete(key));
-    others.set(key, made);
+  if (!others) underway.set(cache, (others = new Map<string, Promise<Found>>()));
+  let found = others.get(key);
+  if (!found) {
+    found = findOrMake(key, { module, options, cache });
+    others.set(key, found);
+    const forget = (): boolean => others.delete(key);
+    found.then(({ kept }) => kept.then(forget), forget);
   }
-  return made;
+  return (await found).transformed;
 }
 
 interface Request {
@@ -48,12 +51,18 @@ interface Request {
   readonly cache: ModuleCache;
 }
 
-async function findOrMake(key: string, request: Request): Promise<TransformedModule> {
+interface Found {
+  readonly transformed: TransformedModule;
+  /** Fulfils when it is in the cache, or cannot be put there. */
+  readonly kept: Promise<void>;
+}
+
+async function findOrMake(key: string, request: Request): Promise<Found> {
   const found = await find(key, request);
-  if (found) return found;
+  if (found) return { transformed: found, kept: Promise.resolve() };
   const transformed = transformModule(request.module, request.options);
   const kept = keepSoon(key, transformed, { cache: request.cache, withoutResume: true });
-  return keepingResume(key, transformed, { cache: request.cache, kept });
+  return { transformed: keepingResume(key, transformed, { cache: request.cache, kept }), kept };
 }
 
 /** What the cache has, if it is what it should be. */
@@ -111,28 +120,19 @@ async function keepSoon(
   }
 }
 
-/** SHA-256 of all that the result depends on; `undefined` when it cannot be computed here. */
+/** Names all that the result depends on; `undefined` when that cannot be computed here. */
 async function keyOf(module: BinaryModule, options: TransformOptions): Promise<string | undefined> {
-  // Browsers have it in secure contexts only; TypeScript does not know.
-  const { subtle } = globalThis.crypto as { readonly subtle?: SubtleCrypto };
-  if (!subtle) return undefined;
-  const digest = async (bytes: BufferSource): Promise<string> => {
-    return Array.from(new Uint8Array(await subtle.digest("SHA-256", bytes)), hexadecimal).join("");
-  };
   const { imports, exclude, multiMemory = hasMultiMemory(), tryTable = hasTryTable() } = options;
   const names = new ModuleNames(module);
   const parts = {
     compiler: COMPILER_VERSION,
     format: FORMAT_VERSION,
-    bytes: await digest(module.bytes as Uint8Array<ArrayBuffer>),
+    // The bytes of a guest are never shared memory.
+    bytes: await sha256(module.bytes as Uint8Array<ArrayBuffer>),
     multiMemory,
     tryTable,
     imports: importedFunctions(module).map((entry) => imports?.(entry.module, entry.name) ?? true),
     excluded: exclude && [...module.functions.keys()].filter((index) => exclude(index, names.name("function", index))),
   };
-  return digest(new TextEncoder().encode(JSON.stringify(parts)));
-}
-
-function hexadecimal(byte: number): string {
-  return byte.toString(16).padStart(2, "0");
+  return parts.bytes && sha256(new TextEncoder().encode(JSON.stringify(parts)));
 }

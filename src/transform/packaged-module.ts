@@ -46,9 +46,10 @@ export interface PackOptions {
   readonly withoutResume?: boolean;
 }
 
+/** @throws {TypeError} when the module that was transformed has sections of these names */
 export function pack(transformed: TransformedModule, options: PackOptions = {}): Uint8Array<ArrayBuffer> {
   const { runtime, calls } = transformed;
-  const main = withoutPackage(transformed.main);
+  const main = bareMain(transformed);
   const resume = options.withoutResume === true ? null : transformed.resume();
   const writer = new Writer(main.length + (resume?.length ?? 0) + (runtime?.length ?? 0) + 4096);
   writer.bytes(main);
@@ -70,12 +71,15 @@ export function pack(transformed: TransformedModule, options: PackOptions = {}):
   return bytes;
 }
 
+const PARTS: readonly string[] = [RUNTIME_SECTION, RESUME_SECTION, PACKAGE_SECTION];
+
 /** The first module alone: what {@link unpack} calls so is the whole file. */
-function withoutPackage(main: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  if (!isPackaged(main)) return main;
-  const parts = [RUNTIME_SECTION, RESUME_SECTION, PACKAGE_SECTION];
-  const first = decodeModule(main).customSections.find(({ name }) => parts.includes(name));
-  return main.subarray(0, first?.start);
+function bareMain({ main, module }: TransformedModule): Uint8Array<ArrayBuffer> {
+  const isFile = isPackaged(main);
+  const { customSections } = isFile ? decodeModule(main) : module;
+  const part = customSections.find(({ name }) => PARTS.includes(name));
+  if (part === undefined || isFile) return main.subarray(0, part?.start);
+  throw new TypeError(`Cannot pack module: it has a section "${part.name}", a name that is reserved for what is added`);
 }
 
 /** Whether the bytes are a packaged module, of whatever version. Bytes that are no module are not. */
@@ -167,7 +171,7 @@ function writeCustomSection(writer: Writer, name: string, write: () => void): vo
 }
 
 function findSection({ customSections }: BinaryModule, wanted: string): CustomSection | undefined {
-  return customSections.findLast(({ name }) => name === wanted);
+  return customSections.find(({ name }) => name === wanted);
 }
 
 function contentOf(module: BinaryModule, bytes: Uint8Array<ArrayBuffer>, name: string): Uint8Array<ArrayBuffer> | null {
