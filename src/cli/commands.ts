@@ -1,0 +1,7 @@
+/** All commands, in the order of the help. A new one is a file of its own and a line here. */
+
+import { backendsCommand } from "./backends.ts";
+import type { Command } from "./command.ts";
+import { transformCommand } from "./transform.ts";
+
+export const COMMANDS: readonly Command[] = [transformCommand, backendsCommand];
