@@ -56,14 +56,21 @@ export class UntypedJspiGuest implements LinkedGuest {
     });
     const raw = await WebAssembly.instantiate(await module.compiled(), nestImports(module.imports, values));
     caller.memory = exportedMemory(raw);
-    return new UntypedJspiGuest(raw, options.maxLive, running);
+    return new UntypedJspiGuest(module, raw, { maxLive: options.maxLive, running });
   }
 
-  private constructor(raw: WebAssembly.Instance, maxLive: number, running: Running) {
+  private constructor(
+    module: GuestModule,
+    raw: WebAssembly.Instance,
+    { maxLive, running }: { maxLive: number; running: Running },
+  ) {
     this.raw = raw;
     this.#running = running;
     const source = { allocate: () => undefined, free: () => {} };
-    this.stacks = new StackPool({ kind: "single", source, memory: () => undefined }, {});
+    this.stacks = new StackPool(
+      { kind: "single", source, memory: () => undefined, queueReason: module.queueReason },
+      {},
+    );
     this.#calls = new Calls(this.stacks, maxLive);
   }
 

@@ -79,6 +79,10 @@ export function neverSync(): SyncRefusal {
  * until the block is given to another guest.
  */
 const guests = new Map<number, WeakRef<JspiGuest>>();
+/** Record → the link that has started its activation, if several guests share the block. */
+const starters = new Map<number, WeakRef<JspiGuest>>();
+/** Activation → where its stack pointer was when a trap cut it off, until its rejection is handled. */
+const cutOff = new Map<string, StackState>();
 
 const UNSHIMMED = "its type has a v128, an exnref or a reference to a type of the guest's own";
 
@@ -91,8 +95,6 @@ export class JspiGuest implements LinkedGuest {
   readonly #linked: LinkedEntries;
   readonly #promising = new Map<string, Entry>();
   readonly #pointer: WebAssembly.Global | undefined;
-  /** Activation → where its stack pointer was when a trap cut it off, until its rejection is handled. */
-  readonly #cutOff = new Map<string, StackState>();
 
   static async link(module: GuestModule, imports: HostImports, options: LinkOptions): Promise<JspiGuest> {
     const { prepared } = module;
@@ -205,6 +207,7 @@ export class JspiGuest implements LinkedGuest {
     const generation = words[(record + GENERATION) >> 2]!;
     words[LIVE >> 2]!++;
     words[THREW >> 2] = 0;
+    if (this.stacks.isShared) starters.set(record, new WeakRef(this));
     let promise: Promise<unknown>;
     try {
       // A spread costs 20 ns.
@@ -226,8 +229,8 @@ export class JspiGuest implements LinkedGuest {
   #failure(error: unknown, record: number, generation: number): unknown {
     if (words[(record + GENERATION) >> 2] === generation) this.endCutOff(record);
     const key = activationKey(record, generation);
-    const state = this.#cutOff.get(key);
-    this.#cutOff.delete(key);
+    const state = cutOff.get(key);
+    cutOff.delete(key);
     return failureOf(error, state);
   }
 
@@ -238,7 +241,7 @@ export class JspiGuest implements LinkedGuest {
       writeWord(record, OUTER, words[CURRENT >> 2]!);
       writeWord(record, OUTER_INNER, readWord(this.stacks.guest, INNER));
     } else if (this.#pointer !== undefined) {
-      this.#cutOff.set(
+      cutOff.set(
         activationKey(record, readWord(record, GENERATION)),
         stackStateAt(this.#pointer, readAddress(record, LIMIT), readAddress(record, BASE)),
       );
@@ -272,7 +275,7 @@ function activationKey(record: number, generation: number): string {
 }
 
 function endCutOff(record: number): void {
-  guests.get(readWord(record, GUEST))?.deref()?.endCutOff(record);
+  (starters.get(record) ?? guests.get(readWord(record, GUEST)))?.deref()?.endCutOff(record);
 }
 
 function linkModuleOf(module: GuestModule, prepared: PreparedGuest): LinkModule {

@@ -23,7 +23,12 @@ export interface GuestAllocator {
 export type MemorySource =
   | { readonly kind: "allocator"; readonly allocator: GuestAllocator }
   | { readonly kind: "grow" }
-  | { readonly kind: "none"; readonly reason: string };
+  | {
+      readonly kind: "none";
+      readonly reason: string;
+      /** Whether the guest may take as its own what somebody else grows the memory by. */
+      readonly takesGrownPages: boolean;
+    };
 
 /** Names under which toolchains have an allocator: C, Emscripten, wasm-bindgen. */
 const ALLOCATORS = [
@@ -36,13 +41,16 @@ export function findMemorySource(module: BinaryModule, scan: CodeScan): MemorySo
   const allocator = findAllocator(module);
   if (allocator !== undefined) return { kind: "allocator", allocator };
   const memory = module.memories[0];
-  if (memory === undefined) return { kind: "none", reason: "the guest has no memory" };
-  if (memory.maximum === memory.minimum)
-    return { kind: "none", reason: "its memory cannot grow, and no allocator was found" };
-  if (scan.readsMemorySize) {
+  if (memory === undefined) return { kind: "none", reason: "the guest has no memory", takesGrownPages: false };
+  const takesGrownPages = scan.readsMemorySize;
+  if (memory.maximum === memory.minimum) {
+    return { kind: "none", reason: "its memory cannot grow, and no allocator was found", takesGrownPages };
+  }
+  if (takesGrownPages) {
     return {
       kind: "none",
       reason: "its code reads memory.size, so that it may take grown memory as its own, and no allocator was found",
+      takesGrownPages,
     };
   }
   return { kind: "grow" };

@@ -61,7 +61,8 @@ export class Calls {
     activation.noteResumer(currentResumer());
     const enter: Run = (record) => {
       forgetActivation(record);
-      activation.start(record, this.#importNames);
+      // A guest that it has called on its own stack may be the one that waits, for an import of its own.
+      activation.start(record, this.#stacks.isShared ? [] : this.#importNames);
       return runInContext(activation, () => run(record));
     };
     if (stack !== undefined) {

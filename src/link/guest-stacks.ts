@@ -1,31 +1,65 @@
 /** Makes the stack pool of an instance, from what is known of its guest. */
 
+import { watchContexts } from "./activation-context.ts";
 import type { GuestAllocator } from "./allocator.ts";
-import { ALLOCATE, FREE_MEMORY, MEMORY_0 } from "./prepare.ts";
+import { STACK_POINTER } from "./entry-shims.ts";
+import { ALLOCATE, FREE_MEMORY, MEMORY_0, importsMemory } from "./prepare.ts";
 import type { PreparedGuest } from "./prepare.ts";
 import { AllocatedRegions, GrownRegions } from "./region-source.ts";
+import { TAKEN, tenantsOf } from "./shared-memory.ts";
+import type { MemoryTenants } from "./shared-memory.ts";
 import { StackPool } from "./stacks.ts";
-import type { RegionSource, StackOptions } from "./stacks.ts";
+import type { GuestStackPlan, RegionSource, StackOptions } from "./stacks.ts";
 
 /** The guest's first memory, exported or not. */
 export function guestMemory(raw: WebAssembly.Instance): WebAssembly.Memory | undefined {
   return raw.exports[MEMORY_0] as WebAssembly.Memory | undefined;
 }
 
-/** `synchronously` runs what calls the guest's allocator. */
+/**
+ * The pool for an instance: its own, or that of another one with which it shares its stack. `synchronously` runs what calls the
+ * guest's allocator.
+ *
+ * @throws {WebAssembly.LinkError} when it cannot share a memory with what is there already
+ */
 export function makeStackPool(
   guest: PreparedGuest,
   raw: WebAssembly.Instance,
   options: StackOptions,
   synchronously: <Result>(body: () => Result) => Result,
 ): StackPool {
-  const source = makeSource(guest, raw, synchronously);
-  const memory = (): WebAssembly.Memory | undefined => guestMemory(raw);
-  if (guest.stack.kind === "none") return new StackPool({ kind: "none", source: NO_REGIONS, memory }, options);
-  if (guest.stack.kind === "unknown" || source === undefined) {
-    return new StackPool({ kind: "single", source: NO_REGIONS, memory }, options);
+  const memory = guestMemory(raw);
+  const currentMemory = (): WebAssembly.Memory | undefined => guestMemory(raw);
+  if (memory === undefined) return new StackPool({ kind: "none", source: NO_REGIONS, memory: currentMemory }, options);
+  const tenants = tenantsOf(memory);
+  const { memorySource, stack } = guest;
+  if (memorySource.kind === "none" && memorySource.takesGrownPages && importsMemory(guest.original)) tenants.addTaker();
+  if (stack.kind === "none") return new StackPool({ kind: "none", source: NO_REGIONS, memory: currentMemory }, options);
+  const pointer = raw.exports[STACK_POINTER] as WebAssembly.Global | undefined;
+  const shared = tenants.find(pointer);
+  if (shared !== undefined) {
+    shared.share(pointer === undefined ? UNKNOWN_STACK : SHARED_STACK);
+    watchContexts();
+    return shared;
   }
-  return new StackPool({ kind: "regions", source, memory }, options);
+  const source = makeSource(guest, raw, { tenants, synchronously });
+  const pool = new StackPool({ ...planFor(guest, tenants, source), memory: currentMemory }, options);
+  tenants.add({ pointer, pool, grows: memorySource.kind === "grow" && !pool.isSingle });
+  return pool;
+}
+
+const SHARED_STACK = "it shares its stack with another guest";
+const UNKNOWN_STACK = "it shares its memory with another guest, and the stack of one of them was not found";
+
+function planFor(
+  { stack, memorySource }: PreparedGuest,
+  tenants: MemoryTenants,
+  source: RegionSource | undefined,
+): Omit<GuestStackPlan, "memory"> {
+  if (stack.kind === "unknown") return { kind: "single", source: NO_REGIONS, queueReason: stack.reason };
+  if (source !== undefined) return { kind: "regions", source };
+  const queueReason = memorySource.kind === "none" && !tenants.takesGrownPages ? memorySource.reason : TAKEN;
+  return { kind: "single", source: NO_REGIONS, queueReason };
 }
 
 const NO_REGIONS: RegionSource = { allocate: () => undefined, free: () => {} };
@@ -33,13 +67,19 @@ const NO_REGIONS: RegionSource = { allocate: () => undefined, free: () => {} };
 function makeSource(
   { memorySource, original }: PreparedGuest,
   raw: WebAssembly.Instance,
-  synchronously: <Result>(body: () => Result) => Result,
+  { tenants, synchronously }: { tenants: MemoryTenants; synchronously: <Result>(body: () => Result) => Result },
 ): RegionSource | undefined {
   const is64 = original.memories[0]?.is64 === true;
   const memory = guestMemory(raw);
-  if (memorySource.kind === "grow") return memory && new GrownRegions(memory, is64);
-  if (memorySource.kind === "none" || raw.exports[ALLOCATE] === undefined) return undefined;
-  return guarded(memorySource.allocator, is64, raw, synchronously);
+  if (memorySource.kind === "allocator" && raw.exports[ALLOCATE] !== undefined) {
+    const regions = guarded(memorySource.allocator, is64, raw, synchronously);
+    tenants.addAllocator(regions);
+    return regions;
+  }
+  // A side module has none of its own.
+  if (tenants.allocator !== undefined) return tenants.allocator;
+  if (memorySource.kind !== "grow" || memory === undefined || tenants.takesGrownPages) return undefined;
+  return tenants.growing(new GrownRegions(memory, is64));
 }
 
 function guarded(

@@ -95,7 +95,7 @@ export class Instance<Exports extends object = AnyExports> {
 
   /** Why calls of this guest wait for each other; `undefined` if they overlap. */
   get queueReason(): string | undefined {
-    return this.module.queueReason;
+    return this.#linked.stacks.queueReason;
   }
 
   /**

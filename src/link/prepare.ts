@@ -60,22 +60,29 @@ export function prepareGuest(bytes: Uint8Array<ArrayBuffer>, options: PrepareOpt
     editor.export(START, "function", original.start);
   }
   if (original.memories.length > 0) editor.export(MEMORY_0, "memory", 0);
-  if (!options.overlaps) {
-    const reason = "calls were asked to be queued";
-    const none: MemorySource = { kind: "none", reason };
-    return {
-      original,
-      bytes: editor.build(),
-      stack: { kind: "unknown", reason },
-      memorySource: none,
-      checksStack: false,
-    };
-  }
+  return options.overlaps ? prepareToOverlap(original, editor, options) : prepareToQueue(original, editor);
+}
+
+function prepareToQueue(original: BinaryModule, editor: ModuleEditor): PreparedGuest {
+  const reason = "calls were asked to be queued";
+  const takesGrownPages = importsMemory(original) && scanCode(original).readsMemorySize;
+  return {
+    original,
+    bytes: editor.build(),
+    stack: { kind: "unknown", reason },
+    memorySource: { kind: "none", reason, takesGrownPages },
+    checksStack: false,
+  };
+}
+
+function prepareToOverlap(original: BinaryModule, editor: ModuleEditor, options: PrepareOptions): PreparedGuest {
   const scan = scanCode(original);
   const stack = findGuestStack(original, scan);
   const memorySource = findMemorySource(original, scan);
   if (stack.kind === "found") editor.export(STACK_POINTER, "global", stack.global);
-  const checksStack = options.checksStack && stack.kind === "found" && memorySource.kind !== "none";
+  // A guest on an imported memory may get its stacks from the allocator of another.
+  const mayOverlap = memorySource.kind !== "none" || importsMemory(original);
+  const checksStack = options.checksStack && stack.kind === "found" && mayOverlap;
   if (checksStack) checkStack(editor, original, { global: stack.global, use: scan.globals.get(stack.global)! });
   if (memorySource.kind === "allocator" && stack.kind === "found") {
     editor.export(ALLOCATE, "function", memorySource.allocator.allocate);
@@ -83,6 +90,11 @@ export function prepareGuest(bytes: Uint8Array<ArrayBuffer>, options: PrepareOpt
     if (free !== undefined) editor.export(FREE_MEMORY, "function", free);
   }
   return { original, bytes: editor.build(), stack, memorySource, checksStack };
+}
+
+/** Whether others may have the guest's memory, too. */
+export function importsMemory(module: BinaryModule): boolean {
+  return module.imports.some(({ kind }) => kind === "memory");
 }
 
 function checkStack(editor: ModuleEditor, module: BinaryModule, pointer: { global: number; use: GlobalUse }): void {

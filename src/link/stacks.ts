@@ -55,10 +55,12 @@ export interface RegionSource {
   free(address: number, bytes: number): void;
 }
 
-/** What the guest has for a stack, and what further ones are made of. `regions: undefined`: it has no use for any. */
+/** What the guest has for a stack, and what further ones are made of. */
 export interface GuestStackPlan {
   /** - `"regions"`: every overlapping activation gets a region; `"none"`: it needs none; `"single"`: there is only one stack */
   readonly kind: "regions" | "none" | "single";
+  /** Why there is only one. */
+  readonly queueReason?: string | undefined;
   readonly source: RegionSource;
   readonly memory: () => WebAssembly.Memory | undefined;
 }
@@ -138,6 +140,9 @@ export class StackPool {
   /** Address of the guest's block in the switchboard. */
   readonly guest: number;
   readonly #plan: GuestStackPlan;
+  #kind: GuestStackPlan["kind"];
+  #queueReason: string | undefined;
+  #isShared = false;
   readonly #measures: boolean;
   readonly #records: number[] = [];
   #pooled = 0;
@@ -151,6 +156,8 @@ export class StackPool {
     this.stackBytes = align(bytes);
     this.capacity = capacity;
     this.#plan = plan;
+    this.#kind = plan.kind;
+    this.#queueReason = plan.queueReason;
     this.#measures = measure;
     this.guest = takeBlock();
     collected.register(this, { guest: this.guest, records: this.#records });
@@ -162,7 +169,45 @@ export class StackPool {
 
   /** Whether all activations of the guest share one stack. */
   get isSingle(): boolean {
-    return this.#plan.kind === "single";
+    return this.#kind === "single";
+  }
+
+  /** Why they do; `undefined` if they do not. */
+  get queueReason(): string | undefined {
+    return this.isSingle ? this.#queueReason : undefined;
+  }
+
+  /** Whether several guests have it, because they share a stack. */
+  get isShared(): boolean {
+    return this.#isShared;
+  }
+
+  /**
+   * For another guest on the same stack: there is only that from now on.
+   *
+   * @throws {WebAssembly.LinkError} when further ones are in use
+   */
+  share(reason: string): void {
+    this.becomeSingle(reason);
+    this.#isShared = true;
+  }
+
+  /**
+   * From now on there is only the guest's own stack.
+   *
+   * @throws {WebAssembly.LinkError} when others are in use
+   */
+  becomeSingle(reason: string): void {
+    if (this.isSingle) return;
+    if (this.#opened > 0 || this.#countFree() < this.#pooled) {
+      throw new WebAssembly.LinkError(
+        `Cannot link guest: ${reason}, and calls of that guest have further stacks at the moment; ` +
+          "link it before they begin, or when they have ended",
+      );
+    }
+    this.#kind = "single";
+    this.#queueReason = reason;
+    writeWord(this.guest, FREE, 0);
   }
 
   /** Regions that exist in the pool, in use or not. The guest's own stack and opened ones do not count. */
@@ -193,7 +238,7 @@ export class StackPool {
    */
   open(bytes: number = this.stackBytes): Stack {
     requireStackBytes("open stack", bytes);
-    if (this.#plan.kind === "single") throw new RangeError("Cannot open stack: this guest cannot have more than one");
+    if (this.isSingle) throw new RangeError("Cannot open stack: this guest cannot have more than one");
     const size = this.#plan.kind === "none" ? 0 : align(bytes);
     const record = this.#addRegion(size, HELD);
     if (record === 0) throw new RangeError(`Cannot open stack: the guest's memory has no room for ${size} bytes`);
@@ -262,8 +307,14 @@ export class StackPool {
     giveBackBlock(record);
   }
 
+  #countFree(): number {
+    let count = 0;
+    for (let record = readWord(this.guest, FREE); record !== 0; record = readWord(record, OUTER)) count++;
+    return count;
+  }
+
   #addPooled(): number {
-    if (this.#plan.kind === "single" || this.#pooled >= this.capacity) return 0;
+    if (this.isSingle || this.#pooled >= this.capacity) return 0;
     const record = this.#addRegion(this.#plan.kind === "none" ? 0 : this.stackBytes, 0);
     if (record !== 0) this.#pooled++;
     return record;

@@ -253,7 +253,7 @@ function nested(suite: Suite): void {
     assert.match(steps[1].reason.message, /it is suspended already, expected running/);
   });
 
-  for (const end of ["unwind", "reset", "timeoutMs"] as const) {
+  for (const end of ["unwind", "reset", "signal"] as const) {
     suite.it(
       `an inner one that holds the suspension of its outer and is ended by ${end} leaves that resumable`,
       async () => {
@@ -261,19 +261,20 @@ function nested(suite: Suite): void {
         const instance = await suite.instantiate("no-memory", {
           host: { wait: () => suspend(5, { coroutine: outer }) },
         });
-        const inner = instance.coroutine("run", end === "timeoutMs" ? { timeoutMs: 1 } : {});
+        const controller = new AbortController();
+        const inner = instance.coroutine("run", { signal: controller.signal });
         const outer: Coroutine<number, unknown, number> = await coroutineOf(suite, async () => {
           if (errors.length === 0) errors.push(await rejection(inner.resumeAsync(2)));
           return 4;
         });
         assert.deepEqual(await outer.resumeAsync(1), { done: false, value: 5 });
-        if (end === "timeoutMs") await eventually(() => inner.done, 1e6);
+        if (end === "signal") controller.abort(new Error("enough"));
         else await inner[end]();
         await turn();
         // It does not go on before it is resumed.
         assert.deepEqual([inner.state, outer.state], [end === "reset" ? "reset" : "unwound", "suspended"]);
         assert.deepEqual(await outer.resumeAsync(0), { done: true, value: 1008 });
-        if (end === "timeoutMs") assert.equal((errors[0] as Error).name, "TimeoutError");
+        if (end === "signal") assert.equal((errors[0] as Error).message, "enough");
         else assert.ok(errors[0] instanceof ForcedUnwind);
       },
     );

@@ -18,6 +18,7 @@ import { nesting } from "./nesting.ts";
 import { overflow } from "./overflow.ts";
 import { overlap } from "./overlap.ts";
 import { ready } from "./ready.ts";
+import { sharing } from "./sharing.ts";
 import { unwinding } from "./unwinding.ts";
 import { values } from "./values.ts";
 
@@ -25,6 +26,7 @@ const SUBJECTS = [
   values,
   ready,
   overlap,
+  sharing,
   unwinding,
   errors,
   cancellation,

@@ -52,6 +52,7 @@ const fromC = {
   wormhole: ["wormhole.c", ...BARE],
   generator: ["generator.c", ...BARE],
   sbrk: ["sbrk.c", ...BARE],
+  "sbrk-imported-memory": ["sbrk.c", ...BARE, "-Wl,--import-memory"],
   tls: ["tls.c", ...BARE],
   plugin: ["plugin.c", ...LIBC, ...MALLOC],
   callback: ["callback.c", ...LIBC, ...MALLOC, "-Wl,--export-table"],

@@ -31,6 +31,7 @@ const EXPECTED: Record<string, readonly [string, string]> = {
   plugin: ["found", "allocator"],
   callback: ["found", "allocator"],
   sbrk: ["found", "none"],
+  "sbrk-imported-memory": ["found", "none"],
   "cleanup-legacy": ["found", "grow"],
   "cleanup-exnref": ["found", "grow"],
   "foreign-stack": ["unknown", "grow"],
