@@ -13,7 +13,7 @@ import { Calls } from "../link/calls.ts";
 import type { Run } from "../link/calls.ts";
 import { cancellationSignal } from "../link/cancellation.ts";
 import { failureOf } from "../link/failure.ts";
-import { GuestBody } from "../link/guest-body.ts";
+import { GuestBody, startWith } from "../link/guest-body.ts";
 import type { GuestModule } from "../link/guest-module.ts";
 import { isDeclaredAsync, isExportedFunction } from "../link/host-function.ts";
 import { isEngineRefusal, isPending } from "../link/import-side.ts";
@@ -102,12 +102,7 @@ export class UntypedJspiGuest implements LinkedGuest {
       const run: Run = (record) => this.#run(name, record, toArguments(input));
       return this.#calls.startActivation(run, activation, options);
     };
-    return new GuestBody(
-      activation,
-      (input, end) => void start(input).then(end.resolve, end.reject),
-      signal,
-      neverSync,
-    );
+    return new GuestBody(activation, startWith(start), signal, neverSync);
   }
 
   /** What generated code does for other guests: enter the record, leave it at the first suspension, end it. */

@@ -22,7 +22,7 @@ import type { Run } from "../link/calls.ts";
 import { cancellationSignal } from "../link/cancellation.ts";
 import { failureOf, stackStateAt } from "../link/failure.ts";
 import type { StackState } from "../link/failure.ts";
-import { GuestBody } from "../link/guest-body.ts";
+import { GuestBody, startWith } from "../link/guest-body.ts";
 import type { GuestModule } from "../link/guest-module.ts";
 import { isAsyncFunction, isExportedFunction, wantsCaller } from "../link/host-function.ts";
 import { ImportSide } from "../link/import-side.ts";
@@ -194,12 +194,7 @@ export class JspiGuest implements LinkedGuest {
       const run: Run = (record) => this.#run(entry, record, args);
       return this.#calls.startActivation(run, activation, options);
     };
-    return new GuestBody(
-      activation,
-      (input, end) => void start(input).then(end.resolve, end.reject),
-      signal,
-      neverSync,
-    );
+    return new GuestBody(activation, startWith(start), signal, neverSync);
   }
 
   /** Starts an activation on `record`. */

@@ -135,10 +135,10 @@ function converted(type: string, value: unknown): unknown {
 }
 
 /** What `value` becomes as an element of `array`, of which the language says how it is converted. */
-function element(array: Float64Array | BigInt64Array, value: unknown): number | bigint {
+function element(array: Float64Array | BigInt64Array, value: unknown): unknown {
   // The assignment converts, or throws; TypeScript only knows of values that need no conversion.
   array[0] = value as never;
-  return array[0]!;
+  return array[0];
 }
 
 /** Whether whoever has resumed this activation waits on the native stack for the next suspension of its coroutine, and of no other. */

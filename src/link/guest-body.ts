@@ -23,6 +23,16 @@ interface Resumption {
 /** Enters the body with its first input; `end` is told how it has ended. */
 type Start = (input: unknown, end: Waiter) => void;
 
+/** For a body whose end is known by a promise. */
+export function startWith(start: (input: unknown) => Promise<unknown>): Start {
+  return (input, end) => {
+    start(input).then(
+      (value) => end.resolve(value),
+      (error: unknown) => end.reject(error),
+    );
+  };
+}
+
 /** Whether the stack can be resumed on that of the caller, and if not, why. */
 type SyncCheck = () => SyncRefusal | undefined;
 

@@ -21,8 +21,8 @@ export class CompiledModules {
   /** The same, on other threads where the engine has some. */
   static async later(transformed: TransformedModule): Promise<CompiledModules> {
     const { main, runtime } = transformed;
-    const modules = [WebAssembly.compile(main), runtime === null ? null : WebAssembly.compile(runtime)] as const;
-    const [compiledMain, compiledRuntime] = await Promise.all(modules);
+    const compilingRuntime = runtime === null ? Promise.resolve(null) : WebAssembly.compile(runtime);
+    const [compiledMain, compiledRuntime] = await Promise.all([WebAssembly.compile(main), compilingRuntime]);
     return known(transformed) ?? remember(transformed, compiledMain, compiledRuntime);
   }
 

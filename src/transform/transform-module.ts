@@ -203,9 +203,7 @@ class ModuleCompiler {
     this.#references = new ReferenceTables(home, runtime);
     this.#frames = new FrameFunctions(home, runtime.grow, this.#references);
     const resume = home.callable(runtime.resume, { params: [I32], results: [I32] });
-    this.#emitResume = home.hasGuestTypes
-      ? runtime.emitResume
-      : ({ code }): void => void code.localGet(0).call(resume);
+    this.#emitResume = home.hasGuestTypes ? runtime.emitResume : ({ code }): void => void code.localGet(0).call(resume);
     this.#abi = new AbiExports(first, this.#results);
     this.#abi.addFixed(runtime, home);
   }
