@@ -34,9 +34,19 @@ export class Suite {
   /** A test that also fails when it leaves an activation behind. */
   it(name: string, body: () => void | Promise<void>): void {
     const skip = this.backend.skips.find(({ backend, test }) => backend === this.backend.name && test === name);
-    it(name, { skip: skip?.reason ?? false }, async () => {
+    it(name, { skip: skip?.reason ?? false }, async (context) => {
       const before = liveActivations();
-      await body();
+      // Node 20 takes a test that only waits for a timeout signal for one that nothing can continue.
+      const keepAlive = setInterval(() => {}, 1000);
+      try {
+        await body();
+      } catch (error) {
+        if (!(error instanceof UnsupportedGuestError)) throw error;
+        context.skip(error.message);
+        return;
+      } finally {
+        clearInterval(keepAlive);
+      }
       await turn();
       assert.equal(liveActivations(), before, "the test leaves live activations behind");
       assert.equal(words[CURRENT >> 2], 0, "an activation is still current");
@@ -49,9 +59,19 @@ export class Suite {
     imports: HostImports = {},
     options: InstantiateOptions = {},
   ): Promise<Instance<Exports>> {
-    const bytes = typeof guest === "string" ? guestBytes(guest) : guest;
+    const bytes = typeof guest === "string" ? supportedGuest(guest) : guest;
     return instantiate<Exports>(bytes, imports, { backend: this.backend.name, ...options });
   }
+}
+
+/** The engine of an older runtime does not know an instruction of a guest: such a test is skipped, and says so. */
+class UnsupportedGuestError extends Error {}
+
+function supportedGuest(name: string): Uint8Array<ArrayBuffer> {
+  const bytes = guestBytes(name);
+  const isNewest = Number.parseInt(process.versions.node, 10) >= 26;
+  if (isNewest || WebAssembly.validate(bytes)) return bytes;
+  throw new UnsupportedGuestError(`the engine cannot compile guest ${name}`);
 }
 
 export function guestBytes(name: string): Uint8Array<ArrayBuffer> {
