@@ -10,7 +10,7 @@
  * running, and what the guest's own memory has for its stack, is kept as on every backend: see link/switchboard.ts.
  */
 
-import { StackExhaustedError } from "../coroutine/errors.ts";
+import { StackExhaustedError, SuspendError } from "../coroutine/errors.ts";
 import type { SyncRefusal } from "../coroutine/fiber.ts";
 import { Activation, forgetActivation, runHook } from "../link/activation.ts";
 import type { Waiter } from "../link/activation.ts";
@@ -48,7 +48,8 @@ import {
   writeWord,
 } from "../link/switchboard.ts";
 import { callSynchronously } from "../link/synchronous-call.ts";
-import { AreaExhaustedError, SuspendableInstance } from "../transform/suspendable-instance.ts";
+import { AreaExhaustedError, ExcludedFunctionError } from "../transform/run-errors.ts";
+import { SuspendableInstance } from "../transform/suspendable-instance.ts";
 import type { Outcome, SuspendedStack } from "../transform/suspendable-instance.ts";
 import { SuspendableImports, convertedArguments } from "./transform-imports.ts";
 import { Run } from "./transform-run.ts";
@@ -195,6 +196,7 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
     if (error instanceof AreaExhaustedError) {
       return new StackExhaustedError(error.limit, error.needed, error.message, { cause: error });
     }
+    if (error instanceof ExcludedFunctionError) return new SuspendError("excluded", error.message, { cause: error });
     const stack = this.#pointer && stackStateAt(this.#pointer, readAddress(record, LIMIT), readAddress(record, BASE));
     return failureOf(error, stack);
   }

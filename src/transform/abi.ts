@@ -18,7 +18,8 @@
  *                                ◀──────── as leave(): an address (a new one, perhaps), or 0: it has returned
  *     results.<types>() ──────────────────▶ with these results
  *
- * When one of `resume…` throws, frames further out may have handlers: the driver keeps what was thrown, and
+ * `resume…` converts the values as a call of the import would have, so it throws when one does not fit: without continuing the
+ * stack, which `resumptions` tells. When the guest throws, frames further out may have handlers: the driver keeps what was thrown, and
  * `continueThrow()` throws it in the next frame that has one, through the function `raise` that the driver gives to the
  * resume module. It returns -1 when there is none left: the stack is gone. `resumeThrow(area)` is the same for a
  * suspended stack.
@@ -32,7 +33,7 @@
 
 import type { FunctionBuilder } from "../binary/definitions.ts";
 import type { FunctionType } from "../binary/extern-types.ts";
-import { EXNREF, I32, V128, heapTypeOf, isReference, valueTypeName } from "../binary/value-types.ts";
+import { I32, V128, heapTypeOf, isReference, valueTypeName } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
 import type { FirstModule } from "./first-module.ts";
 import { RESERVED } from "./first-module.ts";
@@ -53,6 +54,8 @@ export interface AbiNames {
   readonly start: string;
   /** Globals: see runtime-globals.ts. */
   readonly needed: string;
+  readonly refused: string;
+  readonly resumptions: string;
   readonly maximum: string;
   /** The tag of the exception by which functions suspend that return no zeros; only when there are any. */
   readonly unwind: string;
@@ -69,6 +72,8 @@ export const ABI: AbiNames = {
   drop: `${RESERVED}drop`,
   start: `${RESERVED}start`,
   needed: `${RESERVED}needed`,
+  refused: `${RESERVED}refused`,
+  resumptions: `${RESERVED}resumptions`,
   maximum: `${RESERVED}maximum`,
   unwind: `${RESERVED}unwind`,
   memory: `${RESERVED}areas`,
@@ -76,22 +81,23 @@ export const ABI: AbiNames = {
 
 /** The export that continues a stack which waits for results of these types. */
 export function resumeExport(results: readonly ValueType[]): string {
-  return `${RESERVED}resume.${typeList(results)}`;
+  return `${RESERVED}resume.${results.map(valueTypeName).join(",")}`;
 }
 
 /** The export with the results of a stack that has returned. */
 export function resultsExport(results: readonly ValueType[]): string {
-  return `${RESERVED}results.${typeList(results)}`;
+  return `${RESERVED}results.${results.map((type) => valueTypeName(storableType(type))).join(",")}`;
 }
 
-function typeList(types: readonly ValueType[]): string {
-  return types.map((type) => valueTypeName(storableType(type))).join(",");
+/** The first of the types whose values JavaScript can neither give nor take; undefined when there is none. */
+export function typeUnknownToJavaScript({ params, results }: FunctionType): ValueType | undefined {
+  return [...params, ...results].find(
+    (type) => type === V128 || (isReference(type) && EXCEPTIONS.has(heapTypeOf(type))),
+  );
 }
 
-/** Whether JavaScript can give or take values of these types. */
-function areForJavaScript(types: readonly ValueType[]): boolean {
-  return types.every((type) => type !== V128 && type !== EXNREF);
-}
+/** Codes of the heap types of exceptions, `exn` and `noexn`. */
+const EXCEPTIONS: ReadonlySet<number> = new Set([-23, -12]);
 
 export class AbiExports {
   readonly #first: FirstModule;
@@ -112,17 +118,18 @@ export class AbiExports {
     for (const name of ["begin", "leave", "resumeThrow", "continueThrow", "drop"] as const) {
       home.export(ABI[name], "function", runtime[name]);
     }
-    first.export(ABI.needed, "global", globals.needed);
-    first.export(ABI.maximum, "global", globals.maximum);
+    for (const name of ["needed", "refused", "resumptions", "maximum"] as const) {
+      first.export(ABI[name], "global", globals[name]);
+    }
     home.export(ABI.memory, "memory", home.memory);
   }
 
   /** For an import that may suspend. */
   addResume({ results }: FunctionType, emitResume: (builder: FunctionBuilder) => void): void {
     const name = resumeExport(results);
-    if (!areForJavaScript(results) || this.#added.has(name)) return;
+    if (this.#added.has(name)) return;
     this.#added.add(name);
-    const params = [I32, ...results.map(storableType)];
+    const params = [I32, ...results];
     const builder = this.#first.addFunction({ params, results: [I32] });
     for (const [position, global] of this.#results.for(results).entries()) {
       builder.code.localGet(position + 1).globalSet(global);
@@ -134,7 +141,7 @@ export class AbiExports {
   /** For an export that may suspend. References are let go of. */
   addResults({ results }: FunctionType): void {
     const name = resultsExport(results);
-    if (!areForJavaScript(results) || this.#added.has(name)) return;
+    if (typeUnknownToJavaScript({ params: [], results }) !== undefined || this.#added.has(name)) return;
     this.#added.add(name);
     const { code, index } = this.#first.addFunction({ params: [], results: results.map(storableType) });
     for (const global of this.#results.for(results)) code.globalGet(global);

@@ -57,6 +57,8 @@ export class FunctionAnalysis {
   #kept: KeptOperand[] = [];
   #outlinedTypes: FunctionType[] = [];
   #hasHandlers = false;
+  /** The function must not suspend: nothing of it has to come back, but every site is checked. */
+  #isGuarded = false;
   /** The current instruction never goes on to the next. */
   #jumped = false;
 
@@ -69,11 +71,12 @@ export class FunctionAnalysis {
     this.#rules = new TypingRules(module, this.#reader);
   }
 
-  /** Fills the list of operations; null when the function has no site. */
-  analyze(index: number): FunctionShape | null {
+  /** Fills the list of operations; null when the function has no site. `isGuarded`: it must not suspend, see guard.ts. */
+  analyze(index: number, isGuarded = false): FunctionShape | null {
     const body = functionBody(this.#module, index);
     const reader = this.#reader;
     this.#start(index);
+    this.#isGuarded = isGuarded;
     reader.enterBody(body.start, body.end);
     const codeStart = reader.position;
     for (const { count, type } of reader.locals()) for (let n = 0; n < count; n++) this.#locals.push(type);
@@ -235,19 +238,20 @@ export class FunctionAnalysis {
   }
 
   #addSite(level: Level, { params, results }: FunctionType): void {
-    if (!level.inTry && isTailSite(this.#reader, this.#levels.length === 1, [results, this.#type.results])) {
+    const isElidable = !level.inTry && !this.#isGuarded;
+    if (isElidable && isTailSite(this.#reader, this.#levels.length === 1, [results, this.#type.results])) {
       this.#add(op.SITE, -1);
       return;
     }
     if (level.inTry) this.#hasHandlers = true;
-    if (level.region < 0) {
+    if (level.region < 0 && !this.#isGuarded) {
       this.#refuse(this.#index, this.#reader.opcode, "it may suspend in a catch block of the legacy exception form");
     }
-    this.#regions[level.region]!.push(this.#sites.length);
+    this.#regions[level.region]?.push(this.#sites.length);
     this.#add(op.SITE, this.#sites.length);
     this.#sites.push({
       operation: this.#operations.length - 1,
-      operands: this.#stack.keep(level.height, this.#kept),
+      operands: this.#isGuarded ? [] : this.#stack.keep(level.height, this.#kept),
       params,
       results,
       construct: level.construct,
@@ -332,7 +336,7 @@ export class FunctionAnalysis {
     construct.endSite = this.#sites.length;
     if (construct.elseOperation < 0) construct.elseSite = this.#sites.length;
     this.#stack.height = level.height;
-    if (construct.endSite > construct.firstSite) {
+    if (construct.endSite > construct.firstSite && !this.#isGuarded) {
       construct.operands = this.#stack.keep(parent.height, this.#kept);
       this.#regions[parent.region]!.push(~level.construct);
     }
@@ -376,6 +380,9 @@ export class FunctionAnalysis {
   }
 
   #leave(kind: number): void {
+    if (kind === op.RETURN_CALL && this.#isGuarded && this.#calls.maySuspend(this.#reader)) {
+      this.#refuse(this.#index, this.#reader.opcode, "the function is excluded, but what it becomes here may suspend");
+    }
     if (kind === op.RETURN_CALL && this.#levels.at(-1)!.inTry) this.#tailCallInTry();
     else this.#add(kind, 0);
     this.#jumped = true;

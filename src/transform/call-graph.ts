@@ -2,15 +2,21 @@
  * Which functions may suspend: the imports that may, their callers, the callers of those, and so on.
  *
  * A call through a table or a reference may reach every function of a fitting type whose reference is taken somewhere:
- * in an element segment, with `ref.func`, or because it is exported and JavaScript can put it into a table.
+ * in an element segment, with `ref.func`, or because it is exported and JavaScript can hand it back in.
  */
 
 import { InstructionReader } from "../binary/instructions.ts";
 import type { Range } from "../binary/instructions.ts";
-import { functionBody } from "../binary/module.ts";
+import type { ExternKind, FunctionType } from "../binary/extern-types.ts";
+import { functionBody, functionType } from "../binary/module.ts";
 import type { BinaryModule } from "../binary/module.ts";
+import { heapTypeOf, isReference } from "../binary/value-types.ts";
+import type { ValueType } from "../binary/value-types.ts";
 import { SuspendableCalls, isDirect, shapeOfType } from "./calls.ts";
 import * as op from "./operations.ts";
+
+/** Code of the abstract heap type. */
+const FUNC_HEAP = -16;
 
 /** Decides by index whether a function may suspend at all; used for imports and for exclusions. */
 export type FunctionFilter = (functionIndex: number) => boolean;
@@ -56,8 +62,10 @@ export function suspendableCalls(
   const functions = new Uint8Array(module.functions.length);
   const suspendableShapes = new Set<string>();
   const work = [...imports];
+  const guarded = new Set<number>();
   const mark = (index: number): void => {
-    if (functions[index] === 1 || (index >= module.importedFunctions && excluded(index))) return;
+    if (functions[index] === 1 || guarded.has(index)) return;
+    if (index >= module.importedFunctions && excluded(index)) return void guarded.add(index);
     functions[index] = 1;
     work.push(index);
   };
@@ -70,7 +78,7 @@ export function suspendableCalls(
     ofShape.get(shape)?.forEach(mark);
   }
   const types = Uint8Array.from(shapes, (shape) => (suspendableShapes.has(shape) ? 1 : 0));
-  return new SuspendableCalls(functions, types);
+  return new SuspendableCalls(functions, types, guarded);
 }
 
 export function findCallers(module: BinaryModule): Callers {
@@ -88,7 +96,7 @@ export function findCallers(module: BinaryModule): Callers {
     while (reader.next()) if (op.KIND_OF[reader.opcode] === op.REF_FUNC) callers.referenced[reader.index()] = 1;
   }
   for (const { functions } of module.elements) functions?.forEach((index) => (callers.referenced[index] = 1));
-  if (hasSharedTable(module)) {
+  if (takesFunctions(module)) {
     for (const { kind, index } of module.exports) if (kind === "function") callers.referenced[index] = 1;
   }
   for (let index = module.importedFunctions; index < module.functions.length; index++) {
@@ -99,9 +107,29 @@ export function findCallers(module: BinaryModule): Callers {
   return callers;
 }
 
-/** Whether JavaScript can put functions into a table of the module. */
-function hasSharedTable({ imports, exports }: BinaryModule): boolean {
-  return [...imports, ...exports].some(({ kind }) => kind === "table");
+/** Whether JavaScript can hand functions of the module back to it: through a table, or as a value. */
+function takesFunctions(module: BinaryModule): boolean {
+  const isFunction = (type: ValueType): boolean => isFunctionReference(module, type);
+  const takes = ({ kind, index }: { kind: ExternKind; index: number }, given: keyof FunctionType): boolean => {
+    if (kind === "function") return functionType(module, index)[given].some(isFunction);
+    if (kind === "global") return isFunction(module.globals[index]!.type);
+    if (kind === "tag") return tagType(module, index).params.some(isFunction);
+    return kind === "table" && isFunction(module.tables[index]!.element);
+  };
+  return (
+    module.imports.some((entry) => takes(entry, "results")) || module.exports.some((entry) => takes(entry, "params"))
+  );
+}
+
+function isFunctionReference({ types }: BinaryModule, type: ValueType): boolean {
+  if (!isReference(type)) return false;
+  const heap = heapTypeOf(type);
+  return heap === FUNC_HEAP || types[heap]?.kind === "func";
+}
+
+function tagType({ tags, types }: BinaryModule, tag: number): FunctionType {
+  const type = types[tags[tag]!];
+  return type?.kind === "func" ? type : { params: [], results: [] };
 }
 
 /** Constant expressions that may take references. */

@@ -57,10 +57,13 @@ export class SuspendableCalls {
   readonly functions: Uint8Array;
   /** Type index → whether a function that is called through a table or reference by this type may suspend. */
   readonly types: Uint8Array;
+  /** Excluded functions that call something which may suspend. */
+  readonly guarded: ReadonlySet<number>;
 
-  constructor(functions: Uint8Array, types: Uint8Array) {
+  constructor(functions: Uint8Array, types: Uint8Array, guarded: ReadonlySet<number> = new Set()) {
     this.functions = functions;
     this.types = types;
+    this.guarded = guarded;
   }
 
   /** Whether the current instruction of `reader`, a call, may suspend. */

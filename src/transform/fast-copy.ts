@@ -22,6 +22,7 @@ import { Writer } from "../binary/writer.ts";
 import { CodeCopier, REF_AS_NON_NULL } from "./code-copier.ts";
 import type { FunctionShape } from "./function-shape.ts";
 import type { Homes } from "./homes.ts";
+import { guardedHomes, writeRefusal } from "./guard.ts";
 import { copyWithLabels } from "./labels.ts";
 import * as op from "./operations.ts";
 import type { Operations } from "./operations.ts";
@@ -56,6 +57,18 @@ export class FastCopy {
 
   /** Locals and code of the copy. */
   write({ shape, homes, frame }: FunctionPlan): Uint8Array<ArrayBuffer> {
+    return this.#write(shape, homes, (writer) => {
+      writeSave(writer, frame);
+      this.#writeResults(shape);
+    });
+  }
+
+  /** The same for an excluded function, which calls `refuse` instead of saving its frame. */
+  writeGuarded(shape: FunctionShape, refuse: number): Uint8Array<ArrayBuffer> {
+    return this.#write(shape, guardedHomes(shape), (writer) => writeRefusal(writer, shape.index, refuse));
+  }
+
+  #write(shape: FunctionShape, homes: Homes, writeSuspended: (writer: Writer) => void): Uint8Array<ArrayBuffer> {
     const writer = this.#writer;
     writer.length = 0;
     writeLocals(writer, homes.locals.slice(shape.type.params.length));
@@ -67,8 +80,7 @@ export class FastCopy {
     copier.copyTo(this.#operations.start[last]!);
     writer.u8(RETURN);
     writer.u8(END);
-    writeSave(writer, frame);
-    this.#writeResults(shape);
+    writeSuspended(writer);
     writer.u8(END);
     return writer.toBytes();
   }

@@ -29,6 +29,10 @@ export interface RuntimeGlobals {
   readonly throwing: number;
   /** Bytes that an area would have needed, after it was found too small; else 0. */
   readonly needed: number;
+  /** The excluded function that was found on a stack which suspends, by its index plus 1; else 0. */
+  readonly refused: number;
+  /** How often a suspended stack was continued. */
+  readonly resumptions: number;
   /** First address that was never used. */
   readonly unused: number;
   /** Bytes that an area may have at most. */
@@ -54,6 +58,8 @@ export function addRuntimeGlobals(module: Definitions): RuntimeGlobals {
     frame: add(0),
     throwing: add(0),
     needed: add(0),
+    refused: add(0),
+    resumptions: add(0),
     unused: add(FIRST_BLOCK),
     maximum: add(2 ** 30),
   };

@@ -346,8 +346,14 @@ class RuntimeEmitter {
 
   /** All in one function: calls would be a third of what it costs to go on with one frame. */
   #emitResume(builder: FunctionBuilder): void {
+    this.#emitCount(builder.code);
     this.#emitEnter(builder.code, 0);
     this.#emitRun(builder);
+  }
+
+  #emitCount(code: Code): void {
+    const { resumptions } = this.#globals;
+    code.globalGet(resumptions).i32Const(1).i32Add().globalSet(resumptions);
   }
 
   #addResume(): number {
@@ -358,6 +364,7 @@ class RuntimeEmitter {
 
   #addResumeThrow(continueThrow: number): number {
     const builder = this.#function([I32], [I32]);
+    this.#emitCount(builder.code);
     this.#emitEnter(builder.code, 0);
     builder.code.call(continueThrow);
     return builder.index;

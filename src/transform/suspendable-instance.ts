@@ -11,12 +11,14 @@
 
 import type { FunctionType } from "../binary/extern-types.ts";
 import { functionType, importedFunctions } from "../binary/module.ts";
+import { ModuleNames } from "../binary/names.ts";
 import { F32, F64, I32, I64, isDefaultable } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
 import { ABI, resultsExport, resumeExport } from "./abi.ts";
 import { CompiledModules } from "./compiled-modules.ts";
 import { FIRST_MODULE } from "./first-module.ts";
 import { RAISE } from "./resume-module.ts";
+import { AreaExhaustedError, ExcludedFunctionError } from "./run-errors.ts";
 import { unwindsByException } from "./site-writer.ts";
 import type { TransformedModule } from "./transform-module.ts";
 
@@ -24,19 +26,6 @@ import type { TransformedModule } from "./transform-module.ts";
 export type Outcome =
   | { readonly done: true; readonly values: readonly unknown[] }
   | { readonly done: false; readonly value: unknown; readonly stack: SuspendedStack };
-
-/** The frames of one suspended stack need more bytes than they may have. The stack is gone; others are not touched. */
-export class AreaExhaustedError extends RangeError {
-  override readonly name = "AreaExhaustedError";
-  readonly needed: number;
-  readonly limit: number;
-
-  constructor(needed: number, limit: number) {
-    super(`Cannot suspend: the frames of this stack need ${needed} bytes, the limit is ${limit}`);
-    this.needed = needed;
-    this.limit = limit;
-  }
-}
 
 export interface InstanceOptions {
   /** Bytes that the frames of one stack may take; rounded down to a power of two. */
@@ -88,6 +77,8 @@ export class SuspendableInstance {
   #isResumable = false;
   #value: unknown;
   #thrown: unknown;
+  /** How often a stack was continued, as far as it has begun; the global of the same name follows when it is entered. */
+  #resumptions = 0;
   /** Continues the stack that is being suspended. */
   #resumeWith: Step | undefined;
 
@@ -137,7 +128,7 @@ export class SuspendableInstance {
     if (!type) throw new TypeError(`Cannot call export ${name}: the module has no such function`);
     const body = this.#exports[name]!;
     const outer = this.#maySuspend;
-    this.#begin();
+    this.#takeArea();
     this.#maySuspend = maySuspend;
     let values: unknown;
     let area: number;
@@ -152,6 +143,16 @@ export class SuspendableInstance {
     }
     if (area !== 0) return this.#suspended(new SuspendedStack(this, type.results), area);
     return { done: true, values: asList(values, type.results) };
+  }
+
+  /** @throws {AreaExhaustedError} when the memory has no room for another one */
+  #takeArea(): void {
+    try {
+      this.#begin();
+    } catch (error) {
+      this.#checkExhausted();
+      throw error;
+    }
   }
 
   #suspended(stack: SuspendedStack, area: number): Outcome {
@@ -170,10 +171,11 @@ export class SuspendableInstance {
     const outer = this.#maySuspend;
     let next: number;
     this.#maySuspend = true;
+    this.#resumptions = (this.#resumptions + 1) | 0;
     try {
       next = moreValues.length === 0 ? step(area, value) : step(area, value, ...moreValues);
     } catch (error) {
-      next = this.#deliver(error);
+      next = this.#wasEntered() ? this.#deliver(error) : this.#throwInto(area, error);
     } finally {
       this.#maySuspend = outer;
     }
@@ -196,6 +198,25 @@ export class SuspendableInstance {
     if (next === NOTHING_CATCHES) throw this.#thrown;
     const values = this.#exports[resultsExport(results)]!();
     return { done: true, values: asList(values, results) };
+  }
+
+  /** False when a value did not fit the result of the import: the stack is as it was then. */
+  #wasEntered(): boolean {
+    const { value } = this.#global(ABI.resumptions);
+    if (value === this.#resumptions) return true;
+    this.#resumptions = value;
+    return false;
+  }
+
+  /** As if the import had thrown. */
+  #throwInto(area: number, error: unknown): number {
+    this.#thrown = error;
+    this.#resumptions = (this.#resumptions + 1) | 0;
+    try {
+      return this.#exports[ABI.resumeThrow]!(area);
+    } catch (next) {
+      return this.#deliver(next);
+    }
   }
 
   /** A step has thrown: throws in the frames further out that have handlers, until one goes on or there is none left. */
@@ -229,10 +250,14 @@ export class SuspendableInstance {
 
   #checkExhausted(): void {
     const needed = this.#global(ABI.needed);
-    if (needed.value === 0) return;
-    const error = new AreaExhaustedError(needed.value, this.#global(ABI.maximum).value);
+    const { value } = needed;
+    if (value === 0) return;
     needed.value = 0;
-    throw error;
+    const refused = this.#global(ABI.refused);
+    if (refused.value === 0) throw new AreaExhaustedError(value, this.#global(ABI.maximum).value);
+    const index = refused.value - 1;
+    refused.value = 0;
+    throw new ExcludedFunctionError(new ModuleNames(this.#transformed.module).describeFunction(index));
   }
 
   #global(name: string): WebAssembly.Global<"i32"> {

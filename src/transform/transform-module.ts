@@ -17,12 +17,13 @@
 
 import { decodeModule } from "../binary/decode-module.ts";
 import type { FunctionBuilder } from "../binary/definitions.ts";
+import type { FunctionType } from "../binary/extern-types.ts";
 import { functionType, importedFunctions } from "../binary/module.ts";
 import type { BinaryModule } from "../binary/module.ts";
 import { ModuleNames } from "../binary/names.ts";
 import { opcodeName } from "../binary/opcodes.ts";
-import { I32 } from "../binary/value-types.ts";
-import { AbiExports, ABI } from "./abi.ts";
+import { I32, valueTypeName } from "../binary/value-types.ts";
+import { AbiExports, ABI, typeUnknownToJavaScript } from "./abi.ts";
 import { FunctionAnalysis } from "./analysis.ts";
 import { findCallers, findSuspendable, suspendableCalls } from "./call-graph.ts";
 import type { CallGraph } from "./call-graph.ts";
@@ -34,6 +35,7 @@ import { FrameDisposal } from "./frame-disposal.ts";
 import { FrameFunctions } from "./frame-functions.ts";
 import { layOutFrame } from "./frame-layout.ts";
 import type { FunctionShape } from "./function-shape.ts";
+import { addRefuse } from "./guard.ts";
 import { findHomes } from "./homes.ts";
 import { Liveness } from "./liveness.ts";
 import { hasTryTable, lowerExceptions, suspendsInLegacyCatch } from "./lower-exceptions.ts";
@@ -56,7 +58,10 @@ import { SiteWriter } from "./site-writer.ts";
 import { addRuntime } from "./stack-areas.ts";
 
 export interface TransformOptions {
-  /** Which imported functions may suspend; all when left out. */
+  /**
+   * Which imported functions may suspend. When left out, all that JavaScript can be: not those with a v128 or an exception
+   * in their type, which an engine refuses to call a JavaScript function with.
+   */
   readonly imports?: (module: string, name: string) => boolean;
   /** Whether the modules may use more than one memory; found out when left out. */
   readonly multiMemory?: boolean;
@@ -65,7 +70,10 @@ export interface TransformOptions {
    * of exceptions cannot suspend in a catch block.
    */
   readonly tryTable?: boolean;
-  /** Functions of the guest that never suspend, whatever they call: by index, and name if they have one. */
+  /**
+   * Functions of the guest that never suspend, whatever they call: by index, and name if they have one. A suspension that
+   * comes to one all the same is an ExcludedFunctionError.
+   */
   readonly exclude?: (index: number, name: string | undefined) => boolean;
   /** Is called now and then with the bytes of code that are done, and all of them. */
   readonly onProgress?: TellProgress;
@@ -101,8 +109,7 @@ export function transformModule(input: Uint8Array | BinaryModule, options: Trans
   checkValid(bytes);
   const names = new ModuleNames(given);
   const entries = importedFunctions(given);
-  const mayImport = options.imports ?? ((): boolean => true);
-  const isImportSelected = (index: number): boolean => mayImport(entries[index]!.module, entries[index]!.name);
+  const isImportSelected = (index: number): boolean => isSelected(entries[index]!, options);
   const isExcluded = (index: number): boolean => options.exclude?.(index, names.name("function", index)) ?? false;
   const refuse: Refuse = (index, opcodeNumber, reason) => {
     throw new TransformError(names.describeFunction(index), opcodeName(opcodeNumber), reason);
@@ -128,6 +135,21 @@ export function transformModule(input: Uint8Array | BinaryModule, options: Trans
       findCauses(module, suspendingImports, isExcluded),
     ),
   };
+}
+
+/** @throws {TransformError} when it is asked for and JavaScript cannot be what it is */
+function isSelected(
+  { module, name, type }: { module: string; name: string; type: FunctionType },
+  { imports }: TransformOptions,
+): boolean {
+  if (imports && !imports(module, name)) return false;
+  const unknown = typeUnknownToJavaScript(type);
+  if (!imports || unknown === undefined) return unknown === undefined;
+  throw new TransformError(
+    `import ${module}.${name}`,
+    valueTypeName(unknown),
+    "JavaScript can neither give nor take it",
+  );
 }
 
 /** The analysis trusts indices and types: the engine checks them, many times faster than it could be done here. */
@@ -178,6 +200,8 @@ class ModuleCompiler {
   readonly #disposal: FrameDisposal;
   readonly #frames: FrameFunctions;
   readonly #abi: AbiExports;
+  /** Ends the run when it came to a suspension below an excluded function. */
+  readonly #guard: number;
   readonly #emitResume: (builder: FunctionBuilder) => void;
   /** Functions with frames, by the number of their resume copy. */
   readonly #withFrames: number[] = [];
@@ -202,6 +226,7 @@ class ModuleCompiler {
     const runtime = addRuntime(home, this.#disposal.forget);
     this.#references = new ReferenceTables(home, runtime);
     this.#frames = new FrameFunctions(home, runtime.grow, this.#references);
+    this.#guard = addRefuse(home, runtime.fail);
     const resume = home.callable(runtime.resume, { params: [I32], results: [I32] });
     this.#emitResume = home.hasGuestTypes ? runtime.emitResume : ({ code }): void => void code.localGet(0).call(resume);
     this.#abi = new AbiExports(first, this.#results);
@@ -217,6 +242,7 @@ class ModuleCompiler {
     const { functions } = this.#calls;
     const copy = new FastCopy(module.bytes, this.#operations, this.#sites);
     const progress = new Progress(module, onProgress);
+    this.#guardExcluded(copy);
     for (let index = module.importedFunctions; index < functions.length; index++) {
       progress.reached(index);
       const plan = functions[index] === 1 ? this.#plan(index, this.#withFrames.length) : null;
@@ -239,6 +265,13 @@ class ModuleCompiler {
     const runtime = this.#home.finish();
     this.#first.share(this.#functionsOfResumeCopies());
     return { main: this.#first.build(), runtime };
+  }
+
+  #guardExcluded(copy: FastCopy): void {
+    for (const index of this.#calls.guarded) {
+      const shape = this.#analysis.analyze(index, true);
+      if (shape) this.#first.replaceBody(index, copy.writeGuarded(shape, this.#guard));
+    }
   }
 
   /** What resume copies may call, or take the reference of. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ABI } from "#src/transform/abi";
-import { AreaExhaustedError, SuspendableInstance } from "#src/transform/suspendable-instance";
+import { AreaExhaustedError } from "#src/transform/run-errors";
+import { SuspendableInstance } from "#src/transform/suspendable-instance";
 import type { InstanceOptions, Outcome, SuspendedStack } from "#src/transform/suspendable-instance";
 import { transformModule } from "#src/transform/transform-module";
 import { assemble } from "./assemble.ts";
