@@ -23,6 +23,13 @@
  *                                      throw_ref
  *                                    end
  *
+ * A `delegate` that leaves out handlers between goes to a block in the body of the try that it names, or of the function:
+ *
+ *       try_table (result R) (catch_all_ref $all)
+ *         block $delegated (result exnref)  BODY  br $end  end
+ *         throw_ref
+ *       end
+ *
  * One module cannot have both forms, so every function with a `try` is rewritten.
  */
 
@@ -42,7 +49,6 @@ import type { SuspendableCalls } from "./calls.ts";
 import { copyWithLabels } from "./labels.ts";
 import * as op from "./operations.ts";
 import { Operations } from "./operations.ts";
-import type { Refuse } from "./refusal.ts";
 import { TypingRules } from "./typing-rules.ts";
 
 const BLOCK = opcode("block");
@@ -59,6 +65,8 @@ const ALL = -1;
 
 /** A `try` as its clauses are known: the tag of each, or ALL; those of `delegate` are one ALL. */
 interface Try {
+  /** Whether a `delegate` from further in leads here. */
+  isDelegatedTo: boolean;
   readonly type: FunctionType;
   readonly clauses: { readonly tag: number; readonly values: readonly ValueType[] }[];
 }
@@ -70,8 +78,33 @@ interface Open {
   readonly try: Try | null;
   /** Position of the clause that the code is in; -1 in the body. */
   clause: number;
+  /** Depth of the block for what is delegated to it; -1 for none. */
+  readonly delegated: number;
   /** The local for what it caught. */
   readonly exception: number;
+}
+
+type OpenTry = Pick<Open, "try" | "clause">;
+
+const PLAIN: Omit<Open, "depth"> = { try: null, clause: -1, exception: -1, delegated: -1 };
+
+/**
+ * The construct whose handlers catch what the innermost one delegates to `label`: the first try around that the code is in the
+ * body of; -1 for the caller.
+ */
+function delegationTarget(open: readonly OpenTry[], label: number): number {
+  let target = open.length - 2 - label;
+  while (target >= 0 && !catches(open[target]!)) target--;
+  return target;
+}
+
+/** Whether handlers between the innermost construct and its target would catch first. */
+function skipsHandlers(open: readonly OpenTry[], target: number): boolean {
+  return open.slice(target + 1, -1).some(catches);
+}
+
+function catches(open: OpenTry): boolean {
+  return open.try !== null && open.clause < 0;
 }
 
 /** Whether a call that may suspend stands in a catch block of the legacy form. */
@@ -99,10 +132,10 @@ function hasSiteInCatch(reader: InstructionReader, calls: SuspendableCalls): boo
 }
 
 /** The module with all its exceptions in the standard form. */
-export function lowerExceptions(module: BinaryModule, refuse: Refuse): BinaryModule {
+export function lowerExceptions(module: BinaryModule): BinaryModule {
   const editor = new ModuleEditor(module);
   for (let index = module.importedFunctions; index < module.functions.length; index++) {
-    const body = new LoweredFunction(module, editor, index, refuse).write();
+    const body = new LoweredFunction(module, editor, index).write();
     if (body) editor.replace(functionBody(module, index), (code) => void code.copy(body));
   }
   return decodeModule(editor.build());
@@ -112,7 +145,6 @@ class LoweredFunction {
   readonly #module: BinaryModule;
   readonly #editor: ModuleEditor;
   readonly #index: number;
-  readonly #refuse: Refuse;
   readonly #reader: InstructionReader;
   readonly #rules: TypingRules;
   readonly #out = new Writer(1024);
@@ -120,15 +152,16 @@ class LoweredFunction {
   /** A list for the current instruction. */
   readonly #operation = new Operations();
   readonly #tries: Try[] = [];
+  /** Whether a `delegate` leads to the caller, past handlers. */
+  #delegatesToCaller = false;
   #nextTry = 0;
   #depth = 0;
   #firstException = 0;
 
-  constructor(module: BinaryModule, editor: ModuleEditor, index: number, refuse: Refuse) {
+  constructor(module: BinaryModule, editor: ModuleEditor, index: number) {
     this.#module = module;
     this.#editor = editor;
     this.#index = index;
-    this.#refuse = refuse;
     this.#reader = new InstructionReader(module.bytes);
     this.#rules = new TypingRules(module, this.#reader);
   }
@@ -141,7 +174,8 @@ class LoweredFunction {
     if (this.#tries.length === 0) return null;
     reader.enterBody(start, end);
     this.#writeLocals(start, reader.position);
-    this.#open.push({ depth: this.#depth++, try: null, clause: -1, exception: -1 });
+    const depth = this.#depth++;
+    this.#open.push({ ...PLAIN, depth, delegated: this.#openDelegated(this.#delegatesToCaller, []) });
     while (reader.next()) this.#instruction();
     return this.#out.view();
   }
@@ -149,26 +183,36 @@ class LoweredFunction {
   /** All of them, in the order of the code, with their clauses. */
   #findTries(start: number, end: number): void {
     const reader = this.#reader;
-    const open: (Try | null)[] = [null];
+    const open: OpenTry[] = [{ try: null, clause: -1 }];
     reader.enterBody(start, end);
     while (reader.next()) {
       const kind = op.KIND_OF[reader.opcode]!;
       if (kind === op.TRY) {
-        const found = { type: this.#rules.blockType(), clauses: [] };
+        const found = { type: this.#rules.blockType(), clauses: [], isDelegatedTo: false };
         this.#tries.push(found);
-        open.push(found);
+        open.push({ try: found, clause: -1 });
       } else if (kind <= op.TRY_TABLE && kind !== op.SIMPLE) {
-        open.push(null);
+        open.push({ try: null, clause: -1 });
       } else if (kind === op.CATCH) {
         const isAll = reader.opcode === CATCH_ALL;
         const clause = isAll ? { tag: ALL, values: [] } : { tag: reader.index(), values: this.#rules.tagParams() };
-        open.at(-1)!.clauses.push(clause);
+        const innermost = open.at(-1)!;
+        innermost.clause = innermost.try!.clauses.push(clause) - 1;
       } else if (kind === op.DELEGATE) {
-        open.pop()!.clauses.push({ tag: ALL, values: [] });
+        this.#findDelegation(open);
+        open.pop()!.try!.clauses.push({ tag: ALL, values: [] });
       } else if (kind === op.END) {
         open.pop();
       }
     }
+  }
+
+  #findDelegation(open: readonly OpenTry[]): void {
+    const target = delegationTarget(open, this.#reader.index());
+    if (!skipsHandlers(open, target)) return;
+    const reached = open[target]?.try;
+    if (reached) reached.isDelegatedTo = true;
+    else this.#delegatesToCaller = true;
   }
 
   /** The declarations, and a local for the exception of each try that may be around another. */
@@ -201,14 +245,30 @@ class LoweredFunction {
     if (kind >= op.BR && kind <= op.BR_ON_CAST) return this.#relabel(kind);
     this.#out.bytes(reader.bytes, reader.start, reader.position);
     if (kind < op.BLOCK || kind > op.IF) return undefined;
-    return void this.#open.push({ depth: this.#depth++, try: null, clause: -1, exception: -1 });
+    return void this.#open.push({ ...PLAIN, depth: this.#depth++ });
   }
 
   #end(): void {
-    const { try: ended, clause } = this.#open.pop()!;
+    const ended = this.#open.pop()!;
     // A try without clauses has a body only.
-    if (ended && clause < 0) this.#close();
+    if (ended.clause < 0) this.#closeDelegated(ended);
+    if (ended.try && ended.clause < 0) this.#close();
     this.#close();
+  }
+
+  /** A block for what is delegated to the construct that was opened. Returns its depth, -1 for none. */
+  #openDelegated(isDelegatedTo: boolean, params: readonly ValueType[]): number {
+    if (!isDelegatedTo) return -1;
+    this.#out.u8(BLOCK);
+    this.#writeType({ params, results: [EXNREF] });
+    return this.#depth++;
+  }
+
+  #closeDelegated({ delegated, depth }: Open): void {
+    if (delegated < 0) return;
+    this.#byteAndIndex(BR, this.#depth - 1 - depth);
+    this.#close();
+    this.#out.u8(THROW_REF);
   }
 
   #byteAndIndex(byte: number, index: number): void {
@@ -224,7 +284,7 @@ class LoweredFunction {
     const number = this.#nextTry++;
     const opened = this.#tries[number]!;
     const { type, clauses } = opened;
-    this.#open.push({ depth: this.#depth, try: opened, clause: -1, exception: this.#firstException + number });
+    const depth = this.#depth;
     this.#out.u8(BLOCK);
     this.#writeType(type);
     for (const { values } of clauses.toReversed()) {
@@ -240,6 +300,8 @@ class LoweredFunction {
       this.#out.u32(position);
     }
     this.#depth += clauses.length + 2;
+    const delegated = this.#openDelegated(opened.isDelegatedTo, type.params);
+    this.#open.push({ depth, try: opened, clause: -1, exception: this.#firstException + number, delegated });
   }
 
   /** Ends the body or the arm before, and the block that this clause is behind. */
@@ -251,7 +313,10 @@ class LoweredFunction {
   }
 
   #leaveArm(open: Open): void {
-    if (open.clause < 0) this.#close();
+    if (open.clause < 0) {
+      this.#closeDelegated(open);
+      this.#close();
+    }
     this.#byteAndIndex(BR, this.#depth - 1 - open.depth);
     this.#close();
   }
@@ -263,11 +328,13 @@ class LoweredFunction {
 
   #delegate(): void {
     const open = this.#open.at(-1)!;
-    const target = this.#open.length - 2 - this.#reader.index();
-    const skipsHandlers = this.#open.slice(target + 1, -1).some((between) => between.try && between.clause < 0);
-    if (skipsHandlers) this.#refuse(this.#index, this.#reader.opcode, "it leaves out the handlers of a try between");
+    const target = delegationTarget(this.#open, this.#reader.index());
     this.#leaveArm(open);
-    this.#out.u8(THROW_REF);
+    if (skipsHandlers(this.#open, target)) {
+      this.#byteAndIndex(BR, this.#depth - 1 - this.#open[Math.max(target, 0)]!.delegated);
+    } else {
+      this.#out.u8(THROW_REF);
+    }
     this.#close();
     this.#open.pop();
   }

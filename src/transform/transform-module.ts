@@ -117,7 +117,7 @@ export function transformModule(input: Uint8Array | BinaryModule, options: Trans
   let graph = findSuspendable(given, isImportSelected, isExcluded);
   let module = given;
   if (!graph.usesTryTable && suspendsInLegacyCatch(given, graph.calls) && (options.tryTable ?? hasTryTable())) {
-    module = lowerExceptions(given, refuse);
+    module = lowerExceptions(given);
     graph = findSuspendable(module, isImportSelected, isExcluded);
   }
   const { calls, suspendingImports } = graph;

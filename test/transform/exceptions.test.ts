@@ -85,20 +85,102 @@ describe("A suspension inside a legacy try", () => {
   });
 });
 
+/**
+ * `delegate` past handlers, as LLVM uses it where the calls of one block have different landing pads. Each export suspends in
+ * a catch block too, for which exceptions are rewritten into the standard form.
+ */
+const DELEGATES: Record<string, string> = {
+  "to a try further out": `
+    (try $outer (result i32)
+      (do
+        (try (result i32)
+          (do (try (result i32) (do (call $ask (i32.const 1))) (delegate $outer)))
+          (catch_all (i32.add (i32.const 1000) (call $ask (i32.const 2))))))
+      (catch_all (i32.add (i32.const 2000) (call $ask (i32.const 3)))))`,
+  "to a block, which hands it to the try around": `
+    (try (result i32)
+      (do
+        (block $between (result i32)
+          (try (result i32)
+            (do (try (result i32) (do (call $ask (i32.const 1))) (delegate $between)))
+            (catch_all (i32.add (i32.const 1000) (call $ask (i32.const 2)))))))
+      (catch_all (i32.add (i32.const 2000) (call $ask (i32.const 3)))))`,
+  "to the caller": `
+    (i32.add (local.get $n) (try (result i32)
+      (do (try (result i32) (do (i32.add (call $ask (i32.const 1)) (i32.const 5))) (delegate 1)))
+      (catch_all (i32.add (i32.const 1000) (call $ask (i32.const 2))))))`,
+  "out of a catch block, to a try further out": `
+    (try $outer (result i32)
+      (do
+        (try $between (result i32)
+          (do (i32.const 7) (drop) (throw $thrown (local.get $n)))
+          (catch $thrown
+            (try (param i32) (result i32)
+              (do (try (param i32) (result i32) (do (i32.add (call $ask (i32.const 1)))) (delegate $between)))
+              (catch_all (i32.add (i32.const 1000) (call $ask (i32.const 2))))))))
+      (catch_all (i32.add (i32.const 2000) (call $ask (i32.const 3)))))`,
+  "to another delegate": `
+    (try $outer (result i32)
+      (do
+        (try (result i32)
+          (do
+            (try $middle (result i32)
+              (do (try (result i32)
+                (do (try (result i32) (do (call $ask (i32.const 1))) (delegate $middle)))
+                (catch_all (i32.add (i32.const 500) (call $ask (i32.const 4))))))
+              (delegate $outer)))
+          (catch_all (i32.add (i32.const 1000) (call $ask (i32.const 2))))))
+      (catch_all (i32.add (i32.const 2000) (call $ask (i32.const 3)))))`,
+  "in a loop that goes on": `
+    (local $left i32) (local.set $left (i32.const 4))
+    (loop $again (result i32)
+      (try $outer (result i32)
+        (do
+          (try (result i32)
+            (do
+              (try (result i32)
+                (do
+                  (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+                  (br_if $again (i32.gt_s (local.get $left) (i32.and (call $ask (local.get $left)) (i32.const 1))))
+                  (return (local.get $left)))
+                (delegate $outer)))
+            (catch_all (i32.add (i32.const 1000) (call $ask (i32.const 2))))))
+        (catch_all
+          (drop (call $ask (i32.const 3)))
+          (br_if $again (local.get $left))
+          (i32.const 2000))))`,
+};
+
 /** Suspending in a catch block takes the standard form, which legacy modules are rewritten to. */
+function describeThrows(throwEvery: number): string {
+  return `the host throws ${throwEvery > 0 ? `every ${throwEvery} calls` : "never"}`;
+}
+
 const skip = hasTryTable() ? false : "this engine does not have the standard form of exceptions";
+
+describe("A suspension in a catch block, with a delegate", () => {
+  for (const [where, body] of Object.entries(DELEGATES)) {
+    for (const throwEvery of [0, 1, 2, 3, 4]) {
+      it(`${where}, does what the plain module does when ${describeThrows(throwEvery)}`, { skip }, async () => {
+        const bytes = await assemble(`(module
+          (import "env" "ask" (func $ask (param i32) (result i32)))
+          (tag $thrown (param i32))
+          (func $inner (param $n i32) (result i32) ${body})
+          (func (export "main") (param $n i32) (result i32)
+            (try (result i32) (do (call $inner (local.get $n))) (catch_all (i32.const -1)))))`);
+        assert(compareRuns(bytes, { throwEvery }).suspensions > 0);
+      });
+    }
+  }
+});
 
 for (const form of ["exnref", "legacy"]) {
   describe(`A suspension in any place of exceptions in the ${form} form`, () => {
     const bytes = readFileSync(`test/guests/catch-${form}.wasm`);
     for (const throwEvery of [0, 1, 2, 3, 5]) {
-      it(
-        `does what the plain module does when the host throws ${throwEvery > 0 ? `every ${throwEvery} calls` : "never"}`,
-        { skip },
-        () => {
-          assert(compareRuns(bytes, { throwEvery, skip: ["swallow_forever"] }).suspensions > 0);
-        },
-      );
+      it(`does what the plain module does when ${describeThrows(throwEvery)}`, { skip }, () => {
+        assert(compareRuns(bytes, { throwEvery, skip: ["swallow_forever"] }).suspensions > 0);
+      });
     }
   });
 }
