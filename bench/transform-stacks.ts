@@ -3,6 +3,8 @@
  * many stacks there may be. transform.ts measures what does not suspend.
  */
 
+import { decodeModule } from "#src/binary/decode-module";
+import { ModuleEditor } from "#src/binary/editor";
 import { I32 } from "#src/binary/value-types";
 import { ABI, resultsExport, resumeExport } from "#src/transform/abi";
 import { FIRST_MODULE } from "#src/transform/first-module";
@@ -27,6 +29,13 @@ const WASM_LIMIT_NS = 15;
 const DEPTH_LIMIT = 1.5;
 const DEPTHS = [1, 10, 100, 1000];
 
+/** The guest `loop` with a memory, as other guests have one: then that of the stacks is the second. */
+function loopGuest(): Uint8Array<ArrayBuffer> {
+  const editor = new ModuleEditor(decodeModule(bytesOf("loop")));
+  editor.export("memory", "memory", editor.addMemory({ minimum: 1 }));
+  return editor.build();
+}
+
 /** Calls `loop_at`, which suspends in every call of its import, and resumes it until it returns. */
 type Loop = (depth: number, switches: number) => number;
 
@@ -37,7 +46,7 @@ function link(bytes: Uint8Array<ArrayBuffer>, imports: object): GuestFunctions {
 
 /** The instances of the modules: exports of the first, and of the one that has the runtime. */
 function linkAll(host: object): { first: GuestFunctions; runtime: GuestFunctions } {
-  const transformed = transformModule(bytesOf("loop"));
+  const transformed = transformModule(loopGuest());
   const first = link(transformed.main, { host });
   const runtime = transformed.runtime ? link(transformed.runtime, { [FIRST_MODULE]: first }) : first;
   link(transformed.resume(), { [FIRST_MODULE]: { ...first, [RAISE]: () => {} } });
@@ -83,7 +92,7 @@ function inWasm(): Loop {
 function byDriver(): Loop {
   const suspend = (value: unknown): unknown => guest.suspend(value);
   const imports = { host: { step: suspend, next: suspend, tick: suspend } } as unknown as WebAssembly.Imports;
-  const guest = new SuspendableInstance(transformModule(bytesOf("loop")), imports);
+  const guest = new SuspendableInstance(transformModule(loopGuest()), imports);
   return (depth, switches) => {
     let outcome = guest.start("loop_at", depth, switches);
     while (!outcome.done) outcome = outcome.stack.resume(1);
@@ -107,7 +116,7 @@ async function switches(title: string, loop: Loop, limitNs?: number): Promise<Gr
 }
 
 async function byBinaryen(): Promise<GroupResult[]> {
-  const loop = asyncifiedLoop(bytesOf("loop"));
+  const loop = asyncifiedLoop(loopGuest());
   return loop ? switches("through an import, Binaryen's Asyncify -O2", loop) : [];
 }
 

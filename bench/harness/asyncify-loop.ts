@@ -1,17 +1,13 @@
 /** The guest `loop` made by Binaryen's Asyncify, driven by hand: every call of its import is an asyncify unwind and a rewind. */
 
-import { decodeModule } from "#src/binary/decode-module";
-import { ModuleEditor } from "#src/binary/editor";
 import { asyncify } from "./binaryen.ts";
 import type { GuestFunctions } from "./guests.ts";
 
 const AREA_BYTES = 65_536;
 
-/** Null when Binaryen is not installed. */
+/** `guest` exports a memory. Null when Binaryen is not installed. */
 export function asyncifiedLoop(guest: Uint8Array): ((depth: number, switches: number) => number) | null {
-  const editor = new ModuleEditor(decodeModule(guest));
-  editor.export("memory", "memory", editor.addMemory({ minimum: 1 }));
-  const made = asyncify(editor.build());
+  const made = asyncify(guest);
   if (!made) return null;
   let isRewinding = false;
   const step = (): number => {

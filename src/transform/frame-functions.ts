@@ -9,7 +9,8 @@
  *     global.set $top (global.get $top + SIZE)
  *
  *     ;; $load : [] -> [locals…, site+1]
- *     (i32.load offset=12 (global.get $frame)) …  (i32.load offset=8 (global.get $frame))
+ *     local.set $address (global.get $frame)
+ *     (i32.load offset=12 (local.get $address)) …  (i32.load offset=8 (local.get $address))
  */
 
 import type { Code, MemoryArgument } from "../binary/code.ts";
@@ -91,7 +92,7 @@ export class FrameFunctions {
   #addLoad(layout: FrameLayout): number {
     const type = { params: [], results: [...layout.types, I32] };
     const builder = this.#module.addFunction(type);
-    this.emitLoad(builder.code, layout);
+    this.emitLoad(builder.code, layout, builder.local(I32));
     return this.#home.callable(builder.index, type);
   }
 
@@ -124,14 +125,15 @@ export class FrameFunctions {
     code.localGet(address).i32Const(bytes).i32Add().globalSet(top);
   }
 
-  /** Leaves the locals and the number of the site on the stack. */
-  emitLoad(code: Code, { types, offsets }: FrameLayout): void {
+  /** Leaves the locals and the number of the site on the stack; `address` is a local to use. */
+  emitLoad(code: Code, { types, offsets }: FrameLayout, address: number): void {
+    code.globalGet(this.#globals.frame).localSet(address);
     for (const [position, slot] of types.entries()) {
-      code.globalGet(this.#globals.frame);
+      code.localGet(address);
       if (isPlain(slot)) emitLoad(code, slot, this.#at(offsets[position]!));
       else code.i32Load(this.#at(offsets[position]!)).call(this.#references.take(slot));
     }
-    code.globalGet(this.#globals.frame).i32Load(this.#at(FRAME_SITE_OFFSET));
+    code.localGet(address).i32Load(this.#at(FRAME_SITE_OFFSET));
   }
 
   #at(offset: number): MemoryArgument {

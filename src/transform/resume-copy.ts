@@ -124,7 +124,7 @@ export class ResumeCopy {
     const { writer } = this.#out;
     const { shape, homes, frame } = this.#plan;
     writeLocals(writer, [...homes.locals, I32, I32]);
-    writeFrameLoad(writer, frames, frame.layout);
+    writeFrameLoad(writer, frames, frame.layout, this.#resume);
     this.#out.index(LOCAL_SET, this.#resume);
     writeSets(writer, frame.layout.locals);
     this.#out.openBlock([I32]);

@@ -54,10 +54,10 @@ export function writeLocals(writer: Writer, types: readonly ValueType[]): void {
   });
 }
 
-/** In a resume copy: leaves the locals of the frame and the number of the site on the stack. */
-export function writeFrameLoad(writer: Writer, frames: FrameFunctions, layout: FrameLayout): void {
+/** In a resume copy: leaves the locals of the frame and the number of the site on the stack; may use local `scratch`. */
+export function writeFrameLoad(writer: Writer, frames: FrameFunctions, layout: FrameLayout, scratch: number): void {
   const code = emitCode();
-  if (frames.isInlinable(layout)) frames.emitLoad(code, layout);
+  if (frames.isInlinable(layout)) frames.emitLoad(code, layout, scratch);
   else code.call(frames.for(layout).load);
   writer.bytes(code.writer.view());
 }

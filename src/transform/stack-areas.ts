@@ -250,8 +250,9 @@ class RuntimeEmitter {
     const { memory } = this.#target;
     // The newest segment starts behind the link of the one before it; if it is the first, behind the header.
     code.globalGet(end).globalGet(area).i32Const(END).i32Add().i32Ne().if();
+    code.globalGet(next);
     this.#load(code.globalGet(end), 4).globalGet(area).i32Add().i32Const(LINK_BYTES).i32Add().localTee(base);
-    code.globalGet(next).i32Sub().i32Const(-1).i32Mul().localTee(dead);
+    code.i32Sub().localTee(dead);
     code.globalGet(end).i32Const(LINK_BYTES).i32Add().globalGet(next).i32Sub().i32GtU().if();
     code.localGet(base).globalGet(next).globalGet(top).globalGet(next).i32Sub().memoryCopy(memory, memory);
     for (const global of [next, end, start, top]) code.globalGet(global).localGet(dead).i32Sub().globalSet(global);
@@ -269,6 +270,8 @@ class RuntimeEmitter {
     const { area, top, next, end, frame } = this.#globals;
     code.globalGet(next).globalSet(frame);
     emitBehindFrame(code, this.#target).localTee(behind).globalGet(end).i32Eq().if();
+    // At `end`, which is where `behind` leads to, too, but is known without having read the frame.
+    code.globalGet(end).localSet(behind);
     this.#load(code.globalGet(area).localGet(behind)).i32Add().globalSet(next);
     this.#load(code.globalGet(area).localGet(behind), 4).i32Add().globalSet(end);
     code.globalGet(end).i32Const(LINK_BYTES).i32Add().globalSet(top);
