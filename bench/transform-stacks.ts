@@ -3,6 +3,7 @@
  * many stacks there may be. transform.ts measures what does not suspend.
  */
 
+import assert from "node:assert/strict";
 import { decodeModule } from "#src/binary/decode-module";
 import { ModuleEditor } from "#src/binary/editor";
 import { I32 } from "#src/binary/value-types";
@@ -10,6 +11,7 @@ import { ABI, resultsExport, resumeExport } from "#src/transform/abi";
 import { FIRST_MODULE } from "#src/transform/first-module";
 import { RAISE } from "#src/transform/resume-module";
 import { SuspendableInstance } from "#src/transform/suspendable-instance";
+import type { Outcome, SuspendedStack } from "#src/transform/suspendable-instance";
 import { transformModule } from "#src/transform/transform-module";
 import { asyncifiedLoop } from "./harness/asyncify-loop.ts";
 import { bytesOf } from "./harness/guests.ts";
@@ -120,9 +122,69 @@ async function byBinaryen(): Promise<GroupResult[]> {
   return loop ? switches("through an import, Binaryen's Asyncify -O2", loop) : [];
 }
 
-await runParts(import.meta.url, {
-  "switch-wasm": () => switches("inside WebAssembly", inWasm(), WASM_LIMIT_NS),
-  "switch-import": () => switches("through an import, with the exports of the modules", byAbi(), IMPORT_LIMIT_NS),
-  "switch-driver": () => switches("through an import, with the driver", byDriver(), IMPORT_LIMIT_NS),
-  "switch-binaryen": byBinaryen,
-});
+// -- Many stacks
+
+const STACKS = 1_000_000;
+const ROUNDS = 5;
+const STACK_LIMIT_BYTES = 1024;
+const CREATE_LIMIT_NS = 1000;
+
+/** All of them are suspended at the same time, two frames deep; then each of them runs to its end. */
+async function million(): Promise<GroupResult[]> {
+  const suspend = (): unknown => guest.suspend();
+  const imports = { host: { step: suspend, next: suspend, tick: suspend } } as unknown as WebAssembly.Imports;
+  const guest = new SuspendableInstance(transformModule(loopGuest()), imports);
+  const [bytes, created, ended]: number[][] = [[], [], []];
+  for (let round = 0; round < ROUNDS; round++) {
+    const before = residentBytes();
+    const start = performance.now();
+    const stacks = Array.from({ length: STACKS }, () => suspendedStack(guest.start("loop_at", 1, 1)));
+    created!.push(((performance.now() - start) * 1e6) / STACKS);
+    // Later rounds find the memory of the first one in use already.
+    if (round === 0) bytes!.push((residentBytes() - before) / STACKS);
+    const between = performance.now();
+    for (const stack of stacks) assert.ok(stack.resume(1).done);
+    ended!.push(((performance.now() - between) * 1e6) / STACKS);
+  }
+  const size = { name: "what is allowed", value: STACK_LIMIT_BYTES, limit: 1 };
+  const time = { name: "what is allowed", value: CREATE_LIMIT_NS, limit: 1 };
+  return [
+    {
+      title: "a million suspended stacks, memory of each",
+      samples: 1,
+      unit: "bytes",
+      rows: compared("stack", bytes!, size),
+    },
+    {
+      title: "a million suspended stacks, each",
+      samples: ROUNDS,
+      rows: [
+        ...compared("create, run and suspend", created!, time),
+        compared("resume and return", ended!, { ...time, limit: undefined })[1]!,
+      ],
+    },
+  ];
+}
+
+function suspendedStack(outcome: Outcome): SuspendedStack {
+  assert.ok(!outcome.done);
+  return outcome.stack;
+}
+
+/** Without garbage, when the process was told to let programs collect it. */
+function residentBytes(): number {
+  globalThis.gc?.();
+  return process.memoryUsage().rss;
+}
+
+await runParts(
+  import.meta.url,
+  {
+    "switch-wasm": () => switches("inside WebAssembly", inWasm(), WASM_LIMIT_NS),
+    "switch-import": () => switches("through an import, with the exports of the modules", byAbi(), IMPORT_LIMIT_NS),
+    "switch-driver": () => switches("through an import, with the driver", byDriver(), IMPORT_LIMIT_NS),
+    "switch-binaryen": byBinaryen,
+    million,
+  },
+  ["--expose-gc"],
+);
