@@ -40,6 +40,8 @@ export interface CallGraph {
   readonly usesTryTable: boolean;
   /** Indices of the imported functions that may suspend. */
   readonly suspendingImports: readonly number[];
+  /** Whether the host can call functions that are in a table. */
+  readonly sharesTable: boolean;
 }
 
 /** `imports` says which imported functions may suspend, `excluded` which functions never do whatever they call. */
@@ -49,7 +51,7 @@ export function findSuspendable(module: BinaryModule, imports: FunctionFilter, e
   for (let index = 0; index < module.importedFunctions; index++) if (imports(index)) suspendingImports.push(index);
   const calls = suspendableCalls(module, callers, suspendingImports, excluded);
   const { ofFunction: callersOf, usesTryTable } = callers;
-  return { calls, suspendingImports, callersOf, usesTryTable };
+  return { calls, suspendingImports, callersOf, usesTryTable, sharesTable: hasSharedTable(module) };
 }
 
 /** What may suspend because of `imports`, indices of functions. */

@@ -117,6 +117,13 @@ export class SuspendableInstance {
     return this.#enter(name, parameters, true);
   }
 
+  /** Calls a function of the guest that is not exported, but came out of a table: on a stack of its own. */
+  startFunction(guestFunction: HostFunction, ...parameters: readonly unknown[]): Outcome {
+    // The JavaScript interface names functions of a module by their indices.
+    const type = functionType(this.#transformed.module, Number(guestFunction.name));
+    return this.#enterFunction(guestFunction, type, parameters, true);
+  }
+
   /** Calls an export that must not suspend. */
   call(name: string, ...parameters: readonly unknown[]): readonly unknown[] {
     const outcome = this.#enter(name, parameters, false);
@@ -126,14 +133,22 @@ export class SuspendableInstance {
   #enter(name: string, parameters: readonly unknown[], maySuspend: boolean): Outcome {
     const type = this.#types.get(name);
     if (!type) throw new TypeError(`Cannot call export ${name}: the module has no such function`);
-    const body = this.#exports[name]!;
+    return this.#enterFunction(this.#exports[name]!, type, parameters, maySuspend);
+  }
+
+  #enterFunction(
+    guestFunction: HostFunction,
+    { results }: FunctionType,
+    parameters: readonly unknown[],
+    maySuspend: boolean,
+  ): Outcome {
     const outer = this.#maySuspend;
     this.#takeArea();
     this.#maySuspend = maySuspend;
     let values: unknown;
     let area: number;
     try {
-      values = body(...parameters);
+      values = guestFunction(...parameters);
     } catch (error) {
       this.#checkExhausted();
       if (!this.#isUnwinding(error)) throw error;
@@ -141,8 +156,8 @@ export class SuspendableInstance {
       this.#maySuspend = outer;
       area = this.#leave();
     }
-    if (area !== 0) return this.#suspended(new SuspendedStack(this, type.results), area);
-    return { done: true, values: asList(values, type.results) };
+    if (area !== 0) return this.#suspended(new SuspendedStack(this, results), area);
+    return { done: true, values: asList(values, results) };
   }
 
   /** @throws {AreaExhaustedError} when the memory has no room for another one */

@@ -256,9 +256,7 @@ class ModuleCompiler {
     for (const index of this.#graph.suspendingImports) {
       this.#abi.addResume(functionType(module, index), this.#emitResume);
     }
-    for (const { kind, index } of module.exports) {
-      if (kind === "function" && functions[index] === 1) this.#abi.addResults(functionType(module, index));
-    }
+    for (const index of this.#entries()) if (functions[index] === 1) this.#abi.addResults(functionType(module, index));
     if (this.#sites.tag !== undefined) this.#first.export(ABI.unwind, "tag", this.#sites.tag);
     this.#moveStart();
     this.#disposal.finish();
@@ -272,6 +270,13 @@ class ModuleCompiler {
       const shape = this.#analysis.analyze(index, true);
       if (shape) this.#first.replaceBody(index, copy.writeGuarded(shape, this.#guard));
     }
+  }
+
+  /** The functions that the host can call. */
+  *#entries(): Generator<number> {
+    const { exports, functions } = this.#module;
+    if (this.#graph.sharesTable) yield* functions.keys();
+    else for (const { kind, index } of exports) if (kind === "function") yield index;
   }
 
   /** What resume copies may call, or take the reference of. */

@@ -138,6 +138,18 @@ describe("SuspendableInstance", () => {
     assert.equal((guest.instance.exports["value"] as WebAssembly.Global).value, 42);
   });
 
+  it("starts a function that is in a table, though not exported", async () => {
+    const guest = await guestOf(`(module
+      (import "env" "ask" (func $ask (param i32) (result i32)))
+      (table (export "table") 1 funcref)
+      (elem (i32.const 0) $wide)
+      (func $wide (param $n i32) (result i64) (i64.extend_i32_s (call $ask (local.get $n)))))`);
+    const entry = (guest.exports["table"] as WebAssembly.Table).get(0) as (parameter: unknown) => unknown;
+    const { value, stack } = suspended(guest.startFunction(entry, 5));
+    assert.equal(value, 5);
+    assert.deepEqual(stack.resume(-7), { done: true, values: [-7n] });
+  });
+
   it("suspends in an import that is called through a table", async () => {
     const guest = await guestOf(`(module
       (type $f (func (param i32) (result i32)))
