@@ -1,0 +1,180 @@
+/**
+ * A program in one of two forms: as it was published, or transformed and suspended at every call of the host. What runs it
+ * cannot tell them apart: both take the same imports and have the same exports.
+ */
+
+import { SuspendableInstance } from "#src/transform/suspendable-instance";
+import type { Outcome } from "#src/transform/suspendable-instance";
+import type { TransformedModule } from "#src/transform/transform-module";
+import { ABI } from "#src/transform/abi";
+import type { CallLog, HostFunction } from "./observation.ts";
+
+/** Instantiates the program; a start function has run when it returns. */
+export type Load = (imports: WebAssembly.Imports) => WebAssembly.Instance;
+
+/** The program as it is. */
+export function loadPlain(module: WebAssembly.Module, log: CallLog): Load {
+  return (imports) =>
+    new WebAssembly.Instance(
+      module,
+      mapFunctions(imports, (host, name) => log.wrap(name, host)),
+    );
+}
+
+/** The transformed program. Every function it calls suspends it, is called then, and answers by resuming it. */
+export function loadSuspending(transformed: TransformedModule, log: CallLog): Load {
+  return (imports) => new SuspendingGuest(transformed, imports, log).asInstance();
+}
+
+/** A suspended stack that waits for a function of the host. */
+export type Waiting = Outcome & { readonly done: false };
+
+/** What a stack waits for. */
+export interface HostCall {
+  /** `module.name` of the import. */
+  readonly name: string;
+  readonly parameters: readonly unknown[];
+  /** Calls it. */
+  answer(): unknown;
+}
+
+export class SuspendingGuest {
+  /** Each call runs to its end. */
+  readonly exports: WebAssembly.Exports;
+  readonly #instance: SuspendableInstance;
+  readonly #log: CallLog;
+  /** Whether the innermost frame belongs to a run that may suspend; not while a function of the host runs. */
+  #isInside = false;
+
+  constructor(transformed: TransformedModule, imports: WebAssembly.Imports, log: CallLog) {
+    this.#log = log;
+    const suspending = mapFunctions(imports, (given, name) => {
+      const host = log.wrap(name, given);
+      return (...parameters) => {
+        if (!this.#isInside) return host(...parameters);
+        const call: HostCall = { name, parameters, answer: () => host(...parameters) };
+        return this.#instance.suspend(call);
+      };
+    });
+    this.#instance = new SuspendableInstance(transformed, suspending);
+    this.exports = this.#driveExports();
+    if (this.#instance.hasStart) this.#drive(this.start(ABI.start));
+  }
+
+  asInstance(): WebAssembly.Instance {
+    // Some hosts ask whether it is an instance.
+    const descriptor = { exports: { value: this.exports } };
+    return Object.create(WebAssembly.Instance.prototype, descriptor) as WebAssembly.Instance;
+  }
+
+  /** Calls an export on a stack of its own. */
+  start(name: string, ...parameters: readonly unknown[]): Outcome {
+    return this.#enter(() => this.#instance.start(name, ...parameters));
+  }
+
+  /** Calls an entry of a table on a stack of its own. */
+  startFunction(entry: HostFunction, ...parameters: readonly unknown[]): Outcome {
+    return this.#enter(() => this.#instance.startFunction(entry, ...parameters));
+  }
+
+  /** Calls what the stack waits for, and resumes it. */
+  answer(waiting: Waiting): Outcome {
+    return this.resume(waiting, () => (waiting.value as HostCall).answer());
+  }
+
+  /** Resumes a stack with what `host` returns or throws. */
+  resume({ stack }: Waiting, host: () => unknown): Outcome {
+    this.#log.suspensions++;
+    let result: unknown;
+    try {
+      result = host();
+    } catch (error) {
+      return this.#enter(() => stack.throw(error));
+    }
+    return this.#enter(() => stack.resume(result));
+  }
+
+  #driveExports(): WebAssembly.Exports {
+    const driven: Record<string, WebAssembly.ExportValue> = {};
+    for (const [name, value] of Object.entries(this.#instance.instance.exports)) {
+      driven[name] = value;
+      if (typeof value === "function") {
+        driven[name] = (...parameters: unknown[]) => this.#drive(this.start(name, ...parameters));
+      } else if (value instanceof WebAssembly.Table) {
+        const drive = (entry: HostFunction): HostFunction => {
+          return (...parameters) => this.#drive(this.startFunction(entry, ...parameters));
+        };
+        driven[name] = new DrivenTable(value, drive) as unknown as WebAssembly.Table;
+      }
+    }
+    return driven;
+  }
+
+  #drive(started: Outcome): unknown {
+    let outcome = started;
+    while (!outcome.done) outcome = this.answer(outcome);
+    return outcome.values.length > 1 ? outcome.values : outcome.values[0];
+  }
+
+  #enter(step: () => Outcome): Outcome {
+    const wasInside = this.#isInside;
+    this.#isInside = true;
+    try {
+      return step();
+    } finally {
+      this.#isInside = wasInside;
+    }
+  }
+}
+
+/** A table whose functions suspend when the host calls them; what the host sets is what it gets. */
+class DrivenTable {
+  readonly #table: WebAssembly.Table;
+  readonly #drive: (entry: HostFunction) => HostFunction;
+  readonly #drivenOf = new Map<HostFunction, HostFunction>();
+  readonly #entryOf = new Map<HostFunction, HostFunction>();
+
+  constructor(table: WebAssembly.Table, drive: (entry: HostFunction) => HostFunction) {
+    this.#table = table;
+    this.#drive = drive;
+  }
+
+  get length(): number {
+    return this.#table.length;
+  }
+
+  get(index: number): HostFunction | null {
+    const entry = this.#table.get(index) as HostFunction | null;
+    if (!entry) return null;
+    let driven = this.#drivenOf.get(entry);
+    if (!driven) {
+      driven = this.#drive(entry);
+      this.#drivenOf.set(entry, driven);
+      this.#entryOf.set(driven, entry);
+    }
+    return driven;
+  }
+
+  set(index: number, value: HostFunction | null): void {
+    this.#table.set(index, value && (this.#entryOf.get(value) ?? value));
+  }
+
+  grow(delta: number): number {
+    return this.#table.grow(delta);
+  }
+}
+
+/** The same imports with each function replaced; its name is `module.name`. */
+export function mapFunctions(
+  imports: WebAssembly.Imports,
+  replace: (host: HostFunction, name: string) => HostFunction,
+): WebAssembly.Imports {
+  const replaced: Record<string, Record<string, WebAssembly.ImportValue>> = {};
+  for (const [module, values] of Object.entries(imports)) {
+    const space = (replaced[module] = {} as Record<string, WebAssembly.ImportValue>);
+    for (const [name, value] of Object.entries(values)) {
+      space[name] = typeof value === "function" ? replace(value as HostFunction, `${module}.${name}`) : value;
+    }
+  }
+  return replaced;
+}
