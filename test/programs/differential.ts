@@ -10,12 +10,15 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { assertSame, CallLog } from "./observation.ts";
 import type { Observation } from "./observation.ts";
-import { loadPlain, loadSuspending } from "./guest.ts";
+import { loadPlain, loadSuspending, SuspendingGuest } from "./guest.ts";
 import type { Load } from "./guest.ts";
 import { readInstalled } from "./program.ts";
-import type { Program } from "./program.ts";
+import type { Interleaved, Program } from "./program.ts";
 import { transformModule } from "#src/transform/transform-module";
 import type { TransformedModule } from "#src/transform/transform-module";
+
+/** Orders in which interleaved runs go on. */
+const SEEDS = [1, 2, 3];
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
@@ -39,7 +42,32 @@ async function compare(program: Program, only: string): Promise<number> {
   for (const name of Object.keys(program.cases).filter((name) => name.includes(only))) {
     if (!(await compareCase(program, name, plain, transformed))) failures++;
   }
+  if (program.interleaved && "interleaved".includes(only)) {
+    for (const seed of SEEDS)
+      if (!(await compareInterleaved(program.interleaved, seed, plain, transformed))) failures++;
+  }
   return failures;
+}
+
+async function compareInterleaved(
+  { alone, together }: Interleaved,
+  seed: number,
+  module: WebAssembly.Module,
+  transformed: TransformedModule,
+): Promise<boolean> {
+  const log = new CallLog();
+  const expected = await alone(loadPlain(module, new CallLog()));
+  const [{ results, switches }, milliseconds] = await timed(() =>
+    together((imports) => new SuspendingGuest(transformed, imports, log), seed),
+  );
+  const isSame = results.every((result, index) => result === expected[index]);
+  console.log(
+    `  interleaved: ${isSame ? "same" : "DIFFERS"}; ${expected.length} stacks, ${log.suspensions} suspensions, ` +
+      `${switches} switches in the order of seed ${seed}; ${milliseconds.toFixed(0)} ms`,
+  );
+  for (const [index, result] of results.entries())
+    if (result !== expected[index]) console.log(index, result, expected[index]);
+  return isSame;
 }
 
 interface Run {

@@ -77,9 +77,14 @@ export class SuspendingGuest {
     return this.#enter(() => this.#instance.startFunction(entry, ...parameters));
   }
 
+  /** What the stack waits for. */
+  callOf({ value }: Waiting): HostCall {
+    return value as HostCall;
+  }
+
   /** Calls what the stack waits for, and resumes it. */
   answer(waiting: Waiting): Outcome {
-    return this.resume(waiting, () => (waiting.value as HostCall).answer());
+    return this.resume(waiting, () => this.callOf(waiting).answer());
   }
 
   /** Resumes a stack with what `host` returns or throws. */

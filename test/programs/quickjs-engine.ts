@@ -4,6 +4,8 @@
  */
 
 import type { Load } from "./guest.ts";
+import { runAlone } from "./interleaving.ts";
+import type { Body, ExportCall } from "./interleaving.ts";
 import type { HostFunction } from "./observation.ts";
 
 /** Exports that are used here. */
@@ -55,6 +57,10 @@ export class Engine {
     this.memory = new WebAssembly.Memory({ initial: 256, maximum: 32_768 });
     this.#guest = load({ a: this.#imports() });
     this.call("initialize");
+  }
+
+  get exports(): WebAssembly.Exports {
+    return this.#guest.exports;
   }
 
   call(name: keyof typeof EXPORT, ...parameters: readonly unknown[]): number {
@@ -177,39 +183,45 @@ export class Script {
   }
 
   evaluate(source: string, isModule = false): string {
-    const engine = this.#engine;
-    const length = new TextEncoder().encode(source).length;
-    return engine.with(source, (code) =>
-      engine.with("script.js", (name) => {
-        const value = engine.call("eval", this.#context, code, length, name, isModule ? 1 : 0, 0);
-        const thrown = engine.call("resolveException", this.#context, value);
-        if (thrown !== 0) engine.call("freeValue", this.#context, value);
-        const text = this.#describe(thrown === 0 ? value : thrown);
-        return `${text} ${this.#runJobs()}`;
-      }),
-    );
+    return runAlone(this.evaluation(source, isModule), this.#engine.exports);
   }
 
-  #describe(value: number): string {
+  /** What {@link Script.evaluate} does, call by call. */
+  *evaluation(source: string, isModule = false): Body {
     const engine = this.#engine;
-    const address = engine.call("dump", this.#context, value);
+    const context = this.#context;
+    const length = new TextEncoder().encode(source).length;
+    const code = engine.write(source);
+    const name = engine.write("script.js");
+    const value = yield* call("eval", context, code, length, name, isModule ? 1 : 0, 0);
+    const thrown = yield* call("resolveException", context, value);
+    if (thrown !== 0) engine.call("freeValue", context, value);
+    const text = yield* this.#description(thrown === 0 ? value : thrown);
+    engine.call("free", code);
+    engine.call("free", name);
+    const lastContext = engine.call("malloc", 4);
+    const executed = yield* call("executePendingJob", this.#runtime, -1, lastContext);
+    engine.call("free", lastContext);
+    // How many jobs were run, or what one threw.
+    return `${text} ${yield* this.#description(executed)}`;
+  }
+
+  /** As JSON, as far as possible. Frees the value. */
+  *#description(value: number): Body {
+    const engine = this.#engine;
+    const address = yield* call("dump", this.#context, value);
     const text = engine.read(address);
     engine.call("freeCString", this.#context, address);
     engine.call("freeValue", this.#context, value);
     return text;
   }
 
-  /** Runs what promises have queued. Returns how many, or what one threw. */
-  #runJobs(): string {
-    const engine = this.#engine;
-    const lastContext = engine.call("malloc", 4);
-    const executed = engine.call("executePendingJob", this.#runtime, -1, lastContext);
-    engine.call("free", lastContext);
-    return this.#describe(executed);
-  }
-
   free(): void {
     this.#engine.call("freeContext", this.#context);
     this.#engine.call("freeRuntime", this.#runtime);
   }
+}
+
+function* call(name: keyof typeof EXPORT, ...parameters: readonly unknown[]): Generator<ExportCall, number, unknown> {
+  return (yield { name: EXPORT[name], parameters }) as number;
 }

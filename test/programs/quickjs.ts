@@ -1,8 +1,11 @@
 /** QuickJS, a reactor: each script is an evaluation in a new instance. */
 
-import type { Load } from "./guest.ts";
+import type { Load, SuspendingGuest } from "./guest.ts";
+import { Interleaving, runAlone } from "./interleaving.ts";
+import type { Body } from "./interleaving.ts";
 import type { Observation } from "./observation.ts";
-import type { Program } from "./program.ts";
+import { randomNumbers } from "./program.ts";
+import type { Interleaved, Program } from "./program.ts";
 import { Engine, Script } from "./quickjs-engine.ts";
 
 interface ScriptOptions {
@@ -118,9 +121,47 @@ const MODULES = {
 };
 const INPUT = Array.from({ length: 40 }, (_, index) => `line ${index} ä€😀`).join("\n");
 
+/** Each is run several times, so that the same code is suspended at different places. */
+const TOGETHER = [WORK, LANGUAGE, EXCEPTIONS, ASYNC, WORK, DEPTH, LANGUAGE, ASYNC, WORK, DEPTH, EXCEPTIONS];
+const STACK_BYTES = 1 << 20;
+
+function* body(script_: Script, source: string): Body {
+  const result = yield* script_.evaluation(source);
+  return script_.output + result;
+}
+
+const interleaved: Interleaved = {
+  async alone(load) {
+    return TOGETHER.map((source) => {
+      const engine = new Engine(load);
+      return runAlone(body(new Script(engine, INPUT), source), engine.exports);
+    });
+  },
+
+  async together(load, seed) {
+    let guest: SuspendingGuest | undefined;
+    const engine = new Engine((imports) => {
+      guest = load(imports);
+      return guest.asInstance();
+    });
+    const bodies = TOGETHER.map((source) => body(new Script(engine, INPUT), source));
+    const interleaving = new Interleaving(guest!, {
+      stackPointer: {
+        get: () => engine.call("stackSave"),
+        set: (address) => void engine.call("stackRestore", address),
+      },
+      stackEnds: bodies.map(() => (engine.call("malloc", STACK_BYTES) + STACK_BYTES) & ~15),
+      random: randomNumbers(seed),
+    });
+    const results = interleaving.run(bodies);
+    return { results, switches: interleaving.switches };
+  },
+};
+
 export const program: Program = {
   name: "quickjs",
   wasm: "@jitl/quickjs-wasmfile-release-sync/dist/emscripten-module.wasm",
+  interleaved,
   cases: {
     language: script(LANGUAGE, { input: INPUT }),
     exceptions: script(EXCEPTIONS),
