@@ -134,6 +134,11 @@ function tagType({ tags, types }: BinaryModule, tag: number): FunctionType {
   return type?.kind === "func" ? type : { params: [], results: [] };
 }
 
+/** Whether JavaScript can take functions out of a table of the module. */
+function hasSharedTable({ imports, exports }: BinaryModule): boolean {
+  return [...imports, ...exports].some(({ kind }) => kind === "table");
+}
+
 /** Constant expressions that may take references. */
 function referencingExpressions(module: BinaryModule): Range[] {
   const ranges = module.elements.flatMap(({ expressions }) => expressions ?? []);
