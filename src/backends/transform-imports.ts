@@ -8,12 +8,13 @@
 import { SuspendError } from "../coroutine/errors.ts";
 import { Suspension } from "../coroutine/suspend.ts";
 import { activationOf } from "../link/activation.ts";
-import { askerFor } from "../link/answer-tests.ts";
-import type { HostFunction } from "../link/answer-tests.ts";
 import { conversionCheck } from "../link/conversion.ts";
 import type { Check } from "../link/conversion.ts";
 import { isPending } from "../link/import-side.ts";
 import { AWAITED, CURRENT, FLAGS, GUEST, SYNCHRONOUS, readWord, words, writeWord } from "../link/switchboard.ts";
+import type { HostFunction } from "../transform/wrap-import.ts";
+import { countedCallFor } from "./counted-calls.ts";
+import type { HostDepth } from "./counted-calls.ts";
 
 /** One imported function that may suspend. */
 export interface SuspendableImport {
@@ -27,8 +28,7 @@ export interface SuspendableImport {
 export class SuspendableImports {
   readonly #imports: readonly SuspendableImport[];
   readonly #checks: readonly (Check | undefined)[];
-  /** Host functions of this guest on the native stack, above its innermost entry. */
-  #hostDepth = 0;
+  readonly #calls: HostDepth = { depth: 0 };
   /** Block of the guest in the switchboard. Set when it has one. */
   guest = 0;
 
@@ -42,54 +42,46 @@ export class SuspendableImports {
     return this.#imports.map(({ module, name }) => `${module}.${name}`);
   }
 
+  /** The position of an import. */
+  position({ module, name }: { readonly module: string; readonly name: string }): number {
+    return this.#imports.findIndex((entry) => entry.module === module && entry.name === name);
+  }
+
   /**
-   * The results of the import at `position`, made of its answer as the JavaScript API does it: what cannot be converted has to be
-   * thrown into the guest, before it is entered.
+   * What the import at `position` returns, of its answer. (What is still no value of its type, the engine says when it is resumed.)
    *
    * @throws {TypeError} when it does not convert
    */
-  results(position: number, answer: unknown): readonly unknown[] {
-    const { results } = this.#imports[position]!;
-    if (results.length === 0) return NONE;
-    const checked = this.#checks[position]?.(answer) ?? answer;
-    if (results.length === 1) return [converted(results[0]!, checked)];
-    return (checked as readonly unknown[]).map((value, index) => converted(results[index]!, value));
+  checked(position: number, answer: unknown): unknown {
+    const check = this.#checks[position];
+    return check === undefined ? answer : check(answer);
+  }
+
+  /** Whether the answer of the import at `position` is a list of results. */
+  isList(position: number): boolean {
+    return this.#imports[position]!.results.length > 1;
   }
 
   /** The function for the import at `position`; `suspend` saves the stack and returns what the function has to return. */
-  hostFunction(position: number, suspend: (answer: unknown) => unknown): HostFunction {
+  wrap(position: number, suspend: (answer: unknown) => unknown): HostFunction {
     const { host, params, results } = this.#imports[position]!;
     const check = this.#checks[position];
-    const counted: HostFunction = (...args) => {
-      const depth = this.#hostDepth;
-      this.#hostDepth = depth + 1;
-      try {
-        return host(...args);
-      } finally {
-        this.#hostDepth = depth;
-      }
-    };
-    // An i32 is made of a number, as an f64 is.
-    return askerFor(results.length === 1 && results[0] === "i32" ? ["f64"] : results)(
-      counted,
-      params.length,
-      (answer) => {
-        if (!isPending(answer)) return check === undefined ? answer : check(answer);
-        writeWord(this.#requireSuspendable(position, answer), AWAITED, position + 1);
-        return suspend(answer);
-      },
-    );
+    return countedCallFor(results)(host, params.length, this.#calls, (answer) => {
+      if (!isPending(answer)) return check === undefined ? answer : check(answer);
+      writeWord(this.#requireSuspendable(position, answer), AWAITED, position + 1);
+      return suspend(answer);
+    });
   }
 
   /** To be called before the guest is entered; what it returns has to be given to {@link SuspendableImports.left} afterwards. */
   entered(): number {
-    const depth = this.#hostDepth;
-    this.#hostDepth = 0;
+    const { depth } = this.#calls;
+    this.#calls.depth = 0;
     return depth;
   }
 
   left(depth: number): void {
-    this.#hostDepth = depth;
+    this.#calls.depth = depth;
   }
 
   /** The record of the activation that suspends. */
@@ -104,7 +96,7 @@ export class SuspendableImports {
           "synchronously; call it through instance.exports or instance.function(), or use resumeAsync()",
       );
     }
-    if (readWord(record, GUEST) !== this.guest || this.#hostDepth > 0) {
+    if (readWord(record, GUEST) !== this.guest || this.#calls.depth > 0) {
       ignore(answer);
       throw new SuspendError(
         "javascript-frame",
@@ -116,7 +108,6 @@ export class SuspendableImports {
   }
 }
 
-const NONE: readonly unknown[] = [];
 const asNumber = new Float64Array(1);
 const asBigint = new BigInt64Array(1);
 

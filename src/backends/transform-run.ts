@@ -16,20 +16,17 @@ export interface RunningGuest {
   readonly switches: GuestSwitches;
   /** Calls the exported function `name`. */
   begin(name: string, args: readonly unknown[]): Outcome;
-  /** Continues `stack`; the import that it waits in has these results. */
-  resume(stack: SuspendedStack, results: readonly unknown[]): Outcome;
+  /** Continues `stack`; the import at `position`, in which it waits, has answered with `value`. */
+  resume(stack: SuspendedStack, position: number, value: unknown): Outcome;
   /** Continues `stack`; the import that it waits in throws `error`. */
   throw(stack: SuspendedStack, error: unknown): Outcome;
   /** What to tell the caller of a guest that has thrown `error`. Called before the record ends. */
   failure(error: unknown, record: number): unknown;
-  /** The results of the import at `position`, made of its answer. @throws {TypeError} when it does not convert */
-  results(position: number, answer: unknown): readonly unknown[];
+  /** What the import at `position` returns, of its answer. @throws {TypeError} when it does not convert */
+  checked(position: number, answer: unknown): unknown;
   /** Whether the stack of `record` may be continued now: no call lies on top of it. */
   isOnTop(record: number): boolean;
 }
-
-/** How a guest goes on that has waited: with the results of the import, or with what it throws. */
-type Step = { readonly results: readonly unknown[] } | { readonly error: unknown };
 
 /**
  * Runs the guest's code until it suspends, returns or throws, again and again: whoever it waits for calls {@link Run.resolve} or
@@ -42,7 +39,7 @@ export class Run implements Waiter {
   #stack: SuspendedStack | undefined;
   /** Whether it is in the middle of {@link Run.#leave}: what it waits for may be there at once. */
   #isLeaving = false;
-  #next: Step | undefined;
+  #next: (() => void) | undefined;
 
   /** `end` is told how the activation has ended. */
   constructor(guest: RunningGuest, record: number, end: Waiter) {
@@ -68,40 +65,58 @@ export class Run implements Waiter {
 
   /** The call of the import that it waits in returns `value`. */
   resolve(value: unknown): void {
-    let step: Step;
-    try {
-      step = { results: this.#guest.results(readWord(this.#record, AWAITED) - 1, value) };
-    } catch (error) {
-      step = { error };
-    }
-    this.#continue(step);
-  }
-
-  /** The call of the import that it waits in throws `error`. */
-  reject(error: unknown): void {
-    if (error === uncatchableTrap()) this.#drop(error);
-    else this.#continue({ error });
-  }
-
-  #continue(step: Step): void {
-    if (this.#isLeaving) this.#next = step;
-    else if (this.#guest.isOnTop(this.#record)) this.#go(step);
-    // What is on top of it stands on the native stack, too, and is gone when that is empty.
-    else queueMicrotask(() => this.#continue(step));
-  }
-
-  #go(step: Step): void {
     const guest = this.#guest;
-    const stack = this.#stack!;
-    guest.switches.resume(this.#record);
+    const record = this.#record;
+    if (this.#isLeaving || !guest.isOnTop(record)) {
+      this.#postpone(() => this.resolve(value));
+      return;
+    }
+    const position = readWord(record, AWAITED) - 1;
+    let checked: unknown;
+    try {
+      checked = guest.checked(position, value);
+    } catch (error) {
+      this.reject(error);
+      return;
+    }
+    guest.switches.resume(record);
     let outcome: Outcome;
     try {
-      outcome = "results" in step ? guest.resume(stack, step.results) : guest.throw(stack, step.error);
+      outcome = guest.resume(this.#stack!, position, checked);
     } catch (error) {
       this.#fail(error);
       return;
     }
     this.#leave(outcome);
+  }
+
+  /** The call of the import that it waits in throws `error`. */
+  reject(error: unknown): void {
+    const guest = this.#guest;
+    const record = this.#record;
+    if (this.#isLeaving || !guest.isOnTop(record)) {
+      this.#postpone(() => this.reject(error));
+      return;
+    }
+    if (error === uncatchableTrap()) {
+      this.#drop(error);
+      return;
+    }
+    guest.switches.resume(record);
+    let outcome: Outcome;
+    try {
+      outcome = guest.throw(this.#stack!, error);
+    } catch (thrown) {
+      this.#fail(thrown);
+      return;
+    }
+    this.#leave(outcome);
+  }
+
+  #postpone(goOn: () => void): void {
+    if (this.#isLeaving) this.#next = goOn;
+    // What is on top of it stands on the native stack, too, and is gone when that is empty.
+    else queueMicrotask(goOn);
   }
 
   #fail(error: unknown): void {
@@ -122,10 +137,10 @@ export class Run implements Waiter {
     this.#isLeaving = true;
     this.#wait(outcome.value);
     this.#isLeaving = false;
-    const step = this.#next;
+    const next = this.#next;
     this.#next = undefined;
     // Recursion ends after a thousand times: a guest that is unwound, and waits again and again, is stopped then.
-    if (step !== undefined) this.#go(step);
+    next?.();
   }
 
   #wait(answer: unknown): void {

@@ -101,20 +101,18 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
         return { module: from, name, ...type!, host: bindCaller(values[position] as Function, caller) };
       }),
     );
-    // A host function cannot be called before there is an instance.
-    const suspend = (answer: unknown): unknown => driver.suspend(answer);
-    const shimmed = new Map(guest.suspendable.map((position, index) => [position, index]));
+    const suspendable = new Set(guest.suspendable);
     for (const [position, value] of values.entries()) {
-      if (typeof value !== "function") continue;
-      const index = shimmed.get(position);
-      if (index !== undefined) values[position] = side.hostFunction(index, suspend);
+      if (typeof value !== "function" || suspendable.has(position)) continue;
       // A function of another guest can take and return what JavaScript cannot.
-      else if (!isExportedFunction(value)) {
+      if (!isExportedFunction(value)) {
         const host = bindCaller(value, caller);
         values[position] = refusePromises((args) => host(...args), module.imports[position]!, UNSHIMMED);
       }
     }
-    const driver = new SuspendableInstance(guest.transformed, nestImports(module.imports, values));
+    const driver = new SuspendableInstance(guest.transformed, nestImports(module.imports, values), {
+      wrapImport: (_, entry, suspend) => side.wrap(side.position(entry), suspend),
+    });
     caller.memory = guestMemory(driver.instance);
     return new TransformGuest(module, options, { guest, driver, side });
   }
@@ -170,10 +168,10 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
     }
   }
 
-  resume(stack: SuspendedStack, results: readonly unknown[]): Outcome {
+  resume(stack: SuspendedStack, position: number, value: unknown): Outcome {
     const depth = this.#imports.entered();
     try {
-      return stack.resume(...results);
+      return this.#imports.isList(position) ? stack.resume(...(value as readonly unknown[])) : stack.resume(value);
     } finally {
       this.#imports.left(depth);
     }
@@ -188,8 +186,8 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
     }
   }
 
-  results(position: number, answer: unknown): readonly unknown[] {
-    return this.#imports.results(position, answer);
+  checked(position: number, answer: unknown): unknown {
+    return this.#imports.checked(position, answer);
   }
 
   failure(error: unknown, record: number): unknown {

@@ -27,16 +27,17 @@ export interface ActivationHooks {
 /** How often a body is sent a {@link ForcedUnwind} before it is ended by a trap. */
 export const MAX_UNWINDS = 1000;
 
-/** Record → its activation. Most calls have none. */
-const activations = new Map<number, Activation>();
+/** Block of a record → its activation. Most calls have none. Records are numbered without gaps, and an array is what is found fastest. */
+const activations: (Activation | undefined)[] = [];
+const BLOCK_SHIFT = 6;
 
 /** The activation whose guest code, or host function, is running. */
 export function currentActivation(): Activation | undefined {
-  return activations.get(words[CURRENT >> 2]!);
+  return activations[words[CURRENT >> 2]! >> BLOCK_SHIFT];
 }
 
 export function activationOf(record: number): Activation | undefined {
-  return activations.get(record);
+  return activations[record >> BLOCK_SHIFT];
 }
 
 /** Who waits for something, and is told once how it came. */
@@ -60,7 +61,8 @@ const bodies = new WeakMap<Coroutine, Activation>();
 
 /** Forgets whichever activation had this record: one without an object is about to start on it. */
 export function forgetActivation(record: number): void {
-  if (activations.size > 0) activations.delete(record);
+  const block = record >> BLOCK_SHIFT;
+  if (block < activations.length) activations[block] = undefined;
 }
 
 export class Activation {
@@ -104,7 +106,9 @@ export class Activation {
     this.#importNames = importNames;
     const isHooked = this.#hooks.onEnter !== undefined || this.#hooks.onLeave !== undefined;
     writeWord(record, FLAGS, readWord(record, FLAGS) | CANCELLABLE | (isHooked ? HOOKED : 0));
-    activations.set(record, this);
+    const block = record >> BLOCK_SHIFT;
+    while (activations.length < block) activations.push(undefined);
+    activations[block] = this;
   }
 
   /** The import that it waits in, as `module.name`; `undefined` while it does not. */
@@ -120,7 +124,7 @@ export class Activation {
 
   /** Block of the guest that it is an activation of; 0 before it starts and after its end. */
   get guest(): number {
-    const isOn = activations.get(this.#record) === this && readWord(this.#record, GENERATION) === this.#generation;
+    const isOn = activationOf(this.#record) === this && readWord(this.#record, GENERATION) === this.#generation;
     return isOn ? readWord(this.#record, GUEST) : 0;
   }
 
@@ -141,7 +145,7 @@ export class Activation {
   end(): void {
     this.#interrupt = undefined;
     this.#resumer = "nobody";
-    if (activations.get(this.#record) === this) activations.delete(this.#record);
+    if (activationOf(this.#record) === this) activations[this.#record >> BLOCK_SHIFT] = undefined;
   }
 
   /** Aborts when it is cancelled. */
@@ -199,9 +203,12 @@ export class Activation {
     this.#resumer = resumer === this ? "nobody" : resumer;
   }
 
-  /** Whether it still waits for this input. */
-  awaits(input: Waiter): boolean {
-    return this.#input === input;
+  /** Whether it still waits for this input; not any more, from now on. */
+  takesInput(input: Waiter): boolean {
+    if (this.#input !== input) return false;
+    this.#input = undefined;
+    this.#interrupt = undefined;
+    return true;
   }
 
   /** Lets it go on after its coroutine was suspended by an activation inside it. */
@@ -232,11 +239,11 @@ export class Activation {
       waiter.reject(this.#refusal(answer));
       return;
     }
-    const once = new Once(waiter);
     if (answer instanceof Suspension) {
-      this.#suspend(answer, once);
+      this.#suspend(answer, waiter);
       return;
     }
+    const once = new Once(waiter);
     this.#isWaiting = true;
     this.#interrupt = once;
     Promise.resolve(answer as PromiseLike<unknown>).then(
@@ -265,7 +272,7 @@ export class Activation {
 
   /** @throws {SuspendError} when there is no coroutine to take it */
   #suspendBody({ coroutine = this.coroutine, value }: Suspension, input: Waiter): void {
-    const body = coroutine === undefined ? undefined : bodies.get(coroutine);
+    const body = coroutine === this.coroutine ? this : coroutine && bodies.get(coroutine);
     const take = body === undefined ? undefined : body.#take;
     if (coroutine === undefined || body === undefined || take === undefined) {
       throw new SuspendError("no-coroutine", "Cannot suspend: the guest runs outside a coroutine");
@@ -314,7 +321,7 @@ export class Activation {
 /** Calls the hooks of an activation. One that throws must not leave the guest half switched: it is reported like an unhandled rejection. */
 export function runHook(record: number, isEntering: number): void {
   try {
-    activations.get(record)?.hook(isEntering !== 0);
+    activationOf(record)?.hook(isEntering !== 0);
   } catch (error) {
     void Promise.reject(error);
   }

@@ -16,8 +16,8 @@ type Outcome = { readonly step: Step } | { readonly error: unknown };
 
 /** Who is told what a resume came to. */
 interface Resumption {
-  readonly resolve: (step: Step) => void;
-  readonly reject: (reason: unknown) => void;
+  resolve(step: Step): void;
+  reject(reason: unknown): void;
 }
 
 /** Enters the body with its first input; `end` is told how it has ended. */
@@ -44,7 +44,8 @@ export class GuestBody implements GuestFiber {
   /** What the pending resume is told. */
   #step: Resumption | undefined;
   /** Where the pending `suspend()` gets its result from, and the activation that waits for it: the body's, or one inside it. */
-  #suspension: { readonly input: Waiter; readonly holder: Activation } | undefined;
+  #input: Waiter | undefined;
+  #holder: Activation | undefined;
   /** How the body has ended if nobody was waiting for it: told to whoever resumes it next. */
   #outcome: Outcome | undefined;
   #hasEnded = false;
@@ -102,64 +103,74 @@ export class GuestBody implements GuestFiber {
   }
 
   resumeSync(input: unknown): Step {
-    return this.#synchronously(() => this.#resume(input));
+    const step = new SyncStep();
+    const holder = this.#beginSync(step);
+    try {
+      this.#resume(input);
+    } finally {
+      this.#endSync(holder);
+    }
+    return step.isSettled ? step.take() : this.#refuseToWait();
   }
 
   throwSync(error: unknown): Step {
-    return this.#synchronously(() => this.#resumeThrowing(error));
+    const step = new SyncStep();
+    const holder = this.#beginSync(step);
+    try {
+      this.#resumeThrowing(error);
+    } finally {
+      this.#endSync(holder);
+    }
+    return step.isSettled ? step.take() : this.#refuseToWait();
   }
 
-  #synchronously(body: () => void): Step {
-    let outcome: Outcome | undefined;
+  /** Who goes on: an activation inside the body, if that one has suspended it. */
+  #beginSync(step: Resumption): Activation {
     const activation = this.#activation;
-    this.#step = {
-      resolve: (step) => (outcome = { step }),
-      reject: (error) => (outcome = { error }),
-    };
-    // An activation inside it goes on instead, if that one has suspended it.
-    const holder = this.#suspension?.holder ?? activation;
+    const holder = this.#holder ?? activation;
+    this.#step = step;
     activation.isResumedSynchronously = true;
     holder.isResumedSynchronously = true;
-    try {
-      body();
-    } finally {
-      activation.isResumedSynchronously = false;
-      holder.isResumedSynchronously = false;
-    }
-    return this.#stepOf(outcome);
+    return holder;
   }
 
-  #stepOf(outcome: Outcome | undefined): Step {
-    if (outcome === undefined) {
-      this.#step = undefined;
-      const refusal = new SuspendError(
-        "sync-call",
-        "Cannot resume synchronously: the body has to wait, for a stack or for an inner coroutine; use resumeAsync()",
-      );
-      this.#activation.cancel(refusal);
-      throw refusal;
-    }
-    if ("error" in outcome) throw outcome.error;
-    return outcome.step;
+  #endSync(holder: Activation): void {
+    this.#activation.isResumedSynchronously = false;
+    holder.isResumedSynchronously = false;
   }
 
-  #resume(input: unknown): void {
+  #refuseToWait(): never {
+    this.#step = undefined;
+    const refusal = new SuspendError(
+      "sync-call",
+      "Cannot resume synchronously: the body has to wait, for a stack or for an inner coroutine; use resumeAsync()",
+    );
+    this.#activation.cancel(refusal);
+    throw refusal;
+  }
+
+  #resume(value: unknown): void {
     if (this.#outcome !== undefined) {
       this.#settle(this.#outcome);
       return;
     }
-    const suspension = this.#takeSuspension();
-    if (suspension === undefined) {
-      this.#start(input, {
+    const input = this.#input;
+    const holder = this.#holder;
+    const activation = this.#activation;
+    if (input === undefined || holder === undefined) {
+      this.#start(value, {
         resolve: (value) => this.#return(value),
         reject: (error) => this.#throw(error),
       });
       return;
     }
-    this.#activation.noteResumer(currentResumer());
+    this.#input = undefined;
+    this.#holder = undefined;
+    // On the stack of the resumer, nothing outside the body can be suspended from within it.
+    activation.noteResumer(activation.isResumedSynchronously ? "nobody" : currentResumer());
     // Nobody takes it if the holder has ended meanwhile: the body goes on with what it has awaited of that.
-    suspension.input.resolve(input);
-    this.#activation.release();
+    if (holder.takesInput(input)) input.resolve(value);
+    activation.release();
   }
 
   #resumeThrowing(error: unknown): void {
@@ -167,11 +178,15 @@ export class GuestBody implements GuestFiber {
       this.#settle(this.#outcome);
       return;
     }
-    const suspension = this.#takeSuspension();
-    this.#activation.noteResumer(currentResumer());
-    this.#activation.release();
-    if (suspension?.holder.awaits(suspension.input) === true) suspension.input.reject(error);
-    else this.#activation.interrupt(error);
+    const input = this.#input;
+    const holder = this.#holder;
+    const activation = this.#activation;
+    this.#input = undefined;
+    this.#holder = undefined;
+    activation.noteResumer(activation.isResumedSynchronously ? "nobody" : currentResumer());
+    activation.release();
+    if (input !== undefined && holder?.takesInput(input) === true) input.reject(error);
+    else activation.interrupt(error);
   }
 
   unwind(reason?: unknown): Promise<void> {
@@ -184,20 +199,17 @@ export class GuestBody implements GuestFiber {
   }
 
   #endWith(error: unknown): Promise<void> {
-    // The input may be awaited by an inner coroutine, on top of this one: that one is unwound with it.
-    const suspension = this.#takeSuspension();
+    const input = this.#input;
+    const holder = this.#holder;
+    this.#input = undefined;
+    this.#holder = undefined;
     this.#stopListening?.();
     this.#activation.cancel(error);
-    suspension?.input.reject(error);
+    // The input may be awaited by an inner coroutine, on top of this one: that one is unwound with it.
+    if (input !== undefined && holder?.takesInput(input) === true) input.reject(error);
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
     if (this.#hasEnded) return Promise.resolve();
     return (this.#ended ??= defer()).promise;
-  }
-
-  #takeSuspension(): { readonly input: Waiter; readonly holder: Activation } | undefined {
-    const suspension = this.#suspension;
-    this.#suspension = undefined;
-    return suspension;
   }
 
   #yield(value: unknown, holder: Activation, input: Waiter): void {
@@ -205,7 +217,8 @@ export class GuestBody implements GuestFiber {
     if (step === undefined) {
       throw new SuspendError("no-coroutine", "Cannot suspend coroutine: it is suspended already, expected running");
     }
-    this.#suspension = { input, holder };
+    this.#input = input;
+    this.#holder = holder;
     this.#step = undefined;
     step.resolve({ done: false, value });
   }
@@ -243,5 +256,27 @@ export class GuestBody implements GuestFiber {
   #endReason(): unknown {
     if (this.#isReset) return new ForcedUnwind("The coroutine was reset");
     return this.signal?.aborted === true ? this.signal.reason : this.#activation.cancellation;
+  }
+}
+
+/** What a resume came to on the stack of the caller. */
+class SyncStep implements Resumption {
+  isSettled = false;
+  #step: Step | undefined;
+  #error: unknown;
+
+  resolve(step: Step): void {
+    this.isSettled = true;
+    this.#step = step;
+  }
+
+  reject(error: unknown): void {
+    this.isSettled = true;
+    this.#error = error;
+  }
+
+  take(): Step {
+    if (this.#step === undefined) throw this.#error;
+    return this.#step;
   }
 }

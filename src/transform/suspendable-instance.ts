@@ -21,6 +21,8 @@ import { RAISE } from "./resume-module.ts";
 import { AreaExhaustedError, ExcludedFunctionError } from "./run-errors.ts";
 import { unwindsByException } from "./site-writer.ts";
 import type { TransformedModule } from "./transform-module.ts";
+import { Suspending, wrapsSuspending } from "./wrap-import.ts";
+import type { HostFunction, WrapImport } from "./wrap-import.ts";
 
 /** What a run of the guest came to: its end, or a suspension with the value given to {@link SuspendableInstance.suspend}. */
 export type Outcome =
@@ -30,6 +32,8 @@ export type Outcome =
 export interface InstanceOptions {
   /** Bytes that the frames of one stack may take; rounded down to a power of two. */
   readonly maximumStackBytes?: number;
+  /** Makes what is imported of a host function that may suspend; left out: one that suspends with {@link SuspendableInstance.suspend}. */
+  readonly wrapImport?: WrapImport;
 }
 
 /** What TypeScript does not know of the JavaScript interface. */
@@ -38,7 +42,6 @@ interface ExceptionInterface {
 }
 const Exceptions = WebAssembly as unknown as ExceptionInterface;
 
-type HostFunction = (...parameters: readonly unknown[]) => unknown;
 /** Exports of the ABI that give the address of an area. */
 type Step = (...parameters: readonly unknown[]) => number;
 
@@ -48,12 +51,11 @@ interface SuspendableImport {
   readonly results: readonly ValueType[];
   /** What the host function returns to the guest, whose frames are being saved then. */
   readonly zero: unknown;
+  /** Whether it throws to the guest instead. */
+  readonly isThrowing: boolean;
   /** Continues a stack that was suspended in it; known when the module is instantiated. */
   step: Step | undefined;
 }
-
-/** What a host function returns to suspend. */
-const SUSPENSION: unique symbol = Symbol("suspension");
 
 const NOTHING_CATCHES = -1;
 const DEFAULT_MAXIMUM_STACK_BYTES = 2 ** 24;
@@ -72,6 +74,7 @@ export class SuspendableInstance {
   /** Function types of the exports. */
   readonly #types = new Map<string, FunctionType>();
   readonly #unwindTag: object | undefined;
+  readonly #suspending = new Suspending();
   /** Whether the innermost activation may suspend; false outside of the guest. */
   #maySuspend = false;
   #isResumable = false;
@@ -86,7 +89,8 @@ export class SuspendableInstance {
     this.#transformed = transformed;
     this.#modules = CompiledModules.now(transformed);
     const suspendable: SuspendableImport[] = [];
-    this.instance = new WebAssembly.Instance(this.#modules.main, this.#wrapImports(imports, suspendable));
+    const wrapped = this.#wrapImports(imports, suspendable, options.wrapImport);
+    this.instance = new WebAssembly.Instance(this.#modules.main, wrapped);
     this.exports = { ...this.instance.exports, ...this.#instantiateRuntime() };
     this.#exports = this.exports as Record<string, Step>;
     this.#begin = this.#exports[ABI.begin]!;
@@ -108,8 +112,8 @@ export class SuspendableInstance {
 
   /** Suspends the running stack: what a host function returns that is called by {@link start} or a resumed stack. */
   suspend(value?: unknown): unknown {
-    this.#value = value;
-    return SUSPENSION;
+    this.#suspending.value = value;
+    return this.#suspending;
   }
 
   /** Calls an export on a stack of its own. */
@@ -295,46 +299,44 @@ export class SuspendableInstance {
     return runtime ? new WebAssembly.Instance(runtime, imports).exports : {};
   }
 
-  #wrapImports(imports: WebAssembly.Imports, suspendable: SuspendableImport[]): WebAssembly.Imports {
+  #wrapImports(
+    imports: WebAssembly.Imports,
+    suspendable: SuspendableImport[],
+    wrap: WrapImport = wrapsSuspending(this.#suspending),
+  ): WebAssembly.Imports {
     const { module, calls } = this.#transformed;
     const wrapped: Record<string, Record<string, WebAssembly.ImportValue>> = {};
     for (const name of Object.keys(imports)) wrapped[name] = { ...imports[name] };
     for (const entry of importedFunctions(module)) {
       const host = imports[entry.module]?.[entry.name];
       if (calls.functions[entry.index] === 0 || typeof host !== "function") continue;
-      const { results } = entry.type;
+      const { params, results } = entry.type;
       const zeros = results.map(zeroFor);
       const zero = zeros.length > 1 ? zeros : zeros[0];
-      const own: SuspendableImport = { name: `${entry.module}.${entry.name}`, results, zero, step: undefined };
+      const own: SuspendableImport = {
+        name: `${entry.module}.${entry.name}`,
+        results,
+        zero,
+        isThrowing: unwindsByException(results),
+        step: undefined,
+      };
       suspendable.push(own);
-      wrapped[entry.module]![entry.name] = this.#wrapImport(host as HostFunction, entry.type.params.length, own);
+      const suspend = (value: unknown): unknown => this.#beginUnwinding(own, value);
+      const named = { module: entry.module, name: entry.name, paramCount: params.length };
+      wrapped[entry.module]![entry.name] = wrap(host as HostFunction, named, suspend) as WebAssembly.ImportValue;
     }
     return wrapped;
   }
 
-  /** A function with as many parameters as the guest gives: engines call those faster than one that collects them. */
-  #wrapImport(host: HostFunction, parameters: number, entry: SuspendableImport): WebAssembly.ImportValue {
-    const settle = (result: unknown): unknown => (result === SUSPENSION ? this.#beginUnwinding(entry) : result);
-    switch (parameters) {
-      case 0:
-        return () => settle(host());
-      case 1:
-        return (a: unknown) => settle(host(a));
-      case 2:
-        return (a: unknown, b: unknown) => settle(host(a, b));
-      default:
-        return (...all: readonly unknown[]) => settle(host(...all));
-    }
-  }
-
   /** Returns what the import has to return then. */
-  #beginUnwinding(entry: SuspendableImport): unknown {
+  #beginUnwinding(entry: SuspendableImport, value: unknown): unknown {
     if (!this.#maySuspend) {
       throw new Error(`Cannot suspend in ${entry.name}: the guest was not entered by start()`);
     }
+    this.#value = value;
     this.#resumeWith = entry.step;
     this.#suspend();
-    if (unwindsByException(entry.results)) throw new Exceptions.Exception(this.#unwindTag!, []);
+    if (entry.isThrowing) throw new Exceptions.Exception(this.#unwindTag!, []);
     return entry.zero;
   }
 }
