@@ -20,8 +20,8 @@ import { activationEnded } from "../link/admission.ts";
 import { Calls } from "../link/calls.ts";
 import type { Run } from "../link/calls.ts";
 import { cancellationSignal } from "../link/cancellation.ts";
-import { failureOf, stackStateAt } from "../link/failure.ts";
-import type { StackState } from "../link/failure.ts";
+import { failureOf, stackGlobals, stackStateAt } from "../link/failure.ts";
+import type { StackGlobals, StackState } from "../link/failure.ts";
 import { GuestBody, startWith } from "../link/guest-body.ts";
 import type { GuestModule } from "../link/guest-module.ts";
 import { isAsyncFunction, isExportedFunction, wantsCaller } from "../link/host-function.ts";
@@ -34,7 +34,6 @@ import type { CallOptions, GuestFiber, LinkedGuest, LinkOptions } from "../link/
 import type { PreparedGuest } from "../link/prepare.ts";
 import { guestMemory, makeStackPool } from "../link/guest-stacks.ts";
 import type { StackPool } from "../link/stacks.ts";
-import { STACK_POINTER } from "../link/entry-shims.ts";
 import { callSynchronously } from "../link/synchronous-call.ts";
 import {
   BASE,
@@ -94,7 +93,7 @@ export class JspiGuest implements LinkedGuest {
   readonly #calls: Calls;
   readonly #linked: LinkedEntries;
   readonly #promising = new Map<string, Entry>();
-  readonly #pointer: WebAssembly.Global | undefined;
+  readonly #globals: StackGlobals | undefined;
 
   static async link(module: GuestModule, imports: HostImports, options: LinkOptions): Promise<JspiGuest> {
     const { prepared } = module;
@@ -147,7 +146,7 @@ export class JspiGuest implements LinkedGuest {
   ) {
     this.raw = raw;
     this.memory = guestMemory(raw);
-    this.#pointer = raw.exports[STACK_POINTER] as WebAssembly.Global | undefined;
+    this.#globals = stackGlobals(raw);
     this.stacks = makeStackPool(prepared, raw, options.stacks, (body) => this.#synchronously(body));
     const { guest } = this.stacks;
     this.#calls = new Calls(this.stacks, options.maxLive, side.names);
@@ -235,10 +234,10 @@ export class JspiGuest implements LinkedGuest {
       // Whoever was around it when it was entered has long gone on: there is nothing to go back to.
       writeWord(record, OUTER, words[CURRENT >> 2]!);
       writeWord(record, OUTER_INNER, readWord(this.stacks.guest, INNER));
-    } else if (this.#pointer !== undefined) {
+    } else if (this.#globals !== undefined) {
       cutOff.set(
         activationKey(record, readWord(record, GENERATION)),
-        stackStateAt(this.#pointer, readAddress(record, LIMIT), readAddress(record, BASE)),
+        stackStateAt(this.#globals, readAddress(record, LIMIT), readAddress(record, BASE)),
       );
     }
     this.#linked.end(record);
@@ -260,7 +259,7 @@ export class JspiGuest implements LinkedGuest {
   }
 
   #synchronously<Result>(body: () => Result): Result {
-    return callSynchronously(this.stacks.guest, this.#pointer, body);
+    return callSynchronously(this.stacks.guest, this.#globals, body);
   }
 }
 

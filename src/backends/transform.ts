@@ -19,7 +19,8 @@ import { Calls } from "../link/calls.ts";
 import type { Run as StartRun } from "../link/calls.ts";
 import { cancellationSignal } from "../link/cancellation.ts";
 import { defer } from "../link/deferred.ts";
-import { failureOf, stackStateAt } from "../link/failure.ts";
+import { failureOf, stackGlobals, stackStateAt } from "../link/failure.ts";
+import type { StackGlobals } from "../link/failure.ts";
 import { GuestBody } from "../link/guest-body.ts";
 import type { GuestModule } from "../link/guest-module.ts";
 import { guestMemory, makeStackPool } from "../link/guest-stacks.ts";
@@ -29,7 +30,6 @@ import type { HostImports } from "../link/imports.ts";
 import type { CallOptions, GuestFiber, LinkedGuest, LinkOptions } from "../link/linked-guest.ts";
 import type { PreparedGuest } from "../link/prepare.ts";
 import type { StackPool } from "../link/stacks.ts";
-import { STACK_POINTER } from "../link/entry-shims.ts";
 import { linkSwitches } from "../link/switch-module.ts";
 import type { GuestSwitches } from "../link/switch-module.ts";
 import {
@@ -83,7 +83,7 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
   readonly #imports: SuspendableImports;
   readonly #calls: Calls;
   readonly switches: GuestSwitches;
-  readonly #pointer: WebAssembly.Global | undefined;
+  readonly #globals: StackGlobals | undefined;
   /** Exported function → types of its parameters. */
   readonly #params: ReadonlyMap<string, readonly string[]>;
 
@@ -127,7 +127,7 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
     this.#driver = driver;
     this.#imports = side;
     this.memory = guestMemory(raw);
-    this.#pointer = raw.exports[STACK_POINTER] as WebAssembly.Global | undefined;
+    this.#globals = stackGlobals(raw);
     this.stacks = makeStackPool(requirePrepared(module), raw, options.stacks, (body) => this.#synchronously(body));
     this.#params = new Map(
       module.exports.flatMap(({ name, type }) => (type === undefined ? [] : [[name, type.params]])),
@@ -195,7 +195,7 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
       return new StackExhaustedError(error.limit, error.needed, error.message, { cause: error });
     }
     if (error instanceof ExcludedFunctionError) return new SuspendError("excluded", error.message, { cause: error });
-    const stack = this.#pointer && stackStateAt(this.#pointer, readAddress(record, LIMIT), readAddress(record, BASE));
+    const stack = this.#globals && stackStateAt(this.#globals, readAddress(record, LIMIT), readAddress(record, BASE));
     return failureOf(error, stack);
   }
 
@@ -275,11 +275,11 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
   /** Whether a suspended activation has frames on the guest's own stack, and may be resumed while somebody else runs above them. */
   get #isMainStackSuspended(): boolean {
     const { guest, isSingle } = this.stacks;
-    return !isSingle && this.#pointer !== undefined && readWord(guest, MAIN) === 0 && readWord(guest, INNER) === 0;
+    return !isSingle && this.#globals !== undefined && readWord(guest, MAIN) === 0 && readWord(guest, INNER) === 0;
   }
 
   #synchronously<Result>(body: () => Result): Result {
-    return callSynchronously(this.stacks.guest, this.#pointer, body);
+    return callSynchronously(this.stacks.guest, this.#globals, body);
   }
 
   #synchronouslyOn<Result>(record: number, body: () => Result): Result {

@@ -29,6 +29,8 @@ export const END = "end";
 /** Names under which the prepared guest exports its stack pointer and the limit that it checks. */
 export const STACK_POINTER = "stackful:stack-pointer";
 export const STACK_LIMIT = "stackful:stack-limit";
+/** What the pointer was before the last frame was taken; only a guest with stacks of its own has it. */
+export const STACK_BEFORE = "stackful:stack-before";
 
 /** The exported functions to enter, by their position, and what the guest has for a stack. */
 export interface EntryPlan {

@@ -1,6 +1,8 @@
 /** What a caller is told when a guest's stack was cut off by a trap. */
 
 import { StackExhaustedError } from "../coroutine/errors.ts";
+import { STACK_BEFORE, STACK_POINTER } from "./entry-shims.ts";
+import { MEMORY_0 } from "./prepare.ts";
 import { markTrap } from "./trap.ts";
 
 /** Where the stack pointer was when the guest trapped; all in bytes. */
@@ -8,6 +10,24 @@ export interface StackState {
   readonly pointer: number;
   readonly limit: number;
   readonly base: number;
+  readonly isExhausted: boolean;
+}
+
+/** The globals of a guest that tell about its stack. */
+export interface StackGlobals {
+  readonly pointer: WebAssembly.Global;
+  /** What the pointer was before the last frame was taken; only of a guest that has stacks of its own as well. */
+  readonly before: WebAssembly.Global | undefined;
+  readonly memory: WebAssembly.Memory;
+}
+
+/** `undefined`: it has no stack in its memory, or that was not found. */
+export function stackGlobals({ exports }: WebAssembly.Instance): StackGlobals | undefined {
+  const pointer = exports[STACK_POINTER] as WebAssembly.Global | undefined;
+  if (pointer === undefined) return undefined;
+  // Who has a stack pointer has a memory: see stack-pointer.ts.
+  const memory = exports[MEMORY_0] as WebAssembly.Memory;
+  return { pointer, before: exports[STACK_BEFORE] as WebAssembly.Global | undefined, memory };
 }
 
 /**
@@ -17,9 +37,7 @@ export interface StackState {
 export function failureOf(error: unknown, stack: StackState | undefined): unknown {
   markTrap(error);
   if (stack === undefined || !(error instanceof WebAssembly.RuntimeError)) return error;
-  // Below the limit, or beyond zero: an address that has wrapped around is above where the stack began.
-  const isExhausted = stack.pointer < stack.limit || stack.pointer > stack.base;
-  if (!isExhausted) return error;
+  if (!stack.isExhausted) return error;
   const limit = stack.base - stack.limit;
   const needed = stack.base - stack.pointer;
   const wrapped = needed < 0 ? needed + 2 ** 32 : needed;
@@ -35,7 +53,18 @@ export function failureOf(error: unknown, stack: StackState | undefined): unknow
 }
 
 /** Where the stack pointer is now, of an activation with this limit and base. */
-export function stackStateAt(pointer: WebAssembly.Global, limit: number, base: number): StackState {
-  const value: unknown = pointer.value;
-  return { pointer: typeof value === "bigint" ? Number(value) : (value as number) >>> 0, limit, base };
+export function stackStateAt({ pointer, before, memory }: StackGlobals, limit: number, base: number): StackState {
+  const now = addressIn(pointer);
+  if (before === undefined) {
+    // Below the limit, or beyond zero: an address that has wrapped around is above where the stack began.
+    return { pointer: now, limit, base, isExhausted: now < limit || now > base };
+  }
+  // It may be on a stack of the guest's own, anywhere in the memory.
+  const isExhausted = (now < limit && addressIn(before) >= limit) || now > memory.buffer.byteLength;
+  return { pointer: now, limit, base, isExhausted };
+}
+
+function addressIn(global: WebAssembly.Global): number {
+  const value: unknown = global.value;
+  return typeof value === "bigint" ? Number(value) : (value as number) >>> 0;
 }

@@ -7,15 +7,22 @@
  * 125.4 ms); as a call of a function it cost 7 %.
  *
  *     global.set $sp   global.get $sp   global.get $limit   i32.lt_u   if   unreachable   end
+ *
+ * A guest that also has stacks of its own (see pointer-sets.ts) overflows the one that is guarded only if it was on that before:
+ *
+ *     global.get $sp   global.set $before   global.set $sp   global.get $sp   global.get $limit   i32.lt_u
+ *     if   global.get $before   global.get $limit   i32.ge_u   if   unreachable   end   end
  */
 
+import type { Code } from "../binary/code.ts";
 import { decodeModule } from "../binary/decode-module.ts";
 import { ModuleEditor } from "../binary/editor.ts";
 import type { BinaryModule } from "../binary/module.ts";
 import { I64 } from "../binary/value-types.ts";
 import { findMemorySource } from "./allocator.ts";
 import type { MemorySource } from "./allocator.ts";
-import { STACK_LIMIT, STACK_POINTER } from "./entry-shims.ts";
+import { STACK_BEFORE, STACK_LIMIT, STACK_POINTER } from "./entry-shims.ts";
+import { classifyPointerSets } from "./pointer-sets.ts";
 import { scanCode } from "./scan.ts";
 import type { GlobalUse } from "./scan.ts";
 import { findGuestStack } from "./stack-pointer.ts";
@@ -83,7 +90,8 @@ function prepareToOverlap(original: BinaryModule, editor: ModuleEditor, options:
   // A guest on an imported memory may get its stacks from the allocator of another.
   const mayOverlap = memorySource.kind !== "none" || importsMemory(original);
   const checksStack = options.checksStack && stack.kind === "found" && mayOverlap;
-  if (checksStack) checkStack(editor, original, { global: stack.global, use: scan.globals.get(stack.global)! });
+  if (stack.kind === "found")
+    watchStack(editor, original, { ...stack, use: scan.globals.get(stack.global)!, checksStack });
   if (memorySource.kind === "allocator" && stack.kind === "found") {
     editor.export(ALLOCATE, "function", memorySource.allocator.allocate);
     const { free } = memorySource.allocator;
@@ -97,15 +105,48 @@ export function importsMemory(module: BinaryModule): boolean {
   return module.imports.some(({ kind }) => kind === "memory");
 }
 
-function checkStack(editor: ModuleEditor, module: BinaryModule, pointer: { global: number; use: GlobalUse }): void {
+/** Makes the code of the guest compare its stack pointer with a limit where it takes a frame. */
+function watchStack(
+  editor: ModuleEditor,
+  module: BinaryModule,
+  pointer: { global: number; use: GlobalUse; checksStack: boolean },
+): void {
   const { type } = module.globals[pointer.global]!;
   const is64 = type === I64;
-  const limit = editor.addGlobal({ type, mutable: true }, (code) => (is64 ? code.i64Const(0) : code.i32Const(0)));
-  editor.export(STACK_LIMIT, "global", limit);
-  for (const site of pointer.use.lowered) {
+  const addGlobal = (name: string): number => {
+    const index = editor.addGlobal({ type, mutable: true }, (code) => (is64 ? code.i64Const(0) : code.i32Const(0)));
+    editor.export(name, "global", index);
+    return index;
+  };
+  const { frameSets, unclearBodies } = pointer.use;
+  const { frames, switches } = classifyPointerSets(module, pointer.global, unclearBodies);
+  const limit = pointer.checksStack ? addGlobal(STACK_LIMIT) : undefined;
+  const before = switches.length > 0 ? addGlobal(STACK_BEFORE) : undefined;
+  if (limit === undefined) return;
+  const globals = { pointer: pointer.global, limit, before };
+  const sites = new Map([...frameSets, ...frames].map((site) => [site.start, site]));
+  for (const site of sites.values()) editor.replace(site, (code) => emitCheck(code, globals, is64));
+  for (const site of before === undefined ? [] : switches) {
+    // What it was before a frame was taken is of no meaning on another stack.
     editor.replace(site, (code) => {
-      code.globalSet(pointer.global).globalGet(pointer.global).globalGet(limit);
-      (is64 ? code.i64LtU() : code.i32LtU()).if().unreachable().end();
+      code.globalSet(globals.pointer);
+      (is64 ? code.i64Const(0) : code.i32Const(0)).globalSet(before!);
     });
   }
+}
+
+/** The forms at the top of this file: the second, if there is a global for what the pointer was before. */
+function emitCheck(
+  code: Code,
+  { pointer, limit, before }: { pointer: number; limit: number; before: number | undefined },
+  is64: boolean,
+): void {
+  if (before !== undefined) code.globalGet(pointer).globalSet(before);
+  code.globalSet(pointer).globalGet(pointer).globalGet(limit);
+  (is64 ? code.i64LtU() : code.i32LtU()).if();
+  if (before !== undefined) {
+    code.globalGet(before).globalGet(limit);
+    (is64 ? code.i64GeU() : code.i32GeU()).if().unreachable().end();
+  } else code.unreachable();
+  code.end();
 }

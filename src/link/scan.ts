@@ -29,8 +29,10 @@ export interface GlobalUse {
   pushes: number;
   /** Times its value is an address right away. */
   addresses: number;
-  /** The `global.set` instructions that may lower it. */
-  readonly lowered: Range[];
+  /** The `global.set` instructions that take a frame from it, in bodies where that is clear without a closer look. */
+  readonly frameSets: Range[];
+  /** Positions of the bodies that set it in some other way as well. */
+  readonly unclearBodies: number[];
 }
 
 export interface CodeScan {
@@ -43,7 +45,7 @@ export interface CodeScan {
 export function scanCode(module: BinaryModule): CodeScan {
   const scanner = new Scanner(module);
   for (let body = 0; body < module.bodies.length; body += 2)
-    scanner.body(module.bodies[body]!, module.bodies[body + 1]!);
+    scanner.body(body / 2, module.bodies[body]!, module.bodies[body + 1]!);
   return scanner;
 }
 
@@ -65,29 +67,36 @@ class Scanner implements CodeScan {
   /** Low bits of the last constant, and its sign. */
   #constant = 0;
   #isNegative = false;
+  #body = 0;
+  /** The frame that the body has taken in the clear form, and the local that has its address. */
+  #frame: { readonly global: number; readonly local: number } = NO_FRAME;
 
   constructor(module: BinaryModule) {
     this.#reader = new InstructionReader(module.bytes);
     for (const [index, { type, mutable }] of module.globals.entries()) {
       if (mutable && (type === I32 || type === I64)) {
-        this.globals.set(index, { frames: 0, pushes: 0, addresses: 0, lowered: [] });
+        this.globals.set(index, { frames: 0, pushes: 0, addresses: 0, frameSets: [], unclearBodies: [] });
       }
     }
   }
 
-  body(start: number, end: number): void {
+  body(position: number, start: number, end: number): void {
     const reader = this.#reader;
     const prologue = new Prologue();
+    this.#body = position;
+    this.#frame = NO_FRAME;
     this.#position = 0;
     this.#readAt = -1;
     let [first, second, third] = [0, 0, 0];
+    let [firstStart, secondStart, thirdStart] = [0, 0, 0];
     reader.enterBody(start, end);
     while (reader.next()) {
       const { opcode: current } = reader;
       if (this.#position < PROLOGUE_LENGTH) this.#noteFrame(prologue, current);
-      if (current === GLOBAL_SET) this.#noteSet(first, second, third);
+      if (current === GLOBAL_SET) this.#noteSet({ first, second, third, firstStart, thirdStart });
       else this.#note(current);
       [first, second, third] = [second, third, current];
+      [firstStart, secondStart, thirdStart] = [secondStart, thirdStart, reader.start];
       this.#position++;
     }
   }
@@ -120,29 +129,71 @@ class Scanner implements CodeScan {
 
   #noteFrame(prologue: Prologue, current: number): void {
     // Binaryen writes `x - 64` as `x + -64`, which is one byte shorter.
-    const isLess = isSubtraction(current) || (isAddition(current) && this.#isNegative);
     const frame = prologue.step(
       current,
-      isLess,
+      this.#isLess(current),
       current === GLOBAL_GET || current === GLOBAL_SET ? this.#reader.index() : -1,
     );
     const use = frame < 0 ? undefined : this.globals.get(frame);
     if (use !== undefined) use.frames++;
   }
 
-  /** Takes the three instructions before a `global.set`. */
-  #noteSet(first: number, second: number, third: number): void {
+  #noteSet(before: Before): void {
     const global = this.#reader.index();
     const use = this.globals.get(global);
     if (use === undefined) return;
-    const isLess = isSubtraction(third) || (isAddition(third) && this.#isNegative);
-    const isPush = first === GLOBAL_GET && isConstant(second) && isLess;
-    if (isPush && this.#read === global && this.#constant % 4 === 0) use.pushes++;
-    // An addition frees a frame, which cannot overflow anything.
-    if (third !== I32_ADD && third !== I64_ADD)
-      use.lowered.push({ start: this.#reader.start, end: this.#reader.position });
+    const isPush = this.#isPush(global, before);
+    if (isPush && this.#constant % 4 === 0) use.pushes++;
+    const { start, position: end } = this.#reader;
+    if (this.#takesFrame(global, before)) {
+      this.#frame = { global, local: this.#indexAt(before.thirdStart) };
+      use.frameSets.push({ start, end });
+    } else if (isPush) use.frameSets.push({ start, end });
+    else if (!this.#givesBackFrame(global, before) && use.unclearBodies.at(-1) !== this.#body) {
+      use.unclearBodies.push(this.#body);
+    }
+  }
+
+  /** `global.get $sp  i32.const n  i32.sub` */
+  #isPush(global: number, { first, second, third }: Before): boolean {
+    return first === GLOBAL_GET && isConstant(second) && this.#isLess(third) && this.#read === global;
+  }
+
+  /** `global.get $sp  i32.const n  i32.sub  local.tee $frame` */
+  #takesFrame(global: number, { first, second, third }: Before): boolean {
+    if (!isConstant(first) || !this.#isLess(second) || third !== LOCAL_TEE) return false;
+    return this.#read === global && this.#readAt === this.#position - 4;
+  }
+
+  /** `local.get $frame  i32.const n  i32.add`, where the frame is the one that this body has taken. */
+  #givesBackFrame(global: number, { first, second, third, firstStart }: Before): boolean {
+    if (first !== LOCAL_GET || !isConstant(second) || !isAddition(third) || this.#isNegative) return false;
+    return this.#frame.global === global && this.#frame.local === this.#indexAt(firstStart);
+  }
+
+  #isLess(current: number): boolean {
+    return isSubtraction(current) || (isAddition(current) && this.#isNegative);
+  }
+
+  /** The index in the instruction at `start`, whose opcode is one byte; only whether it is the same as another one matters. */
+  #indexAt(start: number): number {
+    const { bytes } = this.#reader;
+    let [index, shift, at] = [0, 0, start + 1];
+    for (; bytes[at]! >= 0x80; at++, shift += 7) index += (bytes[at]! & 0x7f) * 2 ** shift;
+    return index + bytes[at]! * 2 ** shift;
   }
 }
+
+/** The instructions before a `global.set`, and where two of them stand. */
+interface Before {
+  readonly first: number;
+  readonly second: number;
+  readonly third: number;
+  readonly firstStart: number;
+  readonly thirdStart: number;
+}
+
+const NO_FRAME = { global: -1, local: -1 };
 
 /**
  * Recognises how LLVM lets a function begin that has a frame in linear memory:

@@ -1,6 +1,7 @@
 /** Calls into a guest that stay on the caller's stack. */
 
 import { failureOf, stackStateAt } from "./failure.ts";
+import type { StackGlobals } from "./failure.ts";
 import {
   BASE,
   CURRENT,
@@ -23,15 +24,11 @@ const freeRecords: number[] = [];
  * Runs `body`, which calls the guest whose block is `guest`. An activation that its host functions start gets another stack, and
  * what they let the guest wait for is refused. A guest that throws has its stack pointer put back.
  */
-export function callSynchronously<Result>(
-  guest: number,
-  pointer: WebAssembly.Global | undefined,
-  body: () => Result,
-): Result {
+export function callSynchronously<Result>(guest: number, stack: StackGlobals | undefined, body: () => Result): Result {
   const record = freeRecords.pop() ?? takeBlock();
   const outer = words[CURRENT >> 2]!;
   const inner = words[(guest + INNER) >> 2]!;
-  const before: unknown = pointer?.value;
+  const before: unknown = stack?.pointer.value;
   writeWord(record, FLAGS, SYNCHRONOUS);
   writeWord(record, GUEST, guest);
   writeAddress(record, LIMIT, inner === 0 ? 0 : readAddress(inner, LIMIT));
@@ -40,10 +37,10 @@ export function callSynchronously<Result>(
   try {
     return body();
   } catch (error) {
-    if (pointer === undefined) throw failureOf(error, undefined);
+    if (stack === undefined) throw failureOf(error, undefined);
     const base = inner === 0 ? Number(before) : readAddress(inner, BASE);
-    const failure = failureOf(error, stackStateAt(pointer, readAddress(record, LIMIT), base));
-    pointer.value = before;
+    const failure = failureOf(error, stackStateAt(stack, readAddress(record, LIMIT), base));
+    stack.pointer.value = before;
     throw failure;
   } finally {
     writeWord(0, CURRENT, outer);

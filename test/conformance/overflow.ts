@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { StackExhaustedError, Trap, suspend } from "stackful";
 import type { Instance, InstantiateOptions } from "stackful";
-import { Doors, errorOf, rejection } from "./harness.ts";
+import { Doors, errorOf, permutations, rejection, turn } from "./harness.ts";
 import type { Functions, Suite } from "./harness.ts";
 import { stackPointerOf } from "./overlap.ts";
 
@@ -64,6 +64,8 @@ export function overflow(suite: Suite): void {
     reuse(suite);
     enough(suite);
   });
+  for (const guest of ["fiber", "fiber-O0"])
+    describe(`A guest with stacks of its own, ${guest}`, () => fibers(suite, guest));
   // Not of overflow-data-first: where its data ends and its own stack begins, only its linker knew.
   for (const guest of ["overflow", "overflow-malloc"])
     describe(`Stack overflow of ${guest} on its own stack`, () => onMainStack(suite, guest));
@@ -172,4 +174,54 @@ function onMainStack(suite: Suite, guest: string): void {
       }
     });
   }
+}
+
+/** What runs on the guest's own stacks is compared with no limit; what runs on a region is. */
+function fibers(suite: Suite, guest: string): void {
+  type Fibers = Functions<"frames" | "trapping" | "overflow">;
+  const make = async (): Promise<{ instance: Instance<Fibers>; doors: Doors }> => {
+    const doors = new Doors();
+    return { instance: await suite.instantiate<Fibers>(guest, { host: { wait: doors.wait } }), doors };
+  };
+  /** Opens the doors of calls that wait `times` times each, in this order. */
+  const answer = async (doors: Doors, order: readonly number[], times: number): Promise<void> => {
+    for (let time = 0; time < times; time++) {
+      for (const id of order) doors.open(id, id);
+      await turn();
+    }
+  };
+
+  suite.it("has calls that overlap in each of the 24 orders of 4", async () => {
+    const { instance, doors } = await make();
+    for (const order of permutations([1, 2, 3, 4])) {
+      const calls = [1, 2, 3, 4].map((id) => instance.exports.frames(id));
+      await answer(doors, order, 3);
+      assert.deepEqual(await Promise.all(calls), [3003, 6006, 9009, 12_012]);
+    }
+    assert.equal(instance.stacks.size, 3);
+  });
+
+  suite.it("traps on one of them without being told that another is exhausted", async () => {
+    const { instance, doors } = await make();
+    for (let round = 0; round < 2; round++) {
+      const calls = [1, 2, 3].map((id) => rejection(instance.exports.trapping(id)));
+      await answer(doors, [3, 1, 2], 1);
+      for (const error of await Promise.all(calls)) {
+        assert.ok(error instanceof Trap && error.kind === "unreachable", String(error));
+      }
+    }
+    const ready = await suite.instantiate<Fibers>(guest, { host: { wait: () => 1 } });
+    const error = errorOf(() => ready.sync.trapping(1));
+    assert.ok(error instanceof Trap && error.kind === "unreachable", String(error));
+  });
+
+  suite.it("exhausts a region after it was on one of them, and touches nothing beside it", async () => {
+    const { instance, doors } = await make();
+    const first = instance.exports.overflow(1);
+    const second = rejection(instance.exports.overflow(2));
+    const third = instance.exports.frames(3);
+    await answer(doors, [2, 1, 3], 3);
+    assertExhausted(await second, 65536);
+    assert.deepEqual([await first, await third], [1003, 9009]);
+  });
 }

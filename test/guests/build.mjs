@@ -48,6 +48,10 @@ const fromC = {
   "overflow-malloc": ["overflow.c", ...LIBC, ...MALLOC, "-DWITH_MALLOC"],
   "overflow-large-stack": ["overflow.c", ...BARE, "-Wl,-z,stack-size=4194304"],
 
+  // fiber.c: a guest with stacks of its own
+  fiber: ["fiber.c", ...BARE, "-Wl,-z,stack-size=524288"],
+  "fiber-O0": ["fiber.c", ...BARE, "-O0", "-Wl,-z,stack-size=524288"],
+
   countdown: ["countdown.c", ...BARE],
   wormhole: ["wormhole.c", ...BARE],
   generator: ["generator.c", ...BARE],

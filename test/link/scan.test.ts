@@ -2,8 +2,11 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { describe, it } from "node:test";
+import { ModuleBuilder } from "#src/binary/builder";
 import { decodeModule } from "#src/binary/decode-module";
+import { I32 } from "#src/binary/value-types";
 import { findMemorySource } from "#src/link/allocator";
+import { classifyPointerSets } from "#src/link/pointer-sets";
 import { prepareGuest } from "#src/link/prepare";
 import { scanCode } from "#src/link/scan";
 import { findGuestStack } from "#src/link/stack-pointer";
@@ -34,6 +37,8 @@ const EXPECTED: Record<string, readonly [string, string]> = {
   "sbrk-imported-memory": ["found", "none"],
   "cleanup-legacy": ["found", "grow"],
   "cleanup-exnref": ["found", "grow"],
+  fiber: ["found", "grow"],
+  "fiber-O0": ["found", "grow"],
   "foreign-stack": ["unknown", "grow"],
   bump: ["none", "grow"],
   "no-memory": ["none", "none"],
@@ -70,6 +75,52 @@ describe("The scan of a guest", () => {
     assert.match(reasons[0]!, /memory cannot grow/);
     assert.match(reasons[1]!, /memory\.size/);
   });
+});
+
+/** How the code of a guest sets its stack pointer: [takes a frame, goes to another stack]. */
+function pointerSets(guest: string): [number, number] {
+  const module = decodeModule(guestBytes(guest));
+  const scan = scanCode(module);
+  const stack = findGuestStack(module, scan);
+  assert.equal(stack.kind, "found");
+  if (stack.kind !== "found") return [0, 0];
+  const { frameSets, unclearBodies } = scan.globals.get(stack.global)!;
+  const { frames, switches } = classifyPointerSets(module, stack.global, unclearBodies);
+  return [new Set([...frameSets, ...frames].map(({ start }) => start)).size, switches.length];
+}
+
+describe("The instructions that set a stack pointer", () => {
+  // Counted by hand: what a function gives back is not among them.
+  const expected: [string, [number, number]][] = [
+    ["frames", [8, 0]],
+    ["frames-stripped-O0", [10, 0]],
+    ["frames-memory64", [8, 0]],
+    ["setjmp-legacy", [4, 0]],
+    ["cleanup-exnref", [3, 0]],
+    ["overflow", [4, 0]],
+    ["fiber", [3, 1]],
+    ["fiber-O0", [7, 2]],
+  ];
+  for (const [guest, counts] of expected) {
+    it(`take ${counts[0]} frames and go to another stack ${counts[1]} times in ${guest}`, () => {
+      assert.deepEqual(pointerSets(guest), counts);
+    });
+  }
+});
+
+describe("A function that only sets the stack pointer", () => {
+  for (const isExported of [true, false]) {
+    it(`is ${isExported ? "the host's way to give back" : "a way to another stack"} when it is ${isExported ? "" : "not "}exported`, () => {
+      const builder = new ModuleBuilder();
+      const pointer = builder.addGlobal({ type: I32, mutable: true }, (code) => code.i32Const(1024));
+      const restore = builder.addFunction({ params: [I32], results: [] });
+      restore.code.localGet(0).globalSet(pointer);
+      if (isExported) builder.export("stackRestore", "function", restore.index);
+      const module = decodeModule(builder.build());
+      const { frames, switches } = classifyPointerSets(module, pointer, [0]);
+      assert.deepEqual([frames.length, switches.length], [0, isExported ? 0 : 1]);
+    });
+  }
 });
 
 describe("A prepared guest", () => {

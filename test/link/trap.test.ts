@@ -95,27 +95,27 @@ describe("The failure for a caller", () => {
 
   it("is the error itself when the stack is within its bounds", () => {
     const error = trap();
-    assert.equal(failureOf(error, { pointer: 1000, limit: 1000, base: 2000 }), error);
+    assert.equal(failureOf(error, { pointer: 1000, limit: 1000, base: 2000, isExhausted: false }), error);
     assert.equal(failureOf(error, undefined), error);
     assert.ok(error instanceof Trap);
   });
 
   it("is a StackExhaustedError with sizes and cause when the pointer is below the limit", () => {
     const error = trap();
-    const failure = failureOf(error, { pointer: 900, limit: 1000, base: 2000 });
+    const failure = failureOf(error, { pointer: 900, limit: 1000, base: 2000, isExhausted: true });
     assert.ok(failure instanceof StackExhaustedError);
     assert.deepEqual([failure.limit, failure.needed, failure.cause], [1000, 1100, error]);
   });
 
   it("is one when the pointer has wrapped around zero", () => {
-    const failure = failureOf(trap(), { pointer: 2 ** 32 - 100, limit: 0, base: 2000 });
+    const failure = failureOf(trap(), { pointer: 2 ** 32 - 100, limit: 0, base: 2000, isExhausted: true });
     assert.ok(failure instanceof StackExhaustedError);
     assert.equal(failure.needed, 2100);
   });
 
   it("is never one for what is no trap", () => {
     for (const error of [null, undefined, 5, new Error("host"), {}]) {
-      assert.equal(failureOf(error, { pointer: 0, limit: 1000, base: 2000 }), error);
+      assert.equal(failureOf(error, { pointer: 0, limit: 1000, base: 2000, isExhausted: true }), error);
     }
   });
 });
