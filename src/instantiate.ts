@@ -23,8 +23,8 @@ export interface CompileOptions extends PrepareOptions {
 
 export interface InstantiateOptions extends CompileOptions {
   /**
-   * Calls of all guests together that may be in flight; further ones wait in the order in which they were made. 10,000 when
-   * left out, 15,000 at most: engines abort the process near 32,000.
+   * Calls of this instance that may be in flight, suspended coroutines included; further ones wait in the order in which they were made.
+   * All guests together may have 10,000, or as many as this says if that is more; 15,000 at most: engines abort the process near 32,000.
    */
   readonly maxLive?: number | undefined;
   /** Stacks for overlapping calls, in the guest's memory. */

@@ -21,7 +21,7 @@ import { bindCaller, lookUpImport, nestImports, refusePromises } from "../link/i
 import type { HostImports } from "../link/imports.ts";
 import type { CallOptions, GuestFiber, LinkedGuest } from "../link/linked-guest.ts";
 import { StackPool } from "../link/stacks.ts";
-import { CURRENT, GENERATION, LIVE, REPORT_ENDS, readWord, writeWord } from "../link/switchboard.ts";
+import { CURRENT, GENERATION, REPORT_ENDS, countEnd, countStart, readWord, writeWord } from "../link/switchboard.ts";
 import { callSynchronously } from "../link/synchronous-call.ts";
 import { neverSync } from "./jspi.ts";
 import { promising, Suspending } from "./promise-integration.ts";
@@ -109,7 +109,7 @@ export class UntypedJspiGuest implements LinkedGuest {
   async #run(name: string, record: number, args: readonly unknown[]): Promise<unknown> {
     const below = this.#running.record;
     this.#running.record = record;
-    writeWord(0, LIVE, readWord(0, LIVE) + 1);
+    countStart(this.stacks.guest);
     activationOf(record)?.hook(true);
     try {
       return await asCurrent(record, () => this.#entry(name)(...args));
@@ -119,7 +119,7 @@ export class UntypedJspiGuest implements LinkedGuest {
       activationOf(record)?.hook(false);
       this.#running.record = below;
       writeWord(record, GENERATION, readWord(record, GENERATION) + 1);
-      writeWord(0, LIVE, readWord(0, LIVE) - 1);
+      countEnd(this.stacks.guest);
       this.stacks.giveBack(record);
       if (readWord(0, REPORT_ENDS) !== 0) activationEnded();
     }

@@ -42,9 +42,10 @@ import {
   GUEST,
   INNER,
   LIMIT,
-  LIVE,
   OUTER,
   OUTER_INNER,
+  countEnd,
+  countStart,
   readAddress,
   readWord,
   words,
@@ -199,7 +200,7 @@ export class JspiGuest implements LinkedGuest {
   /** Starts an activation on `record`. */
   #run(entry: Entry, record: number, args: readonly unknown[]): Promise<unknown> {
     const generation = words[(record + GENERATION) >> 2]!;
-    words[LIVE >> 2]!++;
+    countStart(this.stacks.guest);
     words[THREW >> 2] = 0;
     if (this.stacks.isShared) starters.set(record, new WeakRef(this));
     let promise: Promise<unknown>;
@@ -208,7 +209,7 @@ export class JspiGuest implements LinkedGuest {
       promise = (args.length === 1 ? entry(record, args[0]) : entry(record, ...args)) as Promise<unknown>;
     } catch (error) {
       // An argument did not convert: the guest was not entered.
-      words[LIVE >> 2]!--;
+      countEnd(this.stacks.guest);
       this.stacks.giveBack(record);
       return Promise.reject(error);
     }

@@ -37,14 +37,13 @@ import {
   FLAGS,
   INNER,
   LIMIT,
-  LIVE,
   MAIN,
   ON_MAIN_STACK,
   OUTER_INNER,
   SYNCHRONOUS,
+  countStart,
   readAddress,
   readWord,
-  words,
   writeWord,
 } from "../link/switchboard.ts";
 import { callSynchronously } from "../link/synchronous-call.ts";
@@ -285,7 +284,7 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
   #synchronouslyOn<Result>(record: number, body: () => Result): Result {
     forgetActivation(record);
     writeWord(record, FLAGS, readWord(record, FLAGS) | SYNCHRONOUS);
-    words[LIVE >> 2]!++;
+    countStart(this.stacks.guest);
     this.switches.enter(record);
     try {
       return body();

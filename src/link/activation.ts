@@ -203,6 +203,11 @@ export class Activation {
     this.#resumer = resumer === this ? "nobody" : resumer;
   }
 
+  /** The activation whose host function has started or resumed it last, if there was one and it is known. */
+  get resumer(): Activation | undefined {
+    return typeof this.#resumer === "string" ? undefined : this.#resumer;
+  }
+
   /** Whether it still waits for this input; not any more, from now on. */
   takesInput(input: Waiter): boolean {
     if (this.#input !== input) return false;

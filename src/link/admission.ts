@@ -2,21 +2,26 @@
 
 import { captureAsyncContext } from "./async-context.ts";
 import type { StackPool } from "./stacks.ts";
-import { CROWD, CURRENT, LIVE, REPORT_ENDS, words } from "./switchboard.ts";
+import { ACTIVE, CROWD, LIVE, REPORT_ENDS, words } from "./switchboard.ts";
 
 /**
  * Live activations of all guests together beyond which further ones wait. V8 aborts the process near 32,700 suspended stacks,
  * and a linear memory takes two stacks' worth of the same resource: memory mappings, of which Linux allows a process 65,530.
  */
 export const DEFAULT_MAX_LIVE = 10_000;
-/** The most that may be asked for; activations that others are waiting for may be twice as many. */
+/** The most that may be asked for. */
 export const LARGEST_MAX_LIVE = 15_000;
+/** How many times as many may be live if others wait for them. */
+const NESTED_FACTOR = 2;
 
 /** A call that waits for its turn. */
 interface Ticket {
+  /** Counts all calls that have ever waited. */
+  readonly number: number;
   readonly start: (record: number) => void;
 }
 
+let nextNumber = 0;
 /** Guests that have calls waiting. */
 const crowded = new Set<Admission>();
 let isAdmitting = false;
@@ -28,13 +33,30 @@ export function activationEnded(): void {
   // Not now: the guest that reports its end is still on the stack.
   queueMicrotask(() => {
     isAdmitting = false;
-    for (const admission of crowded) admission.serve();
+    serveAll();
   });
 }
 
+/** Starts as many as may start, the oldest first, whichever guest it is for. */
+function serveAll(): void {
+  const open = new Set(crowded);
+  for (let first = oldest(open); first !== undefined; first = oldest(open)) if (!first.serve()) open.delete(first);
+}
+
+function oldest(admissions: Iterable<Admission>): Admission | undefined {
+  let found: Admission | undefined;
+  for (const admission of admissions) if (found === undefined || admission.oldest < found.oldest) found = admission;
+  return found;
+}
+
+words[CROWD >> 2] = DEFAULT_MAX_LIVE;
+
 export class Admission {
   readonly #stacks: StackPool;
+  /** For the calls of this guest. */
   readonly #maxLive: number;
+  /** For the calls of all guests together, when one of this guest is to start. */
+  readonly #maxLiveOfAll: number;
   /** In insertion order; a call that is given up is taken out of the middle. */
   readonly #tickets = new Set<Ticket>();
 
@@ -46,7 +68,7 @@ export class Admission {
     }
     this.#stacks = stacks;
     this.#maxLive = maxLive;
-    words[CROWD >> 2] = Math.min(words[CROWD >> 2]!, maxLive);
+    this.#maxLiveOfAll = Math.max(maxLive, DEFAULT_MAX_LIVE);
   }
 
   /** Calls that wait. */
@@ -54,20 +76,44 @@ export class Admission {
     return this.#tickets.size;
   }
 
-  /** The record for an activation that starts now; 0: it has to {@link Admission.wait}. */
-  admit(): number {
-    // A call that a running activation makes would wait for its own caller, if it had to wait: it may go first, within reason.
-    const isNested = words[CURRENT >> 2] !== 0;
-    if (!isNested && this.#tickets.size > 0) return 0;
-    if (words[LIVE >> 2]! >= (isNested ? this.#maxLive * 2 : this.#maxLive)) return 0;
-    return this.#stacks.take();
+  /** The number of the call that waits longest; infinite if none does. */
+  get oldest(): number {
+    const [first] = this.#tickets;
+    return first?.number ?? Infinity;
   }
 
-  /** For an activation that brings its own stack and cannot wait: throws when there are far too many. */
+  /**
+   * Whether so many are live that one that starts now should be known by an {@link Activation}: the calls that its host functions make,
+   * also after an `await`, are then known to be nested in it. As long as there are some that are known, and can end, no others wait
+   * for ever.
+   */
+  get isFilling(): boolean {
+    return (
+      words[(this.#stacks.guest + ACTIVE) >> 2]! >= this.#maxLive >> 1 || words[LIVE >> 2]! >= this.#maxLiveOfAll >> 1
+    );
+  }
+
+  /** The record for an activation that starts now; 0: it has to {@link Admission.wait}. */
+  admit(isNested: boolean): number {
+    // A call that a running activation makes would wait for its own caller, if it had to wait: it may go first, within reason.
+    if (!isNested && this.#tickets.size > 0) return 0;
+    return this.#hasRoom(isNested ? NESTED_FACTOR : 1) ? this.#stacks.take() : 0;
+  }
+
+  #hasRoom(factor: number): boolean {
+    return (
+      words[(this.#stacks.guest + ACTIVE) >> 2]! < this.#maxLive * factor &&
+      words[LIVE >> 2]! < this.#maxLiveOfAll * factor
+    );
+  }
+
+  /** For an activation that cannot wait: throws when there are far too many. */
   requireRoom(): void {
-    if (words[LIVE >> 2]! < this.#maxLive * 2) return;
+    if (this.#hasRoom(NESTED_FACTOR)) return;
+    const live = words[(this.#stacks.guest + ACTIVE) >> 2]!;
     throw new RangeError(
-      `Cannot start call: ${words[LIVE >> 2]} are live, twice as many as maxLive (${this.#maxLive}) allows`,
+      `Cannot start call: ${live} of this guest and ${words[LIVE >> 2]} of all guests are live, ` +
+        `twice as many as maxLive allows (${this.#maxLive}, ${this.#maxLiveOfAll})`,
     );
   }
 
@@ -80,6 +126,7 @@ export class Admission {
         reject(signal?.reason);
       };
       const ticket: Ticket = {
+        number: nextNumber++,
         start: (record) => {
           signal?.removeEventListener("abort", giveUp);
           this.#remove(ticket);
@@ -95,14 +142,14 @@ export class Admission {
     });
   }
 
-  /** Starts as many as may start. */
-  serve(): void {
-    for (const ticket of this.#tickets) {
-      if (words[LIVE >> 2]! >= this.#maxLive) return;
-      const record = this.#stacks.take();
-      if (record === 0) return;
-      ticket.start(record);
-    }
+  /** Starts the one that has waited longest; `false` if none may start. */
+  serve(): boolean {
+    const [ticket] = this.#tickets;
+    if (ticket === undefined || !this.#hasRoom(1)) return false;
+    const record = this.#stacks.take();
+    if (record === 0) return false;
+    ticket.start(record);
+    return true;
   }
 
   #remove(ticket: Ticket): void {

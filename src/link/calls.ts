@@ -6,18 +6,13 @@
  * ended, so that the stack is always left in the order in which it was entered.
  */
 
-import {
-  areContextsWatched,
-  currentContext,
-  currentResumer,
-  runInContext,
-  watchContexts,
-} from "./activation-context.ts";
+import { areContextsWatched, currentResumer, keepContexts, runInContext } from "./activation-context.ts";
 import { Activation, forgetActivation } from "./activation.ts";
 import { Admission } from "./admission.ts";
 import { watchCancellation } from "./cancellation.ts";
 import type { CallOptions } from "./linked-guest.ts";
 import type { StackPool } from "./stacks.ts";
+import { CURRENT, words } from "./switchboard.ts";
 
 /** Enters the function of a call on `record`; its promise settles when the activation has ended. Never throws. */
 export type Run = (record: number) => Promise<unknown>;
@@ -33,7 +28,7 @@ export class Calls {
     this.#importNames = importNames;
     this.#admission = new Admission(stacks, maxLive);
     // To know on whose behalf a call is made, also after an `await` of the host function that makes it.
-    if (stacks.isSingle) watchContexts();
+    if (stacks.isSingle) keepContexts();
   }
 
   /** Calls that wait for their turn. */
@@ -43,21 +38,22 @@ export class Calls {
 
   /** The record for a call without options that may start now, and of which nothing is kept; 0: it has to be {@link Calls.start}ed. */
   admitPlain(): number {
-    if (areContextsWatched()) return 0;
-    const record = this.#admission.admit();
+    if (areContextsWatched() || this.#stacks.isSingle || this.#admission.isFilling) return 0;
+    const record = this.#admission.admit(words[CURRENT >> 2] !== 0);
     if (record !== 0) forgetActivation(record);
     return record;
   }
 
   /** One call, of which nothing is kept unless somebody may ask. */
   start(run: Run, options: CallOptions | undefined): Promise<unknown> {
-    if (options !== undefined || areContextsWatched()) return this.#startWatched(run, options ?? {});
+    if (options !== undefined) return this.#startWatched(run, options);
     const record = this.admitPlain();
-    return record === 0 ? this.#admission.wait(run, undefined) : run(record);
+    return record === 0 ? this.#startWatched(run, {}) : run(record);
   }
 
   /** The body of `activation`, which its owner cancels and ends. */
   startActivation(run: Run, activation: Activation, { stack }: Pick<CallOptions, "stack">): Promise<unknown> {
+    if (this.#admission.isFilling) keepContexts();
     activation.noteResumer(currentResumer());
     const enter: Run = (record) => {
       forgetActivation(record);
@@ -69,13 +65,25 @@ export class Calls {
       this.#admission.requireRoom();
       return enter(stack.use(this.#stacks));
     }
-    const below = this.#stacks.isSingle ? currentContext() : undefined;
-    if (below?.canCarry === true && below.guest === this.#stacks.guest) {
+    const below = this.#stacks.isSingle ? this.#carrierOf(activation) : undefined;
+    if (below !== undefined) {
       this.#admission.requireRoom();
       return below.runOnTop(activation, () => this.#stacks.runNested(enter));
     }
-    const record = this.#admission.admit();
-    return record === 0 ? this.#admission.wait(enter, activation.signal) : enter(record);
+    const isNested = words[CURRENT >> 2] !== 0 || activation.resumer?.canCarry === true;
+    const record = this.#admission.admit(isNested);
+    if (record !== 0) return enter(record);
+    // Whoever it is nested in waits for it: it must not wait for that one to end.
+    if (isNested) this.#admission.requireRoom();
+    return this.#admission.wait(enter, activation.signal);
+  }
+
+  /** The innermost activation of this guest that this one is nested in, maybe with some of other guests in between. */
+  #carrierOf(activation: Activation): Activation | undefined {
+    for (let below = activation.resumer; below !== undefined; below = below.resumer) {
+      if (below.guest === this.#stacks.guest && below.canCarry) return below;
+    }
+    return undefined;
   }
 
   async #startWatched(run: Run, options: CallOptions): Promise<unknown> {

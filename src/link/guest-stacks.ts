@@ -1,6 +1,6 @@
 /** Makes the stack pool of an instance, from what is known of its guest. */
 
-import { watchContexts } from "./activation-context.ts";
+import { keepContexts } from "./activation-context.ts";
 import type { GuestAllocator } from "./allocator.ts";
 import { STACK_POINTER } from "./entry-shims.ts";
 import { ALLOCATE, FREE_MEMORY, MEMORY_0, importsMemory } from "./prepare.ts";
@@ -39,7 +39,7 @@ export function makeStackPool(
   const shared = tenants.find(pointer);
   if (shared !== undefined) {
     shared.share(pointer === undefined ? UNKNOWN_STACK : SHARED_STACK);
-    watchContexts();
+    keepContexts();
     return shared;
   }
   const source = makeSource(guest, raw, { tenants, synchronously });

@@ -11,6 +11,7 @@ import type { Code } from "../binary/code.ts";
 import { I32, I64 } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
 import {
+  ACTIVE,
   BASE,
   CURRENT,
   FLAGS,
@@ -180,7 +181,7 @@ export class Switches<Used extends SwitchImports = Imports> {
   /**
    *     if (FLAGS(r) & ON_MAIN_STACK) IDLE_POINTER = BASE(r)
    *     CURRENT = OUTER(r); INNER = OUTER_INNER(r); restore(OUTER_INNER(r)); <leave hook>
-   *     GENERATION(r) += 1; LIVE -= 1; POINTER(r) = BASE(r)
+   *     GENERATION(r) += 1; LIVE -= 1; ACTIVE -= 1; POINTER(r) = BASE(r)
    *     FLAGS(r) &= ON_MAIN_STACK | HELD
    *     if (!(FLAGS(r) & HELD))
    *       if (FLAGS(r) & ON_MAIN_STACK) MAIN = r
@@ -198,6 +199,7 @@ export class Switches<Used extends SwitchImports = Imports> {
     this.#makeOuterCurrent(code, restore);
     code.localGet(0).localGet(0).i32Load(GENERATION).i32Const(1).i32Add().i32Store(GENERATION);
     code.i32Const(0).i32Const(0).i32Load(LIVE).i32Const(1).i32Sub().i32Store(LIVE);
+    code.globalGet(this.guest).globalGet(this.guest).i32Load(ACTIVE).i32Const(1).i32Sub().i32Store(ACTIVE);
     code
       .localGet(0)
       .localGet(0)

@@ -6,7 +6,7 @@
  * checkpoint; JavaScript only reads it, and prepares records.
  *
  *     byte  0   a record that stands for "no activation": its FLAGS say that it cannot suspend
- *          36   CROWD        activations from which on a host function may have to be told that it is called by one
+ *          36   CROWD        value of LIVE from which on a host function has to be told that an activation calls it
  *          40   THREW        not 0: an activation has ended by an exception since the host has set it to 0
  *          48   CURRENT      record of the innermost activation on the native stack; 0: none
  *          52   STATUS       how the host function called last has answered: READY or PENDING
@@ -18,6 +18,7 @@
  *           +4  FREE         first free record, the others follow through OUTER
  *           +8  MAIN         the record that owns the guest's own stack, if it is free; else 0
  *          +16  IDLE_POINTER stack pointer for whoever calls the guest while it is idle  (i64, as all addresses here)
+ *          +24  ACTIVE       activations of this guest that have started and not ended
  *
  *     record+0  OUTER        CURRENT when it was entered; of a free record: the next free one
  *           +4  OUTER_INNER  INNER when it was entered
@@ -41,6 +42,7 @@ export const INNER = 0;
 export const FREE = 4;
 export const MAIN = 8;
 export const IDLE_POINTER = 16;
+export const ACTIVE = 24;
 
 export const OUTER = 0;
 export const OUTER_INNER = 4;
@@ -110,6 +112,18 @@ export function takeBlock(): number {
 
 export function giveBackBlock(block: number): void {
   freeBlocks.push(block);
+}
+
+/** To be called for every activation before its guest is entered; its end is counted by generated code. */
+export function countStart(guest: number): void {
+  words[LIVE >> 2]!++;
+  words[(guest + ACTIVE) >> 2]!++;
+}
+
+/** For an activation of which generated code does not see the end. */
+export function countEnd(guest: number): void {
+  words[LIVE >> 2]!--;
+  words[(guest + ACTIVE) >> 2]!--;
 }
 
 export function readWord(block: number, field: number): number {

@@ -82,6 +82,95 @@ function queue(suite: Suite): void {
     );
   });
 
+  for (const maxLive of [1, 2, 3, 5]) {
+    suite.it(`lets calls go first that host functions make after an await, maxLive ${maxLive}`, async () => {
+      const host = {
+        to_b: async (depth: number) => {
+          await turn();
+          return instance.exports.b(depth);
+        },
+        to_a: async (depth: number) => {
+          await Promise.resolve();
+          return instance.exports.a(depth);
+        },
+        wait: async () => 10,
+      };
+      const instance: Instance<Functions<"a" | "b">> = await suite.instantiate("reentrant", { host }, { maxLive });
+      const calls = range(1, 12).map(() => instance.exports.a(1));
+      assert.deepEqual(
+        await Promise.all(calls),
+        calls.map(() => 11),
+      );
+    });
+  }
+
+  suite.it("does not let a recursion through the host wait for itself: too deep is a RangeError", async () => {
+    const host = {
+      to_b: async (depth: number) => {
+        await turn();
+        return instance.exports.b(depth);
+      },
+      to_a: (depth: number) => instance.exports.a(depth),
+      wait: async () => 10,
+    };
+    const instance: Instance<Functions<"a" | "b">> = await suite.instantiate("reentrant", { host }, { maxLive: 5 });
+    assert.equal(await instance.exports.a(9), 19);
+    const error = await rejection(instance.exports.a(10));
+    assert.ok(error instanceof RangeError, String(error));
+    assert.match(error.message, /Cannot start call: 10 of this guest .* twice as many as maxLive allows/);
+  });
+
+  suite.it("counts the calls of its own guest only", async () => {
+    const doors = new Doors();
+    const make = (): Promise<Instance<Functions<"run">>> =>
+      suite.instantiate<Functions<"run">>("no-memory", { host: { wait: doors.wait } }, { maxLive: 2 });
+    const [first, second] = [await make(), await make()];
+    const calls = [1, 2, 3].flatMap((id) => [first.exports.run(id), second.exports.run(10 * id)]);
+    assert.deepEqual(doors.arrivals, [1, 10, 2, 20]);
+    assert.deepEqual([first.waiting, second.waiting], [1, 1]);
+    for (const id of [1, 10, 2, 20, 3, 30]) {
+      doors.open(id, 1);
+      doors.open(id, 1);
+    }
+    assert.deepEqual(await Promise.all(calls), [1002, 10_002, 2002, 20_002, 3002, 30_002]);
+  });
+
+  suite.it("starts the call that waits longest first, whichever guest it is for", async () => {
+    const door = defer();
+    const started: number[] = [];
+    const wait = (id: number): Promise<unknown> => {
+      if (id > 0) started.push(id);
+      return door.promise;
+    };
+    const make = (): Promise<Instance<Functions<"run">>> =>
+      suite.instantiate<Functions<"run">>("no-memory", { host: { wait } });
+    const [first, second] = [await make(), await make()];
+    const crowd = Array.from({ length: 10_000 }, () => first.exports.run(0));
+    const calls = [second.exports.run(1), first.exports.run(2), second.exports.run(3), first.exports.run(4)];
+    assert.deepEqual([started.length, first.waiting, second.waiting], [0, 2, 2]);
+    door.resolve(0);
+    await Promise.all([...crowd, ...calls]);
+    assert.deepEqual(
+      started.filter((id, at) => started.indexOf(id) === at),
+      [1, 2, 3, 4],
+    );
+  });
+
+  suite.it("lets a call of a guest with one stack go on that comes back through another guest", async () => {
+    const queued: Instance<Functions<"frame">> = await suite.instantiate("frames-no-grow", {
+      host: { wait: async (id: number) => (id === 1 ? other.exports.run(2) : 5), fill: () => {} },
+    });
+    const other = await suite.instantiate<Functions<"run">>("no-memory", {
+      host: {
+        wait: async () => {
+          await turn();
+          return queued.exports.frame(3);
+        },
+      },
+    });
+    assert.equal(await queued.exports.frame(1), 1000 + 2000 + 2 * 3005);
+  });
+
   suite.it("of one guest does not stop the others", async () => {
     const doors = new Doors();
     const host = { wait: doors.wait, fill: () => {} };
