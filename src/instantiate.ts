@@ -2,7 +2,6 @@
 
 import { chooseBackend } from "./backends/choose.ts";
 import type { BackendName } from "./backends/choose.ts";
-import { DEFAULT_MAX_LIVE } from "./link/admission.ts";
 import { GuestModule, prepareModule, wrapModule } from "./link/guest-module.ts";
 import type { CompileOptions as PrepareOptions } from "./link/guest-module.ts";
 import type { HostImports } from "./link/imports.ts";
@@ -97,7 +96,7 @@ export async function instantiate<Exports extends object = AnyExports>(
   const backend = backendFor(module, options);
   // Looked up one by one when it is linked: what is missing or of the wrong kind is an error then.
   const host = requireObject(imports) as HostImports;
-  const { maxLive = DEFAULT_MAX_LIVE, stacks = {} } = options;
+  const { maxLive, stacks = {} } = options;
   const sync = Object.create(null) as Record<string, unknown>;
   const linked = await backend.link(module, host, { maxLive, stacks, exports: sync });
   const instance = new Instance<Exports>(module, linked, sync);

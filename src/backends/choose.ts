@@ -1,7 +1,7 @@
 /** The one place that knows all backends: which this runtime has, which one to use, and how it links a guest. */
 
 import { BackendUnavailableError } from "../coroutine/errors.ts";
-import { LARGEST_MAX_LIVE } from "../link/admission.ts";
+import { NATIVE_STACKS } from "../link/admission.ts";
 import type { GuestModule } from "../link/guest-module.ts";
 import type { HostImports } from "../link/imports.ts";
 import type { LinkOptions, LinkedGuest } from "../link/linked-guest.ts";
@@ -51,7 +51,8 @@ const BACKENDS: readonly Backend[] = [
     refusal: jspiRefusal,
     shortcoming: ({ syncResume = false, maxLive = 0 }) => {
       if (syncResume) return "the engine resumes its stacks from the microtask queue, never synchronously";
-      return maxLive > LARGEST_MAX_LIVE ? `the engine has stacks for ${LARGEST_MAX_LIVE} calls in flight` : undefined;
+      const { largestMaxLive } = NATIVE_STACKS;
+      return maxLive > largestMaxLive ? `the engine has stacks for ${largestMaxLive} calls in flight` : undefined;
     },
     prepare: prepareForJspi,
     link: (module, imports, options) => {

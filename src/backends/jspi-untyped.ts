@@ -8,7 +8,7 @@
 
 import { SuspendError } from "../coroutine/errors.ts";
 import { Activation, activationOf } from "../link/activation.ts";
-import { activationEnded } from "../link/admission.ts";
+import { Admission, NATIVE_STACKS, activationEnded } from "../link/admission.ts";
 import { Calls } from "../link/calls.ts";
 import type { Run } from "../link/calls.ts";
 import { cancellationSignal } from "../link/cancellation.ts";
@@ -39,7 +39,7 @@ export class UntypedJspiGuest implements LinkedGuest {
   static async link(
     module: GuestModule,
     imports: HostImports,
-    options: { readonly maxLive: number; readonly exports: Readonly<Record<string, unknown>> },
+    options: { readonly maxLive?: number | undefined; readonly exports: Readonly<Record<string, unknown>> },
   ): Promise<UntypedJspiGuest> {
     const running: Running = { record: 0 };
     const caller: { memory: WebAssembly.Memory | undefined; exports: typeof options.exports } = {
@@ -62,7 +62,7 @@ export class UntypedJspiGuest implements LinkedGuest {
   private constructor(
     module: GuestModule,
     raw: WebAssembly.Instance,
-    { maxLive, running }: { maxLive: number; running: Running },
+    { maxLive, running }: { maxLive: number | undefined; running: Running },
   ) {
     this.raw = raw;
     this.#running = running;
@@ -71,7 +71,7 @@ export class UntypedJspiGuest implements LinkedGuest {
       { kind: "single", source, memory: () => undefined, queueReason: module.queueReason },
       {},
     );
-    this.#calls = new Calls(this.stacks, maxLive);
+    this.#calls = new Calls(this.stacks, new Admission(this.stacks, NATIVE_STACKS, maxLive));
   }
 
   get memory(): WebAssembly.Memory | undefined {

@@ -16,7 +16,7 @@
 
 import type { SyncRefusal } from "../coroutine/fiber.ts";
 import { Activation, runHook } from "../link/activation.ts";
-import { activationEnded } from "../link/admission.ts";
+import { Admission, NATIVE_STACKS, activationEnded } from "../link/admission.ts";
 import { Calls } from "../link/calls.ts";
 import type { Run } from "../link/calls.ts";
 import { cancellationSignal } from "../link/cancellation.ts";
@@ -150,7 +150,7 @@ export class JspiGuest implements LinkedGuest {
     this.#globals = stackGlobals(raw);
     this.stacks = makeStackPool(prepared, raw, options.stacks, (body) => this.#synchronously(body));
     const { guest } = this.stacks;
-    this.#calls = new Calls(this.stacks, options.maxLive, side.names);
+    this.#calls = new Calls(this.stacks, new Admission(this.stacks, NATIVE_STACKS, options.maxLive), side.names);
     this.#linked = linkEntries(link, raw, {
       side,
       imports,

@@ -7,7 +7,7 @@ import { activationOf } from "../link/activation.ts";
 import type { Activation, Waiter } from "../link/activation.ts";
 import { defer } from "../link/deferred.ts";
 import type { GuestSwitches } from "../link/switch-module.ts";
-import { AWAITED, FLAGS, GUEST, HOOKED, countStart, readWord, writeWord } from "../link/switchboard.ts";
+import { AWAITED, FLAGS, GUEST, HOOKED, SAVED, countStart, readWord, writeWord } from "../link/switchboard.ts";
 import { uncatchableTrap } from "../link/uncatchable-trap.ts";
 
 /** What a run needs of its guest. */
@@ -51,7 +51,7 @@ export class Run implements Waiter {
   /** Calls the exported function `name`. To be called once. */
   begin(name: string, args: readonly unknown[]): void {
     const guest = this.#guest;
-    countStart(readWord(this.#record, GUEST));
+    countStart(readWord(this.#record, GUEST), SAVED);
     guest.switches.enter(this.#record);
     let outcome: Outcome;
     try {

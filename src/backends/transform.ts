@@ -14,7 +14,7 @@ import { StackExhaustedError, SuspendError } from "../coroutine/errors.ts";
 import type { SyncRefusal } from "../coroutine/fiber.ts";
 import { Activation, forgetActivation, runHook } from "../link/activation.ts";
 import type { Waiter } from "../link/activation.ts";
-import { activationEnded } from "../link/admission.ts";
+import { Admission, SAVED_STACKS, activationEnded } from "../link/admission.ts";
 import { Calls } from "../link/calls.ts";
 import type { Run as StartRun } from "../link/calls.ts";
 import { cancellationSignal } from "../link/cancellation.ts";
@@ -40,6 +40,7 @@ import {
   MAIN,
   ON_MAIN_STACK,
   OUTER_INNER,
+  SAVED,
   SYNCHRONOUS,
   countStart,
   readAddress,
@@ -132,7 +133,7 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
       module.exports.flatMap(({ name, type }) => (type === undefined ? [] : [[name, type.params]])),
     );
     side.guest = this.stacks.guest;
-    this.#calls = new Calls(this.stacks, options.maxLive, side.names);
+    this.#calls = new Calls(this.stacks, new Admission(this.stacks, SAVED_STACKS, options.maxLive), side.names);
     this.switches = linkSwitches(guest.switches, raw, { guest: side.guest, hook: runHook, ended: activationEnded });
   }
 
@@ -284,7 +285,7 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
   #synchronouslyOn<Result>(record: number, body: () => Result): Result {
     forgetActivation(record);
     writeWord(record, FLAGS, readWord(record, FLAGS) | SYNCHRONOUS);
-    countStart(this.stacks.guest);
+    countStart(this.stacks.guest, SAVED);
     this.switches.enter(record);
     try {
       return body();

@@ -2,15 +2,27 @@
 
 import { captureAsyncContext } from "./async-context.ts";
 import type { StackPool } from "./stacks.ts";
-import { ACTIVE, CROWD, LIVE, REPORT_ENDS, words } from "./switchboard.ts";
+import { ACTIVE, CROWD, LIVE, REPORT_ENDS, SAVED, words } from "./switchboard.ts";
+
+/** How many activations may be live on a backend. */
+export interface Capacity {
+  /** The word of the switchboard that counts them, of all guests together. */
+  readonly counter: number;
+  /** Of all guests together beyond which further ones wait, and of one if it asks for no other number. */
+  readonly defaultMaxLive: number;
+  /** The most that may be asked for. */
+  readonly largestMaxLive: number;
+}
 
 /**
- * Live activations of all guests together beyond which further ones wait. V8 aborts the process near 32,700 suspended stacks,
- * and a linear memory takes two stacks' worth of the same resource: memory mappings, of which Linux allows a process 65,530.
+ * V8 aborts the process near 32,700 suspended stacks, and a linear memory takes two stacks' worth of the same resource: memory mappings,
+ * of which Linux allows a process 65,530.
  */
-export const DEFAULT_MAX_LIVE = 10_000;
-/** The most that may be asked for. */
-export const LARGEST_MAX_LIVE = 15_000;
+export const NATIVE_STACKS: Capacity = { counter: LIVE, defaultMaxLive: 10_000, largestMaxLive: 15_000 };
+
+/** Saved frames take nothing but memory; there are records for so many. */
+export const SAVED_STACKS: Capacity = { counter: SAVED, defaultMaxLive: 2_000_000, largestMaxLive: 2_000_000 };
+
 /** How many times as many may be live if others wait for them. */
 const NESTED_FACTOR = 2;
 
@@ -49,10 +61,12 @@ function oldest(admissions: Iterable<Admission>): Admission | undefined {
   return found;
 }
 
-words[CROWD >> 2] = DEFAULT_MAX_LIVE;
+words[CROWD >> 2] = NATIVE_STACKS.defaultMaxLive;
 
 export class Admission {
   readonly #stacks: StackPool;
+  /** Index of the word with the number of live activations of all guests. */
+  readonly #counter: number;
   /** For the calls of this guest. */
   readonly #maxLive: number;
   /** For the calls of all guests together, when one of this guest is to start. */
@@ -60,15 +74,17 @@ export class Admission {
   /** In insertion order; a call that is given up is taken out of the middle. */
   readonly #tickets = new Set<Ticket>();
 
-  constructor(stacks: StackPool, maxLive: number) {
-    if (!(Number.isSafeInteger(maxLive) && maxLive >= 1 && maxLive <= LARGEST_MAX_LIVE)) {
+  constructor(stacks: StackPool, capacity: Capacity, maxLive: number = capacity.defaultMaxLive) {
+    const { counter, defaultMaxLive, largestMaxLive } = capacity;
+    if (!(Number.isSafeInteger(maxLive) && maxLive >= 1 && maxLive <= largestMaxLive)) {
       throw new RangeError(
-        `Cannot limit live stacks: maxLive must be an integer from 1 to ${LARGEST_MAX_LIVE}, received ${maxLive}`,
+        `Cannot limit live stacks: maxLive must be an integer from 1 to ${largestMaxLive}, received ${maxLive}`,
       );
     }
     this.#stacks = stacks;
+    this.#counter = counter >> 2;
     this.#maxLive = maxLive;
-    this.#maxLiveOfAll = Math.max(maxLive, DEFAULT_MAX_LIVE);
+    this.#maxLiveOfAll = Math.max(maxLive, defaultMaxLive);
   }
 
   /** Calls that wait. */
@@ -89,7 +105,8 @@ export class Admission {
    */
   get isFilling(): boolean {
     return (
-      words[(this.#stacks.guest + ACTIVE) >> 2]! >= this.#maxLive >> 1 || words[LIVE >> 2]! >= this.#maxLiveOfAll >> 1
+      words[(this.#stacks.guest + ACTIVE) >> 2]! >= this.#maxLive >> 1 ||
+      words[this.#counter]! >= this.#maxLiveOfAll >> 1
     );
   }
 
@@ -103,7 +120,7 @@ export class Admission {
   #hasRoom(factor: number): boolean {
     return (
       words[(this.#stacks.guest + ACTIVE) >> 2]! < this.#maxLive * factor &&
-      words[LIVE >> 2]! < this.#maxLiveOfAll * factor
+      words[this.#counter]! < this.#maxLiveOfAll * factor
     );
   }
 
@@ -112,7 +129,7 @@ export class Admission {
     if (this.#hasRoom(NESTED_FACTOR)) return;
     const live = words[(this.#stacks.guest + ACTIVE) >> 2]!;
     throw new RangeError(
-      `Cannot start call: ${live} of this guest and ${words[LIVE >> 2]} of all guests are live, ` +
+      `Cannot start call: ${live} of this guest and ${words[this.#counter]} of all guests are live, ` +
         `twice as many as maxLive allows (${this.#maxLive}, ${this.#maxLiveOfAll})`,
     );
   }

@@ -8,7 +8,7 @@
 
 import { areContextsWatched, currentResumer, keepContexts, runInContext } from "./activation-context.ts";
 import { Activation, forgetActivation } from "./activation.ts";
-import { Admission } from "./admission.ts";
+import type { Admission } from "./admission.ts";
 import { watchCancellation } from "./cancellation.ts";
 import type { CallOptions } from "./linked-guest.ts";
 import type { StackPool } from "./stacks.ts";
@@ -23,10 +23,10 @@ export class Calls {
   readonly #importNames: readonly string[];
 
   /** `importNames`: the imports that can be waited in, by their position. */
-  constructor(stacks: StackPool, maxLive: number, importNames: readonly string[] = []) {
+  constructor(stacks: StackPool, admission: Admission, importNames: readonly string[] = []) {
     this.#stacks = stacks;
     this.#importNames = importNames;
-    this.#admission = new Admission(stacks, maxLive);
+    this.#admission = admission;
     // To know on whose behalf a call is made, also after an `await` of the host function that makes it.
     if (stacks.isSingle) keepContexts();
   }

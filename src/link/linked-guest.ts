@@ -22,7 +22,8 @@ export interface CallOptions extends ActivationHooks {
 
 /** What a guest is linked with, beside its imports. */
 export interface LinkOptions {
-  readonly maxLive: number;
+  /** Calls in flight; as many as the backend recommends when left out. */
+  readonly maxLive?: number | undefined;
   readonly stacks: StackOptions;
   /** What callers of host functions are shown as the guest's exports; filled when the instance exists. */
   readonly exports: Readonly<Record<string, unknown>>;

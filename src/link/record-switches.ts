@@ -77,11 +77,17 @@ export class Switches<Used extends SwitchImports = Imports> {
   readonly undoLeave: FunctionBuilder;
   readonly end: FunctionBuilder;
   readonly #stack: Stack | undefined;
+  /** What counts the live activations: LIVE or SAVED. */
+  readonly #counter: number;
 
-  constructor(module: ModuleBuilder, link: { imports: Used; guest: number; stack: Stack | undefined }) {
+  constructor(
+    module: ModuleBuilder,
+    link: { imports: Used; guest: number; stack: Stack | undefined; counter?: number },
+  ) {
     this.imports = link.imports;
     this.guest = link.guest;
     this.#stack = link.stack;
+    this.#counter = link.counter ?? LIVE;
     const define = (name: string): FunctionBuilder => module.addFunction({ params: [I32], results: [] }, name);
     this.enter = define("enter");
     this.leave = define("leave");
@@ -198,7 +204,7 @@ export class Switches<Used extends SwitchImports = Imports> {
     }
     this.#makeOuterCurrent(code, restore);
     code.localGet(0).localGet(0).i32Load(GENERATION).i32Const(1).i32Add().i32Store(GENERATION);
-    code.i32Const(0).i32Const(0).i32Load(LIVE).i32Const(1).i32Sub().i32Store(LIVE);
+    code.i32Const(0).i32Const(0).i32Load(this.#counter).i32Const(1).i32Sub().i32Store(this.#counter);
     code.globalGet(this.guest).globalGet(this.guest).i32Load(ACTIVE).i32Const(1).i32Sub().i32Store(ACTIVE);
     code
       .localGet(0)

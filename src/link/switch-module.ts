@@ -15,7 +15,7 @@ import { GUEST, STACK_LIMIT, STACK_POINTER } from "./entry-shims.ts";
 import { LINK, MEMORY } from "./import-shims.ts";
 import type { PreparedGuest } from "./prepare.ts";
 import { Switches } from "./record-switches.ts";
-import { memory } from "./switchboard.ts";
+import { SAVED, memory } from "./switchboard.ts";
 
 type Switch = (record: number) => void;
 
@@ -49,7 +49,7 @@ export function buildSwitchModule(guest: PreparedGuest): WebAssembly.Module {
   module.importMemory(LINK, MEMORY, { minimum: 1 });
   const stack = importStack(module, guest);
   const block = module.importGlobal(LINK, "guest", { type: I32, mutable: false });
-  const switches = new Switches(module, { imports, guest: block, stack });
+  const switches = new Switches(module, { imports, guest: block, stack, counter: SAVED });
   module.export("enter", "function", switches.enter.index);
   module.export("resume", "function", switches.defineResume(module).index);
   module.export("leave", "function", switches.leave.index);

@@ -8,9 +8,10 @@
  *     byte  0   a record that stands for "no activation": its FLAGS say that it cannot suspend
  *          36   CROWD        value of LIVE from which on a host function has to be told that an activation calls it
  *          40   THREW        not 0: an activation has ended by an exception since the host has set it to 0
+ *          44   SAVED        as LIVE, on a backend that saves the frames of a suspended stack in memory
  *          48   CURRENT      record of the innermost activation on the native stack; 0: none
  *          52   STATUS       how the host function called last has answered: READY or PENDING
- *          56   LIVE         activations that have started and not ended
+ *          56   LIVE         activations that have started and not ended, on a backend that leaves native stacks behind
  *          60   REPORT_ENDS  not 0: the host wants to hear of every activation that ends
  *          64   blocks of 64 bytes, each a guest or a record
  *
@@ -33,6 +34,7 @@
 
 export const CROWD = 36;
 export const THREW = 40;
+export const SAVED = 44;
 export const CURRENT = 48;
 export const STATUS = 52;
 export const LIVE = 56;
@@ -72,11 +74,11 @@ export const NESTED = 32;
 /** Its record belongs to the host and does not go back to the guest's free list. */
 export const HELD = 16;
 
-const MEMORY_PAGES = 256;
+const MEMORY_PAGES = 2048;
 const PAGE_BYTES = 65536;
 const BLOCK_BYTES = 64;
 
-/** Of fixed size, since a view of a memory that has grown has to be made anew: 16 MiB, which cost nothing until they are used. */
+/** Of fixed size, since a view of a memory that has grown has to be made anew: 128 MiB, which cost nothing until they are used. */
 export const memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES });
 
 /** The memory as 32-bit words: index it with `address >> 2`. */
@@ -91,7 +93,7 @@ const freeBlocks: number[] = [];
 /**
  * Address of a block for a guest or a record: all zero, but for a {@link GENERATION} that this block never had.
  *
- * @throws {RangeError} when there are more than 262,142 guests and stacks
+ * @throws {RangeError} when there are more than 2,097,150 guests and stacks
  */
 export function takeBlock(): number {
   const block = freeBlocks.pop();
@@ -114,9 +116,9 @@ export function giveBackBlock(block: number): void {
   freeBlocks.push(block);
 }
 
-/** To be called for every activation before its guest is entered; its end is counted by generated code. */
-export function countStart(guest: number): void {
-  words[LIVE >> 2]!++;
+/** To be called for every activation before its guest is entered; its end is counted by generated code. `counter`: LIVE or SAVED. */
+export function countStart(guest: number, counter: number = LIVE): void {
+  words[counter >> 2]!++;
   words[(guest + ACTIVE) >> 2]!++;
 }
 
