@@ -227,7 +227,7 @@ function stacks(suite: Suite): void {
       { stacks: { bytes: Number.NaN } },
       { stacks: { capacity: -1 } },
       { maxLive: 0 },
-      { maxLive: 1e6 },
+      { maxLive: 10_000_000 },
       { maxLive: 1.5 },
     ]) {
       const error = await rejection(suite.instantiate("frames", { host }, options));
