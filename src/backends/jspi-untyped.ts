@@ -7,13 +7,14 @@
  */
 
 import { SuspendError } from "../coroutine/errors.ts";
-import { Activation, activationOf } from "../link/activation.ts";
+import type { SyncRefusal } from "../coroutine/fiber.ts";
+import { activationOf } from "../link/activation.ts";
 import { Admission, NATIVE_STACKS, activationEnded } from "../link/admission.ts";
 import { Calls } from "../link/calls.ts";
 import type { Run } from "../link/calls.ts";
-import { cancellationSignal } from "../link/cancellation.ts";
 import { failureOf } from "../link/failure.ts";
-import { GuestBody, startWith } from "../link/guest-body.ts";
+import { GuestBody, endWith } from "../link/guest-body.ts";
+import type { BodyRunner } from "../link/guest-body.ts";
 import type { GuestModule } from "../link/guest-module.ts";
 import { isDeclaredAsync, isExportedFunction } from "../link/host-function.ts";
 import { isEngineRefusal, isPending } from "../link/import-side.ts";
@@ -23,12 +24,12 @@ import type { CallOptions, GuestFiber, LinkedGuest } from "../link/linked-guest.
 import { StackPool } from "../link/stacks.ts";
 import { CURRENT, GENERATION, REPORT_ENDS, countEnd, countStart, readWord, writeWord } from "../link/switchboard.ts";
 import { callSynchronously } from "../link/synchronous-call.ts";
-import { neverSync } from "./jspi.ts";
+import { NEVER_SYNC } from "./jspi.ts";
 import { promising, Suspending } from "./promise-integration.ts";
 
 type HostFunction = (...args: unknown[]) => unknown;
 
-export class UntypedJspiGuest implements LinkedGuest {
+export class UntypedJspiGuest implements LinkedGuest, BodyRunner {
   readonly backend = "jspi";
   readonly raw: WebAssembly.Instance;
   readonly stacks: StackPool;
@@ -96,13 +97,20 @@ export class UntypedJspiGuest implements LinkedGuest {
   }
 
   fiber(name: string, toArguments: (input: unknown) => readonly unknown[], options: CallOptions): GuestFiber {
-    const activation = new Activation(options);
-    const signal = cancellationSignal(options);
-    const start = async (input: unknown): Promise<unknown> => {
-      const run: Run = (record) => this.#run(name, record, toArguments(input));
-      return this.#calls.startActivation(run, activation, options);
-    };
-    return new GuestBody(activation, startWith(start), signal, neverSync);
+    return new GuestBody(this, { name, toArguments, options });
+  }
+
+  startBody(body: GuestBody, input: unknown): void {
+    endWith(body, this.#runBody(body, input));
+  }
+
+  syncRefusal(): SyncRefusal {
+    return NEVER_SYNC;
+  }
+
+  async #runBody({ name, toArguments, activation, options }: GuestBody, input: unknown): Promise<unknown> {
+    const run: Run = (record) => this.#run(name, record, toArguments(input));
+    return this.#calls.startActivation(run, activation, options);
   }
 
   /** What generated code does for other guests: enter the record, leave it at the first suspension, end it. */

@@ -15,14 +15,14 @@
  */
 
 import type { SyncRefusal } from "../coroutine/fiber.ts";
-import { Activation, runHook } from "../link/activation.ts";
+import { runHook } from "../link/activation.ts";
 import { Admission, NATIVE_STACKS, activationEnded } from "../link/admission.ts";
 import { Calls } from "../link/calls.ts";
 import type { Run } from "../link/calls.ts";
-import { cancellationSignal } from "../link/cancellation.ts";
 import { failureOf, stackGlobals, stackStateAt } from "../link/failure.ts";
 import type { StackGlobals, StackState } from "../link/failure.ts";
-import { GuestBody, startWith } from "../link/guest-body.ts";
+import { GuestBody, endWith } from "../link/guest-body.ts";
+import type { BodyRunner } from "../link/guest-body.ts";
 import type { GuestModule } from "../link/guest-module.ts";
 import { isAsyncFunction, isExportedFunction, wantsCaller } from "../link/host-function.ts";
 import { ImportSide } from "../link/import-side.ts";
@@ -67,12 +67,10 @@ export async function prepareForJspi(module: GuestModule): Promise<void> {
 }
 
 /** Why a coroutine cannot be resumed on the stack of its caller. */
-export function neverSync(): SyncRefusal {
-  return {
-    backend: "jspi",
-    reason: "the engine resumes its stacks from the microtask queue, never synchronously; backend transform can",
-  };
-}
+export const NEVER_SYNC: SyncRefusal = {
+  backend: "jspi",
+  reason: "the engine resumes its stacks from the microtask queue, never synchronously; backend transform can",
+};
 
 /**
  * Guest's block → its link, to end an activation of one guest while another is running. An entry whose link was collected stays
@@ -86,7 +84,7 @@ const cutOff = new Map<string, StackState>();
 
 const UNSHIMMED = "its type has a v128, an exnref or a reference to a type of the guest's own";
 
-export class JspiGuest implements LinkedGuest {
+export class JspiGuest implements LinkedGuest, BodyRunner {
   readonly backend = "jspi";
   readonly raw: WebAssembly.Instance;
   readonly memory: WebAssembly.Memory | undefined;
@@ -185,16 +183,23 @@ export class JspiGuest implements LinkedGuest {
   }
 
   fiber(name: string, toArguments: (input: unknown) => readonly unknown[], options: CallOptions): GuestFiber {
-    const activation = new Activation(options);
-    const signal = cancellationSignal(options);
+    return new GuestBody(this, { name, toArguments, options });
+  }
+
+  startBody(body: GuestBody, input: unknown): void {
+    endWith(body, this.#runBody(body, input));
+  }
+
+  syncRefusal(): SyncRefusal {
+    return NEVER_SYNC;
+  }
+
+  async #runBody({ name, toArguments, activation, options }: GuestBody, input: unknown): Promise<unknown> {
     const entry = this.#entry(name);
-    const start = async (input: unknown): Promise<unknown> => {
-      const args = toArguments(input);
-      if (entry === undefined) return this.#callUnshimmed(name, args);
-      const run: Run = (record) => this.#run(entry, record, args);
-      return this.#calls.startActivation(run, activation, options);
-    };
-    return new GuestBody(activation, startWith(start), signal, neverSync);
+    const args = toArguments(input);
+    if (entry === undefined) return this.#callUnshimmed(name, args);
+    const run: Run = (record) => this.#run(entry, record, args);
+    return this.#calls.startActivation(run, activation, options);
   }
 
   /** Starts an activation on `record`. */

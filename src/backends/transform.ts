@@ -12,16 +12,18 @@
 
 import { StackExhaustedError, SuspendError } from "../coroutine/errors.ts";
 import type { SyncRefusal } from "../coroutine/fiber.ts";
-import { Activation, forgetActivation, runHook } from "../link/activation.ts";
+import type { Activation } from "../link/activation.ts";
+import { forgetActivation, runHook } from "../link/activation.ts";
 import type { Waiter } from "../link/activation.ts";
 import { Admission, SAVED_STACKS, activationEnded } from "../link/admission.ts";
 import { Calls } from "../link/calls.ts";
 import type { Run as StartRun } from "../link/calls.ts";
-import { cancellationSignal } from "../link/cancellation.ts";
 import { defer } from "../link/deferred.ts";
+import type { Deferred } from "../link/deferred.ts";
 import { failureOf, stackGlobals, stackStateAt } from "../link/failure.ts";
 import type { StackGlobals } from "../link/failure.ts";
 import { GuestBody } from "../link/guest-body.ts";
+import type { BodyRunner } from "../link/guest-body.ts";
 import type { GuestModule } from "../link/guest-module.ts";
 import { guestMemory, makeStackPool } from "../link/guest-stacks.ts";
 import { isExportedFunction } from "../link/host-function.ts";
@@ -74,7 +76,7 @@ function requirePrepared({ prepared }: GuestModule): PreparedGuest {
 
 const UNSHIMMED = "its type has a v128 or an exnref, or it is imported with several types";
 
-export class TransformGuest implements LinkedGuest, RunningGuest {
+export class TransformGuest implements LinkedGuest, BodyRunner, RunningGuest {
   readonly backend = "transform";
   readonly raw: WebAssembly.Instance;
   readonly memory: WebAssembly.Memory | undefined;
@@ -152,11 +154,32 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
   }
 
   fiber(name: string, toArguments: (input: unknown) => readonly unknown[], options: CallOptions): GuestFiber {
-    const activation = new Activation(options);
-    const start = (input: unknown, end: Waiter): void => {
-      this.#begin(name, toArguments(input), { activation, options, end }).catch((error: unknown) => end.reject(error));
+    return new GuestBody(this, { name, toArguments, options });
+  }
+
+  startBody(body: GuestBody, input: unknown): void {
+    const { name, activation, options } = body;
+    let args: readonly unknown[];
+    try {
+      args = this.#argumentsFor(name, body.toArguments(input));
+    } catch (error) {
+      body.reject(error);
+      return;
+    }
+    const begin = (record: number): void => new Run(this, record, body).begin(name, args);
+    if (activation.isResumedSynchronously && this.#calls.startNow(begin, activation, options)) return;
+    const run: StartRun = (record) => {
+      const ended = defer<void>();
+      new Run(this, record, new EndedBody(body, ended)).begin(name, args);
+      return ended.promise;
     };
-    return new GuestBody(activation, start, cancellationSignal(options), () => this.#syncRefusal(activation));
+    this.#calls.startActivation(run, activation, options).catch((error: unknown) => body.reject(error));
+  }
+
+  syncRefusal({ record }: Activation): SyncRefusal | undefined {
+    if (record === 0 || this.isOnTop(record)) return undefined;
+    const reason = "its stack lies below that of a call that is running, on the only stack of this guest";
+    return { backend: this.backend, reason };
   }
 
   begin(name: string, args: readonly unknown[]): Outcome {
@@ -224,32 +247,6 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
     return ended.promise;
   }
 
-  /** The body of a coroutine. Rejects when it cannot start; `end` is told how it has ended. */
-  async #begin(
-    name: string,
-    args: readonly unknown[],
-    { activation, options, end }: { activation: Activation; options: CallOptions; end: Waiter },
-  ): Promise<unknown> {
-    const converted = this.#argumentsFor(name, args);
-    const run: StartRun = (record) => {
-      const ended = defer<void>();
-      // The coroutine is told first: whoever waits for the stack comes after it.
-      const tell: Waiter = {
-        resolve: (value) => {
-          end.resolve(value);
-          ended.resolve();
-        },
-        reject: (error) => {
-          end.reject(error);
-          ended.resolve();
-        },
-      };
-      new Run(this, record, tell).begin(name, converted);
-      return ended.promise;
-    };
-    return this.#calls.startActivation(run, activation, options);
-  }
-
   #argumentsFor(name: string, args: readonly unknown[]): readonly unknown[] {
     const params = this.#params.get(name);
     return params === undefined ? args : convertedArguments(params, args);
@@ -263,13 +260,6 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
     } finally {
       this.#imports.left(depth);
     }
-  }
-
-  #syncRefusal(activation: Activation): SyncRefusal | undefined {
-    const { record } = activation;
-    if (record === 0 || this.isOnTop(record)) return undefined;
-    const reason = "its stack lies below that of a call that is running, on the only stack of this guest";
-    return { backend: this.backend, reason };
   }
 
   /** Whether a suspended activation has frames on the guest's own stack, and may be resumed while somebody else runs above them. */
@@ -294,5 +284,26 @@ export class TransformGuest implements LinkedGuest, RunningGuest {
     } finally {
       this.switches.end(record);
     }
+  }
+}
+
+/** Tells a body first, and then whoever waits for its stack. */
+class EndedBody implements Waiter {
+  readonly #body: GuestBody;
+  readonly #ended: Deferred<void>;
+
+  constructor(body: GuestBody, ended: Deferred<void>) {
+    this.#body = body;
+    this.#ended = ended;
+  }
+
+  resolve(value: unknown): void {
+    this.#body.resolve(value);
+    this.#ended.resolve();
+  }
+
+  reject(error: unknown): void {
+    this.#body.reject(error);
+    this.#ended.resolve();
   }
 }

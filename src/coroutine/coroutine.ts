@@ -14,6 +14,9 @@ import type { Fiber } from "./fiber.ts";
  */
 export type CoroutineState = "created" | "running" | "suspended" | "returned" | "threw" | "unwound" | "reset";
 
+/** For what runs the bodies of coroutines: the fiber that a coroutine was made with. */
+export let fiberOf: (coroutine: Coroutine) => Fiber<unknown, unknown, unknown>;
+
 /**
  * A coroutine: `resumeAsync()` runs its body until it suspends, returns or throws.
  *
@@ -32,6 +35,11 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
   readonly #fiber: Fiber<Input, Yield, Return>;
   readonly #takesBacktraces: boolean;
   #resumer = "";
+
+  static {
+    fiberOf = (coroutine) => coroutine.#fiber;
+  }
+
   #state: CoroutineState = "created";
   #isEnding = false;
   #ending: Promise<void> | undefined;

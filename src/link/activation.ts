@@ -1,5 +1,6 @@
 /** What JavaScript keeps of one activation, if there is more to it than its record: a coroutine, a signal, hooks. */
 
+import { fiberOf } from "../coroutine/coroutine.ts";
 import type { Coroutine } from "../coroutine/coroutine.ts";
 import { ForcedUnwind, SuspendError } from "../coroutine/errors.ts";
 import { Suspension } from "../coroutine/suspend.ts";
@@ -46,18 +47,26 @@ export interface Waiter {
   reject(reason: unknown): void;
 }
 
-/**
- * Takes the value of a `suspend()` and who waits for the next input, on behalf of `holder`: the body itself, or an activation inside it.
- *
- * @throws {SuspendError} when it has suspended already
- */
-type Yield = (value: unknown, holder: Activation, input: Waiter) => void;
+/** Has its coroutine suspended. */
+interface Taker {
+  /**
+   * Takes the value of a `suspend()` and who waits for the next input, on behalf of `holder`: the body itself, or an activation inside it.
+   *
+   * @throws {SuspendError} when it has suspended already
+   */
+  take(value: unknown, holder: Activation, input: Waiter): void;
+}
 
 /** Who has started or resumed an activation: another one, nobody that runs in a guest, or somebody of whom that is not known. */
 export type Resumer = Activation | "nobody" | "unknown";
 
-/** Coroutine → the activation that is its body. */
-const bodies = new WeakMap<Coroutine, Activation>();
+const NOTHING: readonly unknown[] = [];
+
+/** The activation that is the body of `coroutine`. (A weak map of a million costs its garbage collection seconds.) */
+function bodyOf(coroutine: Coroutine): Activation | undefined {
+  const fiber: object = fiberOf(coroutine);
+  return "activation" in fiber && fiber.activation instanceof Activation ? fiber.activation : undefined;
+}
 
 /** Forgets whichever activation had this record: one without an object is about to start on it. */
 export function forgetActivation(record: number): void {
@@ -80,16 +89,17 @@ export class Activation {
   #cancellation: unknown;
   #isCancelled = false;
   /** All that it was cancelled with: a body may still be ending with the first when the second comes. */
-  #sent: readonly unknown[] = [];
+  #sent: readonly unknown[] = NOTHING;
   #unwinds = 0;
-  readonly #gate = new Gate<Activation>();
+  /** `undefined`: open, as most are all the time. */
+  #gate: Gate<Activation> | undefined;
   /** Whether it waits for a promise and nothing has told the engine yet to continue it. */
   #isWaiting = false;
   /** Who waits for what it awaits. */
   #interrupt: Waiter | undefined;
   /** Whose host function has started or resumed it last. */
   #resumer: Resumer = "nobody";
-  #take: Yield | undefined;
+  #taker: Taker | undefined;
   /** The input that it waits for. */
   #input: Waiter | undefined;
   /** Whether whoever has resumed it waits on the native stack: it may suspend its coroutine, but not wait for a promise. */
@@ -138,7 +148,7 @@ export class Activation {
    * does not continue before it has ended.
    */
   runOnTop<Result>(activation: Activation, body: () => Promise<Result>): Promise<Result> {
-    return this.#gate.runOnTop(this, activation, body);
+    return (this.#gate ??= new Gate()).runOnTop(this, activation, body);
   }
 
   /** Forgets it; its record may already belong to another. */
@@ -175,7 +185,7 @@ export class Activation {
     this.#isCancelled = true;
     this.#sent = [...this.#sent, error];
     this.#abortController?.abort(reasonOf(error));
-    this.#gate.top?.cancel(error);
+    this.#gate?.top?.cancel(error);
     this.release();
     this.interrupt(error);
   }
@@ -191,10 +201,9 @@ export class Activation {
   }
 
   /** Makes it the body of `coroutine`, whose suspensions go to `take`. */
-  becomeBody(coroutine: Coroutine, take: Yield): void {
+  becomeBody(coroutine: Coroutine, taker: Taker): void {
     this.coroutine = coroutine;
-    this.#take = take;
-    bodies.set(coroutine, this);
+    this.#taker = taker;
   }
 
   /** Remembers who starts or resumes it: that one is around it until it suspends. */
@@ -218,7 +227,7 @@ export class Activation {
 
   /** Lets it go on after its coroutine was suspended by an activation inside it. */
   release(): void {
-    this.#gate.release();
+    this.#gate?.release();
   }
 
   /** {@link Activation.wait} with a promise. `check` looks at every value but a suspension, and may throw. */
@@ -261,10 +270,15 @@ export class Activation {
   }
 
   #whenGateOpens(goOn: () => void): void {
-    this.#gate.whenOpen(() => {
+    if (this.#gate === undefined) {
       this.#isWaiting = false;
       goOn();
-    });
+    } else {
+      this.#gate.whenOpen(() => {
+        this.#isWaiting = false;
+        goOn();
+      });
+    }
   }
 
   #suspend(suspension: Suspension, input: Waiter): void {
@@ -277,9 +291,9 @@ export class Activation {
 
   /** @throws {SuspendError} when there is no coroutine to take it */
   #suspendBody({ coroutine = this.coroutine, value }: Suspension, input: Waiter): void {
-    const body = coroutine === this.coroutine ? this : coroutine && bodies.get(coroutine);
-    const take = body === undefined ? undefined : body.#take;
-    if (coroutine === undefined || body === undefined || take === undefined) {
+    const body = coroutine === this.coroutine ? this : coroutine && bodyOf(coroutine);
+    const taker = body === undefined ? undefined : body.#taker;
+    if (coroutine === undefined || body === undefined || taker === undefined) {
       throw new SuspendError("no-coroutine", "Cannot suspend: the guest runs outside a coroutine");
     }
     if (coroutine.state !== "running") {
@@ -292,10 +306,10 @@ export class Activation {
           "expected the one that runs it, or one whose host function has resumed that and waits for it",
       );
     }
-    take(value, this, input);
+    taker.take(value, this, input);
     this.#input = input;
     this.#interrupt = input;
-    if (body !== this) body.#gate.hold();
+    if (body !== this) (body.#gate ??= new Gate()).hold();
   }
 
   /**

@@ -17,6 +17,8 @@ import { CURRENT, words } from "./switchboard.ts";
 /** Enters the function of a call on `record`; its promise settles when the activation has ended. Never throws. */
 export type Run = (record: number) => Promise<unknown>;
 
+const NONE: readonly string[] = [];
+
 export class Calls {
   readonly #stacks: StackPool;
   readonly #admission: Admission;
@@ -51,6 +53,16 @@ export class Calls {
     return record === 0 ? this.#startWatched(run, {}) : run(record);
   }
 
+  /** As {@link Calls.startActivation}, on the stack of the caller; false when it has to wait or to run on top of another one. */
+  startNow(run: (record: number) => void, activation: Activation, { stack }: Pick<CallOptions, "stack">): boolean {
+    if (stack !== undefined || this.#stacks.isSingle || areContextsWatched()) return false;
+    const record = this.#admission.admit(words[CURRENT >> 2] !== 0);
+    if (record === 0) return false;
+    activation.start(record, this.#stacks.isShared ? NONE : this.#importNames);
+    run(record);
+    return true;
+  }
+
   /** The body of `activation`, which its owner cancels and ends. */
   startActivation(run: Run, activation: Activation, { stack }: Pick<CallOptions, "stack">): Promise<unknown> {
     if (this.#admission.isFilling) keepContexts();
@@ -58,7 +70,7 @@ export class Calls {
     const enter: Run = (record) => {
       forgetActivation(record);
       // A guest that it has called on its own stack may be the one that waits, for an import of its own.
-      activation.start(record, this.#stacks.isShared ? [] : this.#importNames);
+      activation.start(record, this.#stacks.isShared ? NONE : this.#importNames);
       return runInContext(activation, () => run(record));
     };
     if (stack !== undefined) {

@@ -4,10 +4,12 @@ import type { Coroutine } from "../coroutine/coroutine.ts";
 import { ForcedUnwind, SuspendError } from "../coroutine/errors.ts";
 import type { SyncRefusal } from "../coroutine/fiber.ts";
 import { currentResumer, keepContexts } from "./activation-context.ts";
-import type { Activation, Waiter } from "./activation.ts";
+import { Activation } from "./activation.ts";
+import type { Waiter } from "./activation.ts";
+import { cancellationSignal } from "./cancellation.ts";
 import { defer } from "./deferred.ts";
 import type { Deferred } from "./deferred.ts";
-import type { GuestFiber } from "./linked-guest.ts";
+import type { CallOptions, GuestFiber } from "./linked-guest.ts";
 import { uncatchableTrap } from "./uncatchable-trap.ts";
 
 type Step = IteratorResult<unknown, unknown>;
@@ -20,26 +22,30 @@ interface Resumption {
   reject(reason: unknown): void;
 }
 
-/** Enters the body with its first input; `end` is told how it has ended. */
-type Start = (input: unknown, end: Waiter) => void;
-
-/** For a body whose end is known by a promise. */
-export function startWith(start: (input: unknown) => Promise<unknown>): Start {
-  return (input, end) => {
-    start(input).then(
-      (value) => end.resolve(value),
-      (error: unknown) => end.reject(error),
-    );
-  };
+/** What enters bodies: the guest of a backend. */
+export interface BodyRunner {
+  /** Enters `body` with its first input; the body is told how it has ended. */
+  startBody(body: GuestBody, input: unknown): void;
+  /** Why the stack cannot be resumed on that of the caller; `undefined` if it can. */
+  syncRefusal(activation: Activation): SyncRefusal | undefined;
 }
 
-/** Whether the stack can be resumed on that of the caller, and if not, why. */
-type SyncCheck = () => SyncRefusal | undefined;
+/** Tells `body` how the activation has ended that `start` enters. */
+export function endWith(body: GuestBody, ended: Promise<unknown>): void {
+  ended.then(
+    (value) => body.resolve(value),
+    (error: unknown) => body.reject(error),
+  );
+}
 
-export class GuestBody implements GuestFiber {
-  readonly #activation: Activation;
-  readonly #start: Start;
-  readonly #checkSync: SyncCheck;
+export class GuestBody implements GuestFiber, Waiter {
+  readonly activation: Activation;
+  /** The exported function. */
+  readonly name: string;
+  /** Makes its arguments of the first input. */
+  readonly toArguments: (input: unknown) => readonly unknown[];
+  readonly options: CallOptions;
+  readonly #runner: BodyRunner;
   #isReset = false;
   /** What the pending resume is told. */
   #step: Resumption | undefined;
@@ -57,17 +63,18 @@ export class GuestBody implements GuestFiber {
   readonly signal: AbortSignal | undefined;
   #stopListening: (() => void) | undefined;
 
-  /** Aborting `signal` unwinds it. */
-  constructor(activation: Activation, start: Start, signal: AbortSignal | undefined, checkSync: SyncCheck) {
-    this.#activation = activation;
-    this.#start = start;
-    this.signal = signal;
-    this.#checkSync = checkSync;
+  constructor(runner: BodyRunner, { name, toArguments, options }: Pick<GuestBody, "name" | "toArguments" | "options">) {
+    this.#runner = runner;
+    this.activation = new Activation(options);
+    this.name = name;
+    this.toArguments = toArguments;
+    this.options = options;
+    this.signal = cancellationSignal(options);
     keepContexts();
   }
 
   get syncRefusal(): SyncRefusal | undefined {
-    return this.#checkSync();
+    return this.#runner.syncRefusal(this.activation);
   }
 
   get hasEnded(): boolean {
@@ -75,7 +82,7 @@ export class GuestBody implements GuestFiber {
   }
 
   attach(coroutine: Coroutine): void {
-    this.#activation.becomeBody(coroutine, (...suspension) => this.#yield(...suspension));
+    this.activation.becomeBody(coroutine, this);
     const signal = this.signal;
     if (signal === undefined) return;
     const onAbort = (): void => {
@@ -126,7 +133,7 @@ export class GuestBody implements GuestFiber {
 
   /** Who goes on: an activation inside the body, if that one has suspended it. */
   #beginSync(step: Resumption): Activation {
-    const activation = this.#activation;
+    const activation = this.activation;
     const holder = this.#holder ?? activation;
     this.#step = step;
     activation.isResumedSynchronously = true;
@@ -135,7 +142,7 @@ export class GuestBody implements GuestFiber {
   }
 
   #endSync(holder: Activation): void {
-    this.#activation.isResumedSynchronously = false;
+    this.activation.isResumedSynchronously = false;
     holder.isResumedSynchronously = false;
   }
 
@@ -145,7 +152,7 @@ export class GuestBody implements GuestFiber {
       "sync-call",
       "Cannot resume synchronously: the body has to wait, for a stack or for an inner coroutine; use resumeAsync()",
     );
-    this.#activation.cancel(refusal);
+    this.activation.cancel(refusal);
     throw refusal;
   }
 
@@ -156,12 +163,9 @@ export class GuestBody implements GuestFiber {
     }
     const input = this.#input;
     const holder = this.#holder;
-    const activation = this.#activation;
+    const activation = this.activation;
     if (input === undefined || holder === undefined) {
-      this.#start(value, {
-        resolve: (value) => this.#return(value),
-        reject: (error) => this.#throw(error),
-      });
+      this.#runner.startBody(this, value);
       return;
     }
     this.#input = undefined;
@@ -180,7 +184,7 @@ export class GuestBody implements GuestFiber {
     }
     const input = this.#input;
     const holder = this.#holder;
-    const activation = this.#activation;
+    const activation = this.activation;
     this.#input = undefined;
     this.#holder = undefined;
     activation.noteResumer(activation.isResumedSynchronously ? "nobody" : currentResumer());
@@ -204,7 +208,7 @@ export class GuestBody implements GuestFiber {
     this.#input = undefined;
     this.#holder = undefined;
     this.#stopListening?.();
-    this.#activation.cancel(error);
+    this.activation.cancel(error);
     // The input may be awaited by an inner coroutine, on top of this one: that one is unwound with it.
     if (input !== undefined && holder?.takesInput(input) === true) input.reject(error);
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
@@ -212,7 +216,7 @@ export class GuestBody implements GuestFiber {
     return (this.#ended ??= defer()).promise;
   }
 
-  #yield(value: unknown, holder: Activation, input: Waiter): void {
+  take(value: unknown, holder: Activation, input: Waiter): void {
     const step = this.#step;
     if (step === undefined) {
       throw new SuspendError("no-coroutine", "Cannot suspend coroutine: it is suspended already, expected running");
@@ -223,14 +227,16 @@ export class GuestBody implements GuestFiber {
     step.resolve({ done: false, value });
   }
 
-  #return(value: unknown): void {
+  /** It has returned `value`. */
+  resolve(value: unknown): void {
     this.#end();
-    if (this.#activation.isCancelled) this.#settle({ error: this.#endReason() });
+    if (this.activation.isCancelled) this.#settle({ error: this.#endReason() });
     else this.#settle({ step: { done: true, value } });
   }
 
-  #throw(error: unknown): void {
-    const isExpected = this.#activation.isEnding(error);
+  /** It has thrown `error`. */
+  reject(error: unknown): void {
+    const isExpected = this.activation.isEnding(error);
     if (!isExpected) this.#failure = { error };
     this.#end();
     this.#settle({ error: isExpected ? this.#endReason() : error });
@@ -247,7 +253,7 @@ export class GuestBody implements GuestFiber {
   #end(): void {
     this.#hasEnded = true;
     this.#stopListening?.();
-    this.#activation.end();
+    this.activation.end();
     if (this.#failure === undefined) this.#ended?.resolve();
     else this.#ended?.reject(this.#failure.error);
   }
@@ -255,7 +261,7 @@ export class GuestBody implements GuestFiber {
   /** What a pending resume is told about a body that was ended from outside. */
   #endReason(): unknown {
     if (this.#isReset) return new ForcedUnwind("The coroutine was reset");
-    return this.signal?.aborted === true ? this.signal.reason : this.#activation.cancellation;
+    return this.signal?.aborted === true ? this.signal.reason : this.activation.cancellation;
   }
 }
 

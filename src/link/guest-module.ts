@@ -40,6 +40,7 @@ export class GuestModule {
   /** Backends keep here what they have generated for it, by their name. */
   readonly generated: Map<string, unknown> = new Map();
   #compiled: Promise<WebAssembly.Module> | undefined;
+  #exportsByName: ReadonlyMap<string, GuestExport> | undefined;
 
   /** Made by {@link prepareModule} and {@link wrapModule}. */
   constructor(guest: PreparedGuest | WebAssembly.Module, options: CompileOptions) {
@@ -54,6 +55,11 @@ export class GuestModule {
       this.imports = importsOf(guest.original);
       this.exports = exportsOf(guest.original);
     }
+  }
+
+  exportNamed(name: string): GuestExport | undefined {
+    this.#exportsByName ??= new Map(this.exports.map((entry) => [entry.name, entry]));
+    return this.#exportsByName.get(name);
   }
 
   /** What the engine makes of it: the guest with a few exports more. */

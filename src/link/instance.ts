@@ -146,7 +146,7 @@ export class Instance<Exports extends object = AnyExports> {
   }
 
   #functionExport(name: string): GuestExport {
-    const found = this.module.exports.find((entry) => entry.name === name);
+    const found = this.module.exportNamed(name);
     if (found?.kind === "function") return found;
     const names = this.module.exports.filter(({ kind }) => kind === "function").map((entry) => entry.name);
     const what = found === undefined ? "no such export" : `a ${found.kind}`;

@@ -9,6 +9,7 @@ import {
   GUEST,
   INNER,
   LIMIT,
+  OUTER_INNER,
   SYNCHRONOUS,
   readAddress,
   takeBlock,
@@ -31,6 +32,7 @@ export function callSynchronously<Result>(guest: number, stack: StackGlobals | u
   const before: unknown = stack?.pointer.value;
   writeWord(record, FLAGS, SYNCHRONOUS);
   writeWord(record, GUEST, guest);
+  writeWord(record, OUTER_INNER, inner);
   writeAddress(record, LIMIT, inner === 0 ? 0 : readAddress(inner, LIMIT));
   writeWord(0, CURRENT, record);
   writeWord(guest, INNER, record);
