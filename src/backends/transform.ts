@@ -12,9 +12,8 @@
 
 import { StackExhaustedError, SuspendError } from "../coroutine/errors.ts";
 import type { SyncRefusal } from "../coroutine/fiber.ts";
-import type { Activation } from "../link/activation.ts";
 import { forgetActivation, runHook } from "../link/activation.ts";
-import type { Waiter } from "../link/activation.ts";
+import type { Activation, Waiter } from "../link/activation.ts";
 import { Admission, SAVED_STACKS, activationEnded } from "../link/admission.ts";
 import { Calls } from "../link/calls.ts";
 import type { Run as StartRun } from "../link/calls.ts";
