@@ -66,14 +66,22 @@ export class ModuleEditor extends Definitions {
    * @throws {RangeError} when the range is not inside one function body
    */
   replace(range: Range, emit: (code: Code) => void): void {
-    const { start, end } = range;
+    const code = emitCode();
+    emit(code);
+    this.replaceBy(range, code.writer.toBytes());
+  }
+
+  /**
+   * The same with instructions that are there already. They are not copied before the module is built.
+   *
+   * @throws {RangeError} when the range is not inside one function body
+   */
+  replaceBy({ start, end }: Range, bytes: Uint8Array): void {
     const body = this.#bodyAt(start);
     if (body < 0 || end > this.#module.bodies[body * 2 + 1]! || end < start) {
       throw new RangeError(`Cannot replace code at offsets ${start} to ${end}: not inside one function body`);
     }
-    const code = emitCode();
-    emit(code);
-    this.#replacements.push({ start, end, bytes: code.writer.toBytes(), body });
+    this.#replacements.push({ start, end, bytes, body });
   }
 
   /**
@@ -83,7 +91,8 @@ export class ModuleEditor extends Definitions {
    */
   build(): Uint8Array<ArrayBuffer> {
     const { bytes } = this.#module;
-    const writer = new Writer(bytes.length + HEADROOM_BYTES);
+    const growing = this.#replacements.reduce((total, edit) => total + Math.max(growth(edit), 0), 0);
+    const writer = new Writer(bytes.length + growing + HEADROOM_BYTES);
     writer.bytes(PREAMBLE);
     for (const section of this.#outputSections()) this.#writeSection(writer, section);
     return writer.toBytes();

@@ -30,6 +30,7 @@ export interface Callers {
   /** Functions whose reference is taken. */
   readonly referenced: Uint8Array;
   usesTryTable: boolean;
+  usesLegacyCatch: boolean;
 }
 
 export interface CallGraph {
@@ -38,6 +39,8 @@ export interface CallGraph {
   readonly callersOf: ReadonlyMap<number, readonly number[]>;
   /** Whether a function catches with `try_table`, not with the legacy form. */
   readonly usesTryTable: boolean;
+  /** Whether a function has a catch block of the legacy form. */
+  readonly usesLegacyCatch: boolean;
   /** Indices of the imported functions that may suspend. */
   readonly suspendingImports: readonly number[];
   /** Whether the host can call functions that are in a table. */
@@ -50,8 +53,9 @@ export function findSuspendable(module: BinaryModule, imports: FunctionFilter, e
   const suspendingImports: number[] = [];
   for (let index = 0; index < module.importedFunctions; index++) if (imports(index)) suspendingImports.push(index);
   const calls = suspendableCalls(module, callers, suspendingImports, excluded);
-  const { ofFunction: callersOf, usesTryTable } = callers;
-  return { calls, suspendingImports, callersOf, usesTryTable, sharesTable: hasSharedTable(module) };
+  const { ofFunction: callersOf, usesTryTable, usesLegacyCatch } = callers;
+  const sharesTable = hasSharedTable(module);
+  return { calls, suspendingImports, callersOf, usesTryTable, usesLegacyCatch, sharesTable };
 }
 
 /** What may suspend because of `imports`, indices of functions. */
@@ -91,6 +95,7 @@ export function findCallers(module: BinaryModule): Callers {
     shapes,
     referenced: new Uint8Array(module.functions.length),
     usesTryTable: false,
+    usesLegacyCatch: false,
   };
   const reader = new InstructionReader(module.bytes);
   for (const range of referencingExpressions(module)) {
@@ -151,6 +156,7 @@ function scanBody(reader: InstructionReader, caller: number, callers: Callers): 
     const kind = op.KIND_OF[reader.opcode]!;
     if (kind === op.REF_FUNC) callers.referenced[reader.index()] = 1;
     if (kind === op.TRY_TABLE) callers.usesTryTable = true;
+    if (kind === op.CATCH) callers.usesLegacyCatch = true;
     if (kind !== op.CALL && kind !== op.RETURN_CALL) continue;
     const index = reader.index();
     if (isDirect(reader.opcode)) addCaller(callers.ofFunction, index, caller);

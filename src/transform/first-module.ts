@@ -86,9 +86,9 @@ export class FirstModule extends ModuleEditor {
     return super.addTag(params);
   }
 
-  /** Replaces locals and code of a function. */
+  /** Replaces locals and code of a function by `body`, which must not be changed any more. */
   replaceBody(functionIndex: number, body: Uint8Array): void {
-    this.replace(functionBody(this.module, functionIndex), (code) => void code.copy(body));
+    this.replaceBy(functionBody(this.module, functionIndex), body);
   }
 
   /**

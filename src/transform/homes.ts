@@ -15,7 +15,7 @@
 import { heapTypeOf, isDefaultable, referenceType } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
 import { hasSites } from "./function-shape.ts";
-import type { FunctionShape, OperandGroup } from "./function-shape.ts";
+import type { Construct, FunctionShape, OperandGroup } from "./function-shape.ts";
 import type { Operations } from "./operations.ts";
 
 /** Locals that are set at one place in the code. */
@@ -80,16 +80,48 @@ export function findHomes(shape: FunctionShape, operations: Operations): Homes {
 }
 
 /**
- * Homes of everything that lies on the stack when the site is reached, enclosing constructs included, and of what a resume
+ * Homes of everything that lies on the stack when a site is reached, enclosing constructs included, and of what a resume
  * copy needs to enter these: parameters have to be there, if only as zeros, which some references cannot be.
  */
-export function homesAt(shape: FunctionShape, site: number): number[] {
-  const { operands, construct } = shape.sites[site]!;
-  const homes = operands.map(({ home }) => home);
-  for (let around = construct; around >= 0; around = shape.constructs[around]!.parent) {
-    const { operands: below, params, paramHomes } = shape.constructs[around]!;
-    for (const { home } of below) homes.push(home);
-    for (const [position, type] of params.entries()) if (!isDefaultable(type)) homes.push(paramHomes[position]!);
+export class SiteHomes {
+  readonly #shape: FunctionShape;
+  /** Construct → the homes that it adds for sites in it. */
+  readonly #own: readonly (readonly number[])[];
+  /** Construct → the innermost of it and those around it that adds some; -1 for none. Most add nothing, so most are passed over. */
+  readonly #adding: Int32Array;
+
+  constructor(shape: FunctionShape) {
+    this.#shape = shape;
+    this.#own = shape.constructs.map((construct) => ownHomes(construct));
+    this.#adding = new Int32Array(shape.constructs.length);
+    // A construct comes after those around it.
+    for (const [index, { parent }] of shape.constructs.entries()) {
+      this.#adding[index] = this.#own[index]!.length > 0 ? index : this.#addingFrom(parent);
+    }
   }
-  return homes.filter((home) => home >= 0);
+
+  visit(site: number, visit: (home: number) => void): void {
+    const { operands, construct } = this.#shape.sites[site]!;
+    for (const { home } of operands) if (home >= 0) visit(home);
+    for (let around = this.#addingFrom(construct); around >= 0;) {
+      for (const home of this.#own[around]!) visit(home);
+      around = this.#addingFrom(this.#shape.constructs[around]!.parent);
+    }
+  }
+
+  #addingFrom(construct: number): number {
+    return construct < 0 ? -1 : this.#adding[construct]!;
+  }
+}
+
+const NONE: readonly number[] = [];
+
+function ownHomes({ operands, params, paramHomes }: Construct): readonly number[] {
+  if (operands.length === 0 && params.length === 0) return NONE;
+  const homes = operands.map(({ home }) => home).filter((home) => home >= 0);
+  for (const [position, type] of params.entries()) {
+    const home = paramHomes[position] ?? -1;
+    if (!isDefaultable(type) && home >= 0) homes.push(home);
+  }
+  return homes;
 }

@@ -10,7 +10,7 @@
 
 import { Reader } from "../binary/reader.ts";
 import type { FunctionShape } from "./function-shape.ts";
-import { homesAt } from "./homes.ts";
+import { SiteHomes } from "./homes.ts";
 import type { Homes } from "./homes.ts";
 import { readLabels } from "./labels.ts";
 import * as op from "./operations.ts";
@@ -41,6 +41,7 @@ export class Liveness {
   readonly #heads = new Map<number, LocalSet>();
   /** Sites' needs so far. */
   readonly #needed: LocalSet;
+  readonly #siteHomes: SiteHomes;
   #live: LocalSet;
   #open: OpenConstruct[] = [];
   #changed = false;
@@ -49,6 +50,7 @@ export class Liveness {
     this.#shape = shape;
     this.#operations = operations;
     this.#homes = homes;
+    this.#siteHomes = new SiteHomes(shape);
     this.#words = (homes.locals.length + 31) >>> 5;
     this.#reader = new Reader(bytes);
     this.#needed = this.#newSet();
@@ -192,7 +194,7 @@ export class Liveness {
 
   /** A frame saved here continues behind the call, or, if an exception is thrown into it, in a handler. */
   #site(site: number): void {
-    for (const home of homesAt(this.#shape, site)) add(this.#live, home);
+    this.#siteHomes.visit(site, (home) => add(this.#live, home));
     this.#mayThrow();
     addAll(this.#needed, this.#live);
   }

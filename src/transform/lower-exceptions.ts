@@ -136,7 +136,7 @@ export function lowerExceptions(module: BinaryModule): BinaryModule {
   const editor = new ModuleEditor(module);
   for (let index = module.importedFunctions; index < module.functions.length; index++) {
     const body = new LoweredFunction(module, editor, index).write();
-    if (body) editor.replace(functionBody(module, index), (code) => void code.copy(body));
+    if (body) editor.replaceBy(functionBody(module, index), body);
   }
   return decodeModule(editor.build());
 }

@@ -116,7 +116,8 @@ export function transformModule(input: Uint8Array | BinaryModule, options: Trans
   };
   let graph = findSuspendable(given, isImportSelected, isExcluded);
   let module = given;
-  if (!graph.usesTryTable && suspendsInLegacyCatch(given, graph.calls) && (options.tryTable ?? hasTryTable())) {
+  const mayNeedLowering = graph.usesLegacyCatch && !graph.usesTryTable;
+  if (mayNeedLowering && suspendsInLegacyCatch(given, graph.calls) && (options.tryTable ?? hasTryTable())) {
     module = lowerExceptions(given);
     graph = findSuspendable(module, isImportSelected, isExcluded);
   }
