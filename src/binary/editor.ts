@@ -8,8 +8,8 @@
  *
  * Additions are appended to their sections, so no index shifts and the name section stays right. Sections that nothing
  * is added to are copied with their headers; a section that the module does not have is put where the format wants it.
- * Custom sections stay where they are. Those that hold offsets into the code (DWARF, source maps, branch hints) are not
- * adjusted: they are wrong for what follows a {@link ModuleEditor.replace} that changes the length of a body.
+ * Custom sections stay where they are. Those that hold offsets into the code (DWARF, source maps, relocations) are left out as
+ * soon as {@link ModuleEditor.replace} is used: they would be wrong. Branch hints, which are only advice, are not adjusted.
  */
 
 import { emitCode } from "./code.ts";
@@ -32,6 +32,9 @@ interface Replacement extends Range {
 
 /** A section of the result: one of the module, or a new one. */
 type OutputSection = Section | { readonly id: number; readonly contentStart?: undefined };
+
+/** Custom sections with offsets into the code: DWARF, source maps, and what only linkers read. */
+const WITH_CODE_OFFSETS = /^(\.debug_.*|sourceMappingURL|external_debug_info|linking|reloc\..*)$/;
 
 /** Bytes that an edit adds, usually: the result's buffer rarely has to grow. */
 const HEADROOM_BYTES = 4096;
@@ -112,7 +115,8 @@ export class ModuleEditor extends Definitions {
   }
 
   #outputSections(): OutputSection[] {
-    const sections: OutputSection[] = [...this.#module.sections];
+    const sections: OutputSection[] =
+      this.#replacements.length > 0 ? this.#withoutOffsets() : [...this.#module.sections];
     for (const [rank, id] of SECTION_ORDER.entries()) {
       if (!this.added(id) || sections.some((section) => section.id === id)) continue;
       const before = new Set(SECTION_ORDER.slice(0, rank));
@@ -123,6 +127,13 @@ export class ModuleEditor extends Definitions {
       else sections.splice(first < 0 ? sections.length : first, 0, { id });
     }
     return sections;
+  }
+
+  /** Debug information for other code than this would be worse than none. */
+  #withoutOffsets(): OutputSection[] {
+    const { sections, customSections } = this.#module;
+    const wrong = new Set(customSections.filter(({ name }) => WITH_CODE_OFFSETS.test(name)).map(({ start }) => start));
+    return sections.filter(({ start }) => !wrong.has(start));
   }
 
   #writeSection(writer: Writer, section: OutputSection): void {

@@ -20,6 +20,10 @@ export class OperandStack {
   readonly #producedAt: number[] = [];
   /** Local the value is a copy of. */
   readonly #copyOf: number[] = [];
+  /** Local → number of the last write to it, and value → number of the last write to any local when it was pushed. */
+  readonly #writtenAt: number[] = [];
+  readonly #pushedAt: number[] = [];
+  #writes = 0;
   /** Offset of the constant instruction; -1 for other values. */
   readonly #constantAt: number[] = [];
   readonly #groups: (OperandGroup | null)[] = [];
@@ -40,6 +44,7 @@ export class OperandStack {
   pushCopy(type: ValueType, local: number, producedAt: number): void {
     this.push(type, producedAt);
     this.#copyOf[this.height - 1] = local;
+    this.#pushedAt[this.height - 1] = this.#writes;
   }
 
   pushConstant(type: ValueType, { start, end }: Range): void {
@@ -90,18 +95,14 @@ export class OperandStack {
 
   /** A local is written: what was a copy of it no longer is. */
   forgetCopies(local: number): void {
-    for (let index = 0; index < this.height; index++) {
-      if (this.#copyOf[index] !== local) continue;
-      this.#copyOf[index] = NOT_COPIED;
-      const kept = this.#kept[index];
-      if (kept) kept.copyOf = NOT_COPIED;
-    }
+    this.#writtenAt[local] = ++this.#writes;
   }
 
   /** The values from stack position `from` to the top, which have to survive a suspension. New ones go to `all`. */
   keep(from: number, all: KeptOperand[]): KeptOperand[] {
     const kept: KeptOperand[] = [];
     for (let index = from; index < this.height; index++) {
+      this.#checkCopy(index);
       let operand = this.#kept[index] ?? null;
       if (!operand) {
         operand = this.#describe(index);
@@ -111,6 +112,15 @@ export class OperandStack {
       kept.push(operand);
     }
     return kept;
+  }
+
+  /** Sites that kept it before the local was written can go on to find it there, but all of them share one description. */
+  #checkCopy(index: number): void {
+    const local = this.#copyOf[index]!;
+    if (local === NOT_COPIED || (this.#writtenAt[local] ?? 0) <= this.#pushedAt[index]!) return;
+    this.#copyOf[index] = NOT_COPIED;
+    const kept = this.#kept[index];
+    if (kept) kept.copyOf = NOT_COPIED;
   }
 
   #describe(index: number): KeptOperand {

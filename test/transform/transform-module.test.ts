@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ModuleBuilder } from "#src/binary/builder";
 import { decodeModule } from "#src/binary/decode-module";
+import { SECTION } from "#src/binary/sections";
 import { I32 } from "#src/binary/value-types";
+import { Writer } from "#src/binary/writer";
 import { SuspendableInstance } from "#src/transform/suspendable-instance";
 import { transformModule } from "#src/transform/transform-module";
 import { assemble } from "./assemble.ts";
@@ -55,20 +57,52 @@ describe("transformModule()", () => {
     );
   });
 
-  it("gives resume copies the names of their functions", async () => {
-    const transformed = transformModule(
-      await assemble(`(module
+  it("leaves out debug information for other code, and keeps what else tools have added", async () => {
+    const given = await assemble(TEXT);
+    const writer = new Writer(given.length + 1024);
+    writer.bytes(given);
+    const added = [
+      "producers",
+      "target_features",
+      ".debug_info",
+      ".debug_line",
+      "sourceMappingURL",
+      "external_debug_info",
+      "my.own",
+    ];
+    for (const name of added) writer.section(SECTION.custom, () => writer.name(name));
+    const { main } = transformModule(writer.toBytes());
+    const kept = decodeModule(main).customSections.map(({ name }) => name);
+    assert.deepEqual(kept, ["name", "producers", "target_features", "my.own"]);
+  });
+
+  it("keeps names of functions in backtraces, before and after a suspension", async () => {
+    const text = `(module
       (import "env" "ask" (func $ask (result i32)))
-      (func $inner_function (result i32) (i32.div_u (i32.const 1) (call $ask)))
-      (func (export "main") (result i32) (i32.add (call $inner_function) (i32.const 1))))`),
-    );
-    const guest: SuspendableInstance = new SuspendableInstance(transformed, { env: { ask: () => guest.suspend() } });
+      (func $never_suspends (param $by i32) (result i32) (i32.div_u (i32.const 1) (local.get $by)))
+      (func $inner_function (result i32) (call $never_suspends (call $ask)))
+      (func $outer_function (export "main") (result i32) (i32.add (call $inner_function) (i32.const 1))))`;
+    const transformed = transformModule(await assemble(text));
+    let answer = (): unknown => 0;
+    const guest: SuspendableInstance = new SuspendableInstance(transformed, { env: { ask: () => answer() } });
+    const inStack = (pattern: RegExp) => (error: Error) => pattern.test(error.stack ?? "");
+    assert.throws(() => guest.start("main"), inStack(/never_suspends.*inner_function.*outer_function/s));
+    answer = () => guest.suspend();
     const outcome = guest.start("main");
     assert(!outcome.done);
-    assert.throws(
-      () => outcome.stack.resume(0),
-      (error: Error) => error.stack?.includes("inner_function") ?? false,
-    );
+    // Frames are continued one by one, so the ones further out are not there.
+    assert.throws(() => outcome.stack.resume(0), inStack(/never_suspends.*inner_function/s));
+  });
+
+  it("takes a name section that is broken for what can be read of it", async () => {
+    const bytes = await assemble(TEXT);
+    const { start, end } = decodeModule(bytes).customSections[0]!;
+    for (let offset = start + 8; offset < end; offset += 7) {
+      const broken = bytes.slice();
+      broken[offset] = 0xff;
+      const { main, resume } = transformModule(broken);
+      assert(WebAssembly.validate(main) && WebAssembly.validate(resume()));
+    }
   });
 
   it("handles thousands of nested blocks", () => {
