@@ -1,7 +1,7 @@
 /**
  * Compares random modules with what the compiler of backend `transform` makes of them, see test/fuzz/fuzz.ts.
  *
- * `npm run fuzz -- --modules=2000 --seed=1`; the generator is installed into test/fuzz when it is not there.
+ * `npm run fuzz -- --modules=2000 --mutations=10000 --seed=1`; the generator is installed into test/fuzz when it is not there.
  */
 import { existsSync } from "node:fs";
 import path from "node:path";

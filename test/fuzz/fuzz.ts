@@ -2,10 +2,11 @@
  * Random modules do the same with a suspension at every call of an import as they do plain, also when what is called throws,
  * and with the runtime in a module of its own. `npm run fuzz` starts it.
  *
- *     --modules=2000  how many to compare
- *     --seed=1        of the first one; the next ones follow
+ *     --modules=2000     how many to compare
+ *     --seed=1           of the first one; the next ones follow
+ *     --mutations=10000  how many broken modules to transform afterwards: each is refused, or valid when it was transformed
  *
- * Leaves modules that differ in build/fuzz: make a test of each, as small as it gets, when the compiler is mended.
+ * Leaves modules that differ, and those that were not refused as they should be, in build/fuzz: make a test of each, as small as it gets, when the compiler is mended.
  */
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -15,6 +16,7 @@ import { parseArgs } from "node:util";
 import { TransformError } from "../../src/transform/refusal.ts";
 import { compareRuns } from "../transform/differential.ts";
 import type { RunOptions } from "../transform/differential.ts";
+import { mutate, mutationSources, randomNumbers, transformHostile } from "../transform/mutations.ts";
 import { FEATURE_NAMES, generateModule } from "./generate.ts";
 import type { GeneratedModule } from "./generate.ts";
 
@@ -70,7 +72,7 @@ function take({ seed, features, bytes }: GeneratedModule): void {
   } catch (error) {
     counts.failed++;
     console.error(error);
-    console.error(`Module ${file}; again with npm run fuzz -- --modules=1 --seed=${seed}`);
+    console.error(`Module ${file}; again with npm run fuzz -- --modules=1 --mutations=0 --seed=${seed}`);
   }
 }
 
@@ -109,15 +111,50 @@ async function fuzz(modules: number, firstSeed: number): Promise<void> {
   );
 }
 
+/** Transforms modules that were broken on purpose. */
+function transformBroken(mutations: number, firstSeed: number): void {
+  const sources = mutationSources();
+  const fates = { invalid: 0, refused: 0, transformed: 0 };
+  const start = performance.now();
+  mkdirSync(FAILURES, { recursive: true });
+  for (let seed = firstSeed; seed < firstSeed + mutations; seed++) {
+    const random = randomNumbers(seed);
+    const bytes = mutate(sources[random(sources.length)]!, random);
+    const file = path.join(FAILURES, `mutation-${seed}.wasm`);
+    writeFileSync(file, bytes);
+    try {
+      fates[transformHostile(bytes, seed % 3 === 0 ? false : undefined)]++;
+      rmSync(file);
+    } catch (error) {
+      counts.failed++;
+      console.error(error);
+      console.error(`Module ${file}; again with npm run fuzz -- --modules=0 --mutations=1 --seed=${seed}`);
+    }
+  }
+  const seconds = ((performance.now() - start) / 1000).toFixed(0);
+  const { invalid, refused, transformed } = fates;
+  console.log(
+    `${mutations} broken modules, ${seconds} s: ${invalid} invalid, ${refused} refused, ${transformed} transformed`,
+  );
+  counts.passed += invalid + refused + transformed;
+}
+
 function wholeNumber(name: string, text: string): number {
   const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new RangeError(`Cannot fuzz: --${name} must be a positive integer, received ${text}`);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new RangeError(`Cannot fuzz: --${name} must be a non-negative integer, received ${text}`);
 }
 
 const { values } = parseArgs({
-  options: { modules: { type: "string", default: "2000" }, seed: { type: "string", default: "1" } },
+  options: {
+    modules: { type: "string", default: "2000" },
+    mutations: { type: "string", default: "10000" },
+    seed: { type: "string", default: "1" },
+  },
 });
-await fuzz(wholeNumber("modules", values.modules), wholeNumber("seed", values.seed));
+const modules = wholeNumber("modules", values.modules);
+const seed = wholeNumber("seed", values.seed);
+if (modules > 0) await fuzz(modules, seed);
+if (values.mutations !== "0") transformBroken(wholeNumber("mutations", values.mutations), seed);
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 process.exitCode = counts.failed === 0 ? 0 : 1;
