@@ -270,6 +270,7 @@ export class FunctionAnalysis {
     this.#constructs.push({
       kind,
       parent: parent.construct,
+      inLoop: kind === op.LOOP || this.#constructs[parent.construct]?.inLoop === true,
       params,
       results,
       height: stack.height,

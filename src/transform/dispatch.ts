@@ -15,6 +15,7 @@ import type { ResumeModuleParts } from "./resume-module.ts";
 
 const IF = opcode("if");
 const END = opcode("end");
+const BR = opcode("br");
 const BR_IF = opcode("br_if");
 const BR_TABLE = opcode("br_table");
 const CALL = opcode("call");
@@ -25,6 +26,7 @@ const GLOBAL_GET = opcode("global.get");
 const GLOBAL_SET = opcode("global.set");
 const EMPTY_BLOCK = 0x40;
 const NO_BLOCK = -1;
+const MAX_LABELS_PER_TARGET = 64;
 
 /** Where to go for a point: the block that ends there, by its depth. */
 export interface Target {
@@ -123,12 +125,7 @@ export class Dispatcher {
   /** Whether control may come to a dispatch after the site, so that `$resume` has to be 0 then. */
   #dispatchesAgain(site: number, operation: number): boolean {
     if (this.#lastDispatch > operation) return true;
-    for (let around = this.#shape.sites[site]!.construct; around >= 0;) {
-      const construct = this.#shape.constructs[around]!;
-      if (construct.kind === op.LOOP) return true;
-      around = construct.parent;
-    }
-    return false;
+    return this.#shape.constructs[this.#shape.sites[site]!.construct]?.inLoop === true;
   }
 
   #writeConstructStub(construct: Construct): void {
@@ -152,7 +149,9 @@ export class Dispatcher {
     }
   }
 
-  writeDispatch(targets: readonly Target[], live: boolean): void {
+  /** The targets, the last one first. */
+  writeDispatch(reversed: readonly Target[], live: boolean): void {
+    const targets = reversed.toReversed();
     const normal = live ? this.#out.openBlock([]) : NO_BLOCK;
     const stubs = targets.map(() => NO_BLOCK);
     if (targets.length > 1) {
@@ -163,13 +162,34 @@ export class Dispatcher {
       this.#out.writer.u8(I32_EQZ);
       this.#out.index(BR_IF, this.#out.depth - 1 - normal);
     }
-    if (targets.length > 1) this.#writeTable(targets, stubs);
+    if (targets.length > 1) this.#writeSwitch(targets, stubs);
     for (const [position, { point, block }] of targets.entries()) {
       if (stubs[position] !== NO_BLOCK) this.#out.closeBlock();
       this.writeStub(point);
       this.#out.branchTo(block);
     }
     if (live) this.#out.closeBlock();
+  }
+
+  /** In code that nests deep, a table in each construct for all sites in it would be quadratic. */
+  #writeSwitch(targets: readonly Target[], stubs: readonly number[]): void {
+    const sites = this.#endSite(targets.at(-1)!.point) - this.#firstSite(targets[0]!.point);
+    if (sites <= MAX_LABELS_PER_TARGET * targets.length) this.#writeTable(targets, stubs);
+    else this.#writeComparisons(targets, stubs);
+  }
+
+  #writeComparisons(targets: readonly Target[], stubs: readonly number[]): void {
+    for (const [position, { point }] of targets.entries()) {
+      const label = this.#out.depth - 1 - stubs[position]!;
+      if (position === targets.length - 1) {
+        this.#out.index(BR, label);
+        return;
+      }
+      this.#out.index(LOCAL_GET, this.#resume);
+      this.#out.constant(this.#endSite(point));
+      this.#out.writer.u8(I32_LE_U);
+      this.#out.index(BR_IF, label);
+    }
   }
 
   /** The sites of the targets follow each other; the last one is the default. */

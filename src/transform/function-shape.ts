@@ -59,6 +59,8 @@ export interface Construct {
   readonly kind: number;
   /** The construct around it; -1 for none. */
   readonly parent: number;
+  /** Whether it is a loop or in one. */
+  readonly inLoop: boolean;
   readonly params: readonly ValueType[];
   readonly results: readonly ValueType[];
   /** Height of the operand stack below its parameters. */

@@ -5,6 +5,8 @@
  * Ordinary backward data flow over the operations, with one set of locals per label. What is needed at the head of a loop
  * is only known after its body was read, so the whole is repeated until nothing changes: one to three times.
  *
+ * Where that would take too long, everything is saved: it happens with code that no compiler makes.
+ *
  * Exceptions are branches that every call inside a try may take, to its handlers and those around it.
  */
 
@@ -31,6 +33,11 @@ interface OpenConstruct {
   elseArm: LocalSet | null;
 }
 
+/** Words of sets that may be read or written for one function. Real ones take up to some ten million. */
+const MAX_WORK = 2 ** 29;
+/** Words of sets that may be kept at a time. */
+const MAX_KEPT = 2 ** 25;
+
 export class Liveness {
   readonly #shape: FunctionShape;
   readonly #operations: Operations;
@@ -43,8 +50,11 @@ export class Liveness {
   readonly #needed: LocalSet;
   readonly #siteHomes: SiteHomes;
   #live: LocalSet;
+  /** Whether the set is also in `#open`, so that it has to be copied before it changes. */
+  #isShared = false;
   #open: OpenConstruct[] = [];
   #changed = false;
+  #work = 0;
 
   constructor(bytes: Uint8Array, shape: FunctionShape, operations: Operations, homes: Homes) {
     this.#shape = shape;
@@ -62,8 +72,36 @@ export class Liveness {
     do {
       this.#changed = false;
       this.#pass();
-    } while (this.#changed);
-    return this.#homes.locals.map((_, local) => local).filter((local) => has(this.#needed, local));
+    } while (this.#changed && !this.#isTooMuch);
+    const locals = this.#homes.locals.map((_, local) => local);
+    return this.#isTooMuch ? locals : locals.filter((local) => has(this.#needed, local));
+  }
+
+  get #isTooMuch(): boolean {
+    return this.#work > MAX_WORK || this.#open.length * this.#words > MAX_KEPT;
+  }
+
+  /** The set of what is needed, to be changed. */
+  #ownLive(): LocalSet {
+    if (this.#isShared) {
+      this.#live = this.#live.slice();
+      this.#isShared = false;
+      this.#work += this.#words;
+    }
+    return this.#live;
+  }
+
+  #shareLive(): LocalSet {
+    this.#isShared = true;
+    return this.#live;
+  }
+
+  /** Nothing is needed: the code does not go on. */
+  #clearLive(): void {
+    if (this.#isShared) this.#live = this.#newSet();
+    else this.#live.fill(0);
+    this.#isShared = false;
+    this.#work += this.#words;
   }
 
   #newSet(): LocalSet {
@@ -73,13 +111,13 @@ export class Liveness {
   #pass(): void {
     const { insertions } = this.#homes;
     const operations = this.#operations;
-    this.#live.fill(0);
+    this.#clearLive();
     this.#open = [{ label: this.#newSet(), after: this.#newSet(), handlers: null, elseArm: null }];
     let insertion = insertions.length - 1;
     // The last operation is the end of the function.
-    for (let index = operations.length - 2; index >= 0; index--) {
+    for (let index = operations.length - 2; index >= 0 && !this.#isTooMuch; index--) {
       for (; insertion >= 0 && insertions[insertion]!.position >= operations.end[index]!; insertion--) {
-        for (const home of insertions[insertion]!.homes) remove(this.#live, home);
+        for (const home of insertions[insertion]!.homes) remove(this.#ownLive(), home);
       }
       const kind = operations.kind[index]!;
       if (kind <= op.DELEGATE) this.#structure(kind, index);
@@ -96,16 +134,18 @@ export class Liveness {
         return this.#end(construct);
       case op.ELSE:
         innermost.elseArm = this.#live;
-        this.#live = innermost.after.slice();
+        this.#live = innermost.after;
+        this.#isShared = true;
         return undefined;
       case op.CATCH:
         // In effect in the body, and, more than needed, in the arms before this one.
         innermost.handlers = innermost.handlers?.slice() ?? this.#newSet();
         addAll(innermost.handlers, this.#live);
-        this.#live = innermost.after.slice();
+        this.#live = innermost.after;
+        this.#isShared = true;
         return undefined;
       case op.IF:
-        addAll(this.#live, innermost.elseArm ?? innermost.after);
+        addAll(this.#ownLive(), innermost.elseArm ?? innermost.after);
         break;
       case op.LOOP:
         this.#loopHead(construct);
@@ -118,7 +158,7 @@ export class Liveness {
 
   #end(construct: number): void {
     const { kind, start } = this.#shape.constructs[construct]!;
-    const after = this.#live.slice();
+    const after = this.#shareLive();
     const label = kind === op.LOOP ? (this.#heads.get(construct) ?? this.#newSet()) : after;
     const outer = this.#open.at(-1)!.handlers;
     const handlers = kind === op.TRY_TABLE ? this.#tableHandlers(start, outer) : outer;
@@ -150,10 +190,10 @@ export class Liveness {
     const argument = this.#operations.argument[index]!;
     switch (kind) {
       case op.LOCAL_GET:
-        return add(this.#live, argument);
+        return add(this.#ownLive(), argument);
       case op.LOCAL_SET:
       case op.LOCAL_TEE:
-        return remove(this.#live, argument);
+        return remove(this.#ownLive(), argument);
       case op.SITE:
         if (argument >= 0) this.#site(argument);
         return this.#mayThrow();
@@ -161,7 +201,7 @@ export class Liveness {
         return this.#mayThrow();
       case op.BR:
       case op.BR_TABLE:
-        this.#live.fill(0);
+        this.#clearLive();
         return this.#mayBranch(index);
       case op.BR_IF:
       case op.BR_ON_NULL:
@@ -170,13 +210,13 @@ export class Liveness {
         return this.#mayBranch(index);
       case op.THROW:
       case op.RETHROW:
-        this.#live.fill(0);
+        this.#clearLive();
         return this.#mayThrow();
       case op.RETURN:
       case op.UNREACHABLE:
       case op.RETURN_CALL:
       case op.OUTLINED_CALL:
-        this.#live.fill(0);
+        this.#clearLive();
         return undefined;
       default:
         return undefined;
@@ -184,17 +224,24 @@ export class Liveness {
   }
 
   #mayBranch(index: number): void {
-    for (const label of this.#labels(index)) addAll(this.#live, this.#labelSet(label));
+    const labels = this.#labels(index);
+    for (const label of labels) addAll(this.#ownLive(), this.#labelSet(label));
+    this.#work += labels.length * this.#words;
   }
 
   #mayThrow(): void {
     const { handlers } = this.#open.at(-1)!;
-    if (handlers) addAll(this.#live, handlers);
+    if (handlers) addAll(this.#ownLive(), handlers);
   }
 
   /** A frame saved here continues behind the call, or, if an exception is thrown into it, in a handler. */
   #site(site: number): void {
-    this.#siteHomes.visit(site, (home) => add(this.#live, home));
+    const live = this.#ownLive();
+    this.#siteHomes.visit(site, (home) => {
+      add(live, home);
+      this.#work++;
+    });
+    this.#work += this.#words;
     this.#mayThrow();
     addAll(this.#needed, this.#live);
   }

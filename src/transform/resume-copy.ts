@@ -75,8 +75,8 @@ interface OpenRegion {
   readonly blocks: number[];
   /** Whether control can come to its start normally. */
   readonly live: boolean;
-  /** What the dispatch of the first point has to do in addition. */
-  delegated: readonly Target[];
+  /** What the dispatch of the first point has to do in addition, in reverse. The list is handed on from region to region. */
+  delegated: Target[];
   /** The construct it belongs to; -1 for the function. */
   readonly construct: number;
 }
@@ -183,18 +183,21 @@ export class ResumeCopy {
     return operation;
   }
 
-  #openPointBlocks(open: OpenRegion, from: number): Target[] {
+  #openPointBlocks(open: OpenRegion, from: number, targets: Target[]): void {
     for (let position = open.points.length - 1; position >= from; position--) {
-      open.blocks[position] = this.#out.openBlock(this.#points.typesAt(open.points[position]!));
+      const point = open.points[position]!;
+      const block = this.#out.openBlock(this.#points.typesAt(point));
+      open.blocks[position] = block;
+      targets.push({ point, block });
     }
-    return open.points.slice(from).map((point, index) => ({ point, block: open.blocks[from + index]! }));
   }
 
   /** The first point is a construct that dispatches for this region too; here is only decided whether to go there. */
   #openDelegating(open: OpenRegion, { live, delegated, first }: RegionStart): void {
     const point = open.points[0]!;
     const { start } = this.#points.constructOf(point);
-    open.delegated = [...this.#openPointBlocks(open, 1), ...delegated];
+    open.delegated = delegated;
+    this.#openPointBlocks(open, 1, delegated);
     if (!live) return this.#points.writeStub(point);
     const types = this.#points.typesAt(point);
     if (types.length === 0 && start === first && this.#copier.cursor === this.#operations.start[start])
@@ -218,8 +221,8 @@ export class ResumeCopy {
     const isOnly = open.points.length === 1 && delegated.length === 0;
     const hasParams = construct >= 0 && this.#shape.constructs[construct]!.paramHomes.length > 0;
     if (!live && isOnly && !hasParams) return this.#points.writeStub(open.points[0]!);
-    const targets = [...this.#openPointBlocks(open, 0), ...delegated];
-    return this.#points.writeDispatch(targets, live);
+    this.#openPointBlocks(open, 0, delegated);
+    return this.#points.writeDispatch(delegated, live);
   }
 
   /** The code comes to a point: after it, saved frames and normal control go on together. */
@@ -249,7 +252,7 @@ export class ResumeCopy {
   #openConstruct(
     construct: number,
     index: number,
-    { live, delegated }: { live: boolean; delegated: readonly Target[] },
+    { live, delegated }: { live: boolean; delegated: Target[] },
   ): number {
     const { kind, region, elseOperation, endOperation } = this.#shape.constructs[construct]!;
     this.#writeHeader(kind, index);
