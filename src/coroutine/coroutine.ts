@@ -14,8 +14,12 @@ import type { Fiber } from "./fiber.ts";
  */
 export type CoroutineState = "created" | "running" | "suspended" | "returned" | "threw" | "unwound" | "reset";
 
+let privateFiberOf: (coroutine: Coroutine) => Fiber<unknown, unknown, unknown>;
+
 /** For what runs the bodies of coroutines: the fiber that a coroutine was made with. */
-export let fiberOf: (coroutine: Coroutine) => Fiber<unknown, unknown, unknown>;
+export function fiberOf(coroutine: Coroutine): Fiber<unknown, unknown, unknown> {
+  return privateFiberOf(coroutine);
+}
 
 /**
  * A coroutine: `resumeAsync()` runs its body until it suspends, returns or throws.
@@ -37,7 +41,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
   #resumer = "";
 
   static {
-    fiberOf = (coroutine) => coroutine.#fiber;
+    privateFiberOf = (coroutine) => coroutine.#fiber;
   }
 
   #state: CoroutineState = "created";

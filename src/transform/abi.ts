@@ -28,6 +28,9 @@
  * `unwind`. It comes out of the export or of `resume…` when there is no caller in the guest; then `leave()` has to be
  * called. An import with such a result throws it after `suspend()`.
  *
+ * On an engine where an exception is no value, a module may ask the host for what one of its functions has thrown last, and
+ * to throw it again, through functions in the table `hostFunctions`: see thrown-values.ts.
+ *
  * A call of `begin` to `leave` may be inside another one: the areas nest like the calls.
  */
 
@@ -57,6 +60,8 @@ export interface AbiNames {
   readonly refused: string;
   readonly resumptions: string;
   readonly maximum: string;
+  /** The table for functions of the host, when there is one: see thrown-values.ts. */
+  readonly hostFunctions: string;
   /** The tag of the exception by which functions suspend that return no zeros; only when there are any. */
   readonly unwind: string;
   /** The memory of the areas. */
@@ -75,6 +80,7 @@ export const ABI: AbiNames = {
   refused: `${RESERVED}refused`,
   resumptions: `${RESERVED}resumptions`,
   maximum: `${RESERVED}maximum`,
+  hostFunctions: `${RESERVED}hostFunctions`,
   unwind: `${RESERVED}unwind`,
   memory: `${RESERVED}areas`,
 };

@@ -1,6 +1,7 @@
 /**
  * Rewrites the legacy form of exceptions (`try`, `catch`, `rethrow`, `delegate`) into the standard one (`try_table`,
- * `throw_ref`), for modules that may suspend in a catch block: there the exception is a value, which a frame can keep.
+ * `throw_ref`), for modules that may suspend in a catch block: there the exception is a value, which a frame can keep. For
+ * engines without it there is move-catch-blocks.ts.
  *
  *     try (result R)                 block $end (result R)
  *       BODY                           block $all (result exnref)

@@ -21,6 +21,7 @@ import type { BinaryModule, CustomSection } from "../binary/module.ts";
 import { Reader, malformed } from "../binary/reader.ts";
 import { PREAMBLE, SECTION } from "../binary/sections.ts";
 import { Writer } from "../binary/writer.ts";
+import { ABI } from "./abi.ts";
 import { SuspendableCalls } from "./calls.ts";
 import { FORMAT_VERSION } from "./compiler-version.ts";
 import { RESERVED } from "./first-module.ts";
@@ -134,6 +135,7 @@ export function unpack(bytes: Uint8Array<ArrayBuffer>, makeResume?: () => Uint8A
       },
       module: withoutReservedExports(module),
       calls,
+      asksForExceptions: module.exports.some(({ name }) => name === ABI.hostFunctions),
     },
   };
 }

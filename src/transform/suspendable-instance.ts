@@ -20,6 +20,7 @@ import { FIRST_MODULE } from "./first-module.ts";
 import { RAISE } from "./resume-module.ts";
 import { AreaExhaustedError, ExcludedFunctionError } from "./run-errors.ts";
 import { unwindsByException } from "./site-writer.ts";
+import { addHostFunctions, forgetThrown, recordThrown, recordingImports } from "./thrown-values.ts";
 import type { TransformedModule } from "./transform-module.ts";
 import { Suspending, wrapsSuspending } from "./wrap-import.ts";
 import type { HostFunction, WrapImport } from "./wrap-import.ts";
@@ -93,6 +94,8 @@ export class SuspendableInstance {
     this.instance = new WebAssembly.Instance(this.#modules.main, wrapped);
     this.exports = { ...this.instance.exports, ...this.#instantiateRuntime() };
     this.#exports = this.exports as Record<string, Step>;
+    const hostFunctions = this.instance.exports[ABI.hostFunctions];
+    if (hostFunctions) addHostFunctions(hostFunctions as WebAssembly.Table);
     this.#begin = this.#exports[ABI.begin]!;
     this.#leave = this.#exports[ABI.leave]!;
     this.#suspend = this.#exports[ABI.suspend]!;
@@ -148,6 +151,7 @@ export class SuspendableInstance {
   ): Outcome {
     const outer = this.#maySuspend;
     this.#takeArea();
+    forgetThrown();
     this.#maySuspend = maySuspend;
     let values: unknown;
     let area: number;
@@ -189,6 +193,7 @@ export class SuspendableInstance {
     const { step } = stack;
     const outer = this.#maySuspend;
     let next: number;
+    forgetThrown();
     this.#maySuspend = true;
     this.#resumptions = (this.#resumptions + 1) | 0;
     try {
@@ -287,6 +292,7 @@ export class SuspendableInstance {
     if (this.#isResumable) return;
     this.#isResumable = true;
     const raise = (): never => {
+      recordThrown(this.#thrown);
       throw this.#thrown;
     };
     const imports = { [FIRST_MODULE]: { ...this.instance.exports, [RAISE]: raise } };
@@ -325,7 +331,7 @@ export class SuspendableInstance {
       const named = { module: entry.module, name: entry.name, paramCount: params.length };
       wrapped[entry.module]![entry.name] = wrap(host as HostFunction, named, suspend) as WebAssembly.ImportValue;
     }
-    return wrapped;
+    return this.#transformed.asksForExceptions ? recordingImports(module, wrapped) : wrapped;
   }
 
   /** Returns what the import has to return then. */

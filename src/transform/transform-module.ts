@@ -2,7 +2,7 @@
  * Makes a module suspendable, on any engine and without its help: WebAssembly in, WebAssembly out.
  *
  *     decode ─▶ call-graph: which functions may suspend
- *            ─▶ lower-exceptions, for modules that may suspend in a legacy catch block
+ *            ─▶ lower-exceptions or move-catch-blocks, for modules that may suspend in a legacy catch block
  *            ─▶ for each of them, in turn
  *                 analysis    sites, regions, types of operands         (operations, function-shape, operand-stack)
  *                 homes       where operands below a site are kept
@@ -39,6 +39,7 @@ import { addRefuse } from "./guard.ts";
 import { findHomes } from "./homes.ts";
 import { Liveness } from "./liveness.ts";
 import { hasTryTable, lowerExceptions, suspendsInLegacyCatch } from "./lower-exceptions.ts";
+import { moveCatchBlocks } from "./move-catch-blocks.ts";
 import * as op from "./operations.ts";
 import { Operations } from "./operations.ts";
 import { ReferenceTables } from "./reference-tables.ts";
@@ -66,8 +67,8 @@ export interface TransformOptions {
   /** Whether the modules may use more than one memory; found out when left out. */
   readonly multiMemory?: boolean;
   /**
-   * Whether the modules may use `try_table`; found out when left out. Without, a module that catches with the legacy form
-   * of exceptions cannot suspend in a catch block.
+   * Whether the modules may use `try_table`; found out when left out. Without, what was caught in a catch block that
+   * suspends is thrown again by the host, or as a new exception with the same tag and values.
    */
   readonly tryTable?: boolean;
   /**
@@ -91,6 +92,8 @@ export interface TransformedModule {
   readonly module: BinaryModule;
   /** Which functions may suspend. */
   readonly calls: SuspendableCalls;
+  /** Whether the host has to know which values its functions throw; see thrown-values.ts. */
+  readonly asksForExceptions: boolean;
 }
 
 /** What {@link transformModule} returns. */
@@ -110,19 +113,26 @@ export function transformModule(input: Uint8Array | BinaryModule, options: Trans
   const names = new ModuleNames(given);
   const entries = importedFunctions(given);
   const isImportSelected = (index: number): boolean => isSelected(entries[index]!, options);
-  const isExcluded = (index: number): boolean => options.exclude?.(index, names.name("function", index)) ?? false;
+  // What lowering adds never suspends.
+  const isExcluded = (index: number): boolean =>
+    index >= given.functions.length || (options.exclude?.(index, names.name("function", index)) ?? false);
   const refuse: Refuse = (index, opcodeNumber, reason) => {
     throw new TransformError(names.describeFunction(index), opcodeName(opcodeNumber), reason);
   };
   let graph = findSuspendable(given, isImportSelected, isExcluded);
   let module = given;
+  let hostTable: number | null = null;
   const mayNeedLowering = graph.usesLegacyCatch && !graph.usesTryTable;
-  if (mayNeedLowering && suspendsInLegacyCatch(given, graph.calls) && (options.tryTable ?? hasTryTable())) {
-    module = lowerExceptions(given);
+  if (mayNeedLowering && suspendsInLegacyCatch(given, graph.calls)) {
+    if (options.tryTable ?? hasTryTable()) module = lowerExceptions(given);
+    else ({ module, hostTable } = moveCatchBlocks(given, graph.calls));
     graph = findSuspendable(module, isImportSelected, isExcluded);
   }
   const { calls, suspendingImports } = graph;
-  const compiler = new ModuleCompiler(module, graph, refuse, options.multiMemory ?? hasMultiMemory());
+  const compiler = new ModuleCompiler(module, graph, refuse, {
+    multiMemory: options.multiMemory ?? hasMultiMemory(),
+    hostTable,
+  });
   const { main, runtime } = compiler.compile(options.onProgress);
   const counts = { ...compiler.counts(), bytesBefore: bytes.length, bytesAfter: main.length };
   let resume: Uint8Array<ArrayBuffer> | undefined;
@@ -132,6 +142,7 @@ export function transformModule(input: Uint8Array | BinaryModule, options: Trans
     resume: () => (resume ??= compiler.compileResumeModule()),
     module,
     calls,
+    asksForExceptions: hostTable !== null,
     report: makeReport({ ...counts, milliseconds: performance.now() - started }, () =>
       findCauses(module, suspendingImports, isExcluded),
     ),
@@ -184,6 +195,12 @@ const MAX_SITES = 65_000;
 /** Engines allow functions with 1,000 parameters, and so has the one that saves the frame. */
 const MAX_SAVED = 990;
 
+interface ModuleLayout {
+  readonly multiMemory: boolean;
+  /** Index of the table for functions of the host, if there is one. */
+  readonly hostTable: number | null;
+}
+
 /** Compiles the functions of one module: once to fast copies, later perhaps to resume copies. */
 class ModuleCompiler {
   readonly #module: BinaryModule;
@@ -203,6 +220,7 @@ class ModuleCompiler {
   readonly #abi: AbiExports;
   /** Ends the run when it came to a suspension below an excluded function. */
   readonly #guard: number;
+  readonly #hostTable: number | null;
   readonly #emitResume: (builder: FunctionBuilder) => void;
   /** Functions with frames, by the number of their resume copy. */
   readonly #withFrames: number[] = [];
@@ -210,9 +228,10 @@ class ModuleCompiler {
   readonly #takenReferences = new Set<number>();
   #siteCount = 0;
 
-  constructor(module: BinaryModule, graph: CallGraph, refuse: Refuse, multiMemory: boolean) {
+  constructor(module: BinaryModule, graph: CallGraph, refuse: Refuse, { multiMemory, hostTable }: ModuleLayout) {
     this.#module = module;
     this.#graph = graph;
+    this.#hostTable = hostTable;
     this.#refuse = refuse;
     this.#calls = graph.calls;
     const first = new FirstModule(module);
@@ -259,6 +278,7 @@ class ModuleCompiler {
     }
     for (const index of this.#entries()) if (functions[index] === 1) this.#abi.addResults(functionType(module, index));
     if (this.#sites.tag !== undefined) this.#first.export(ABI.unwind, "tag", this.#sites.tag);
+    if (this.#hostTable !== null) this.#first.export(ABI.hostFunctions, "table", this.#hostTable);
     this.#moveStart();
     this.#disposal.finish();
     const runtime = this.#home.finish();
@@ -348,10 +368,10 @@ class ModuleCompiler {
     }
   }
 
-  /** A start function cannot be suspended: whoever instantiates the module calls it instead. */
+  /** A start function cannot be suspended, nor have functions of the host in a table: whoever instantiates the module calls it. */
   #moveStart(): void {
     const { start } = this.#module;
-    if (start === null || this.#calls.functions[start] === 0) return;
+    if (start === null || (this.#calls.functions[start] === 0 && this.#hostTable === null)) return;
     this.#first.removeStart();
     this.#first.export(ABI.start, "function", start);
     this.#abi.addResults(functionType(this.#module, start));

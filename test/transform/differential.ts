@@ -56,6 +56,8 @@ export interface RunOptions {
   readonly throwEvery?: number;
   /** Whether the transformed module may have more than one memory. */
   readonly multiMemory?: boolean;
+  /** Whether it may have the standard form of exceptions. */
+  readonly tryTable?: boolean;
   /** Exports that are not called. */
   readonly skip?: readonly string[];
 }
@@ -68,10 +70,11 @@ export interface Comparison {
 /** @throws {assert.AssertionError} when the two runs differ */
 export function compareRuns(bytes: Uint8Array, options: RunOptions = {}): Comparison {
   const module = decodeModule(bytes);
-  const transformed = transformModule(
-    bytes,
-    options.multiMemory === undefined ? {} : { multiMemory: options.multiMemory },
-  );
+  const { multiMemory, tryTable } = options;
+  const transformed = transformModule(bytes, {
+    ...(multiMemory === undefined ? {} : { multiMemory }),
+    ...(tryTable === undefined ? {} : { tryTable }),
+  });
   const plain: Trace = [];
   const suspended: Trace = [];
   runPlain(bytes, module, plain, options);
