@@ -34,3 +34,5 @@ export type { StackOptions } from "./link/stacks.ts";
 export { Trap } from "./link/trap.ts";
 export type { TrapKind } from "./link/trap.ts";
 export { Wormhole } from "./link/wormhole.ts";
+export { moduleCache } from "./transform/module-cache.ts";
+export type { ModuleCache, ModuleCacheOptions } from "./transform/module-cache.ts";

@@ -2,6 +2,7 @@
 
 import { chooseBackend } from "./backends/choose.ts";
 import type { BackendName } from "./backends/choose.ts";
+import { openPackedGuest } from "./backends/packaged-guest.ts";
 import { GuestModule, prepareModule, wrapModule } from "./link/guest-module.ts";
 import type { CompileOptions as PrepareOptions } from "./link/guest-module.ts";
 import type { HostImports } from "./link/imports.ts";
@@ -9,6 +10,7 @@ import { Instance } from "./link/instance.ts";
 import type { AnyExports } from "./link/instance.ts";
 import { START } from "./link/prepare.ts";
 import type { StackOptions } from "./link/stacks.ts";
+import type { ModuleCache } from "./transform/module-cache.ts";
 
 /** A guest: its bytes, a `Response` with them, where to fetch them, what was compiled from them, or a promise of one of these. */
 export type GuestSource = BufferSource | Response | URL | WebAssembly.Module | GuestModule;
@@ -18,6 +20,11 @@ export interface CompileOptions extends PrepareOptions {
   readonly backend?: BackendName | "auto" | undefined;
   /** Whether its coroutines have to be resumed on the stack of the caller: {@link Coroutine.resume}, `for … of`. */
   readonly syncResume?: boolean | undefined;
+  /**
+   * Where backend `transform` keeps what it has made of guests: what `moduleCache()` gives, anything like it, or `false` for nowhere. In
+   * the memory of this process when left out, at most 32 MiB.
+   */
+  readonly cache?: ModuleCache | false | undefined;
 }
 
 export interface InstantiateOptions extends CompileOptions {
@@ -43,7 +50,7 @@ export async function compile(
   options: CompileOptions = {},
 ): Promise<GuestModule> {
   const module = await moduleOf(source, options);
-  await backendFor(module, options).prepare(module);
+  await backendFor(module, options).prepare(module, options.cache);
   return module;
 }
 
@@ -52,7 +59,9 @@ async function moduleOf(source: GuestSource | Promise<GuestSource>, options: Pre
   const guest = source instanceof Promise ? await source : source;
   if (guest instanceof GuestModule) return sameOptions(guest, options);
   if (guest instanceof WebAssembly.Module) return wrapModule(guest, options);
-  return prepareModule(await bytesOf(guest), options);
+  const bytes = await bytesOf(guest);
+  const packed = openPackedGuest(bytes);
+  return packed ? sameOptions(packed, options) : prepareModule(bytes, options);
 }
 
 function backendFor(
@@ -98,6 +107,7 @@ export async function instantiate<Exports extends object = AnyExports>(
   const host = requireObject(imports) as HostImports;
   const { maxLive, stacks = {} } = options;
   const sync = Object.create(null) as Record<string, unknown>;
+  await backend.prepare(module, options.cache);
   const linked = await backend.link(module, host, { maxLive, stacks, exports: sync });
   const instance = new Instance<Exports>(module, linked, sync);
   if (linked.raw.exports[START] !== undefined) await linked.call(START, []);
@@ -116,7 +126,9 @@ function sameOptions(module: GuestModule, { overlap, stackChecks }: PrepareOptio
   const checksDiffer = stackChecks !== undefined && stackChecks !== (options.stackChecks ?? true);
   if (!overlapDiffers && !checksDiffer) return module;
   const option = overlapDiffers ? "overlap" : "stackChecks";
-  throw new TypeError(`Cannot change the option ${option} of a compiled guest: give it to compile()`);
+  throw new TypeError(
+    `Cannot change the option ${option} of a compiled guest: give it to compile(), or to stackful transform`,
+  );
 }
 
 async function bytesOf(source: BufferSource | Response | URL): Promise<Uint8Array<ArrayBuffer>> {

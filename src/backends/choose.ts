@@ -7,6 +7,7 @@ import type { HostImports } from "../link/imports.ts";
 import type { LinkOptions, LinkedGuest } from "../link/linked-guest.ts";
 import { UntypedJspiGuest } from "./jspi-untyped.ts";
 import { JspiGuest, jspiRefusal, prepareForJspi } from "./jspi.ts";
+import type { CacheOption } from "./transformed-guest.ts";
 import { TransformGuest, prepareForTransform, transformRefusal } from "./transform.ts";
 
 /** A way to leave a guest's stack and come back. */
@@ -40,7 +41,7 @@ interface Backend {
   /** Why it cannot do what is wanted. */
   readonly shortcoming: (needs: BackendNeeds) => string | undefined;
   /** Does what {@link Backend.link} needs done once for a guest. */
-  readonly prepare: (module: GuestModule) => Promise<unknown>;
+  readonly prepare: (module: GuestModule, cache: CacheOption | undefined) => Promise<unknown>;
   readonly link: (module: GuestModule, imports: HostImports, options: LinkOptions) => Promise<LinkedGuest>;
 }
 

@@ -4,6 +4,7 @@
  */
 
 import type { BinaryModule } from "../binary/module.ts";
+import { GuestModule } from "../link/guest-module.ts";
 import type { CompileOptions } from "../link/guest-module.ts";
 import { RESERVED, START, prepareGuest } from "../link/prepare.ts";
 import type { PreparedGuest } from "../link/prepare.ts";
@@ -58,7 +59,7 @@ interface GuestFacts {
   readonly guest: Pick<PreparedGuest, "stack" | "memorySource" | "checksStack">;
 }
 
-export interface UnpackedGuest {
+interface UnpackedGuest {
   /** As `prepareGuest()` gives it; its bytes are those of the file, which engines compile as they are. */
   readonly prepared: PreparedGuest;
   /** What it was prepared with. */
@@ -66,8 +67,27 @@ export interface UnpackedGuest {
   readonly transformed: TransformedModule;
 }
 
-/** @throws {WebAssembly.CompileError} when the bytes are not a packed guest, of this version and unchanged */
-export function unpackGuest(bytes: Uint8Array<ArrayBuffer>): UnpackedGuest {
+/**
+ * The guest in the file, ready to be linked by any backend; `undefined` if the bytes are not such a file.
+ *
+ * @throws {WebAssembly.CompileError} when the file is of another version, or was changed
+ */
+export function openPackedGuest(bytes: Uint8Array<ArrayBuffer>): GuestModule | undefined {
+  if (!isPackaged(bytes)) return undefined;
+  const { prepared, options, transformed } = unpackGuest(bytes);
+  const module = new GuestModule(prepared, options);
+  module.generated.set(PACKED, transformed);
+  return module;
+}
+
+/** What backend `transform` need not make any more. */
+export function packedGuest(module: GuestModule): TransformedModule | undefined {
+  return module.generated.get(PACKED) as TransformedModule | undefined;
+}
+
+const PACKED = "transform, ahead of time";
+
+function unpackGuest(bytes: Uint8Array<ArrayBuffer>): UnpackedGuest {
   const { transformed, facts } = unpack(bytes);
   const original = givenModule(transformed.module);
   if (!areGuestFacts(facts, original)) {

@@ -56,7 +56,7 @@ import { SuspendableImports, convertedArguments } from "./transform-imports.ts";
 import { Run } from "./transform-run.ts";
 import type { RunningGuest } from "./transform-run.ts";
 import { transformedGuest } from "./transformed-guest.ts";
-import type { TransformedGuest } from "./transformed-guest.ts";
+import type { CacheOption, TransformedGuest } from "./transformed-guest.ts";
 
 /** Why this runtime cannot use the backend; `undefined` if it can. */
 export function transformRefusal(): string | undefined {
@@ -64,8 +64,8 @@ export function transformRefusal(): string | undefined {
 }
 
 /** Transforms and compiles a guest, once for all of its instances. */
-export async function prepareForTransform(module: GuestModule): Promise<void> {
-  await transformedGuest(module, requirePrepared(module));
+export async function prepareForTransform(module: GuestModule, cache?: CacheOption): Promise<void> {
+  await transformedGuest(module, requirePrepared(module), cache);
 }
 
 function requirePrepared({ prepared }: GuestModule): PreparedGuest {

@@ -1,14 +1,17 @@
 /** What backend `transform` makes of a guest, once for all of its instances. */
 
-import { functionType, signature } from "../binary/module.ts";
-import type { BinaryModule } from "../binary/module.ts";
 import { betterError } from "../link/guest-module.ts";
 import type { GuestModule } from "../link/guest-module.ts";
 import type { PreparedGuest } from "../link/prepare.ts";
+import { importKey, suspendableImports } from "../link/suspendable-imports.ts";
 import { buildSwitchModule } from "../link/switch-module.ts";
+import { transformCached } from "../transform/cached-transform.ts";
 import { CompiledModules } from "../transform/compiled-modules.ts";
+import { moduleCache } from "../transform/module-cache.ts";
+import type { ModuleCache } from "../transform/module-cache.ts";
 import { transformModule } from "../transform/transform-module.ts";
 import type { TransformedModule } from "../transform/transform-module.ts";
+import { packedGuest } from "./packaged-guest.ts";
 
 export interface TransformedGuest {
   readonly transformed: TransformedModule;
@@ -17,51 +20,42 @@ export interface TransformedGuest {
   readonly suspendable: readonly number[];
 }
 
+/** Where transformed guests are kept of which nobody says where; `false`: nowhere. */
+export type CacheOption = ModuleCache | false;
+const processCache = moduleCache();
+
 /** Transforms and compiles `module`, or finds what was made of it before. */
-export function transformedGuest(module: GuestModule, prepared: PreparedGuest): Promise<TransformedGuest> {
+export function transformedGuest(
+  module: GuestModule,
+  prepared: PreparedGuest,
+  cache: CacheOption = processCache,
+): Promise<TransformedGuest> {
   const known = module.generated.get("transform") as Promise<TransformedGuest> | undefined;
-  const made = known ?? transformGuest(prepared);
+  const made = known ?? compileGuest(prepared, packedGuest(module) ?? transformGuest(prepared, cache));
   module.generated.set("transform", made);
   return made;
 }
 
-async function transformGuest(prepared: PreparedGuest): Promise<TransformedGuest> {
-  const { original } = prepared;
-  const suspendable = suspendableImports(original);
-  const names = new Set(suspendable.map((position) => importKey(original.imports[position]!)));
-  let transformed: TransformedModule;
-  try {
-    transformed = transformModule(prepared.bytes, {
-      imports: (module, name) => names.has(importKey({ module, name })),
-    });
-  } catch (error) {
-    throw error instanceof WebAssembly.CompileError ? await betterError(original.bytes, error) : error;
-  }
+async function compileGuest(
+  prepared: PreparedGuest,
+  made: TransformedModule | Promise<TransformedModule>,
+): Promise<TransformedGuest> {
+  const transformed = await made;
   await CompiledModules.later(transformed);
+  const { imports } = prepared.original;
+  // One that was transformed ahead of time may have been told that an import never suspends.
+  const suspendable = suspendableImports(prepared.original).filter(
+    (position) => transformed.calls.functions[imports[position]!.index] === 1,
+  );
   return { transformed, switches: buildSwitchModule(prepared), suspendable };
 }
 
-/**
- * Functions whose results JavaScript can give. A name that is imported twice with different types has one value in the import
- * object, which could not tell what it is called as.
- */
-function suspendableImports(module: BinaryModule): number[] {
-  const typesOf = new Map<string, Set<number>>();
-  const functions = [...module.imports.keys()].filter((position) => module.imports[position]!.kind === "function");
-  for (const position of functions) {
-    const entry = module.imports[position]!;
-    const types = typesOf.get(importKey(entry)) ?? new Set();
-    typesOf.set(importKey(entry), types.add(module.functions[entry.index]!));
+async function transformGuest({ original, bytes }: PreparedGuest, cache: CacheOption): Promise<TransformedModule> {
+  const names = new Set(suspendableImports(original).map((position) => importKey(original.imports[position]!)));
+  const options = { imports: (module: string, name: string): boolean => names.has(importKey({ module, name })) };
+  try {
+    return cache === false ? transformModule(bytes, options) : await transformCached(bytes, options, cache);
+  } catch (error) {
+    throw error instanceof WebAssembly.CompileError ? await betterError(original.bytes, error) : error;
   }
-  return functions.filter((position) => {
-    const entry = module.imports[position]!;
-    const { params, results } = signature(functionType(module, entry.index));
-    return typesOf.get(importKey(entry))!.size === 1 && [...params, ...results].every((type) => !UNKNOWN.has(type));
-  });
-}
-
-const UNKNOWN: ReadonlySet<string> = new Set(["v128", "exnref"]);
-
-function importKey({ module, name }: { readonly module: string; readonly name: string }): string {
-  return JSON.stringify([module, name]);
 }
