@@ -2,9 +2,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { COMPILER_VERSION } from "#src/transform/compiler-version";
 
 interface Manifest {
   name: string;
+  version: string;
+  bin: Record<string, string>;
   exports: Record<string, string | Record<string, string>>;
 }
 
@@ -12,6 +15,15 @@ const manifest = JSON.parse(readFileSync("package.json", "utf8")) as Manifest;
 const modules = Object.entries(manifest.exports).filter(([subpath]) => subpath !== "./package.json");
 
 describe("package.json", () => {
+  it("has the version that the compiler says it has", () => assert.equal(COMPILER_VERSION, manifest.version));
+
+  it("names programs whose sources say what runs them", () => {
+    for (const file of Object.values(manifest.bin)) {
+      const source = file.replace(/^\.\/dist\/(.*)\.js$/, "src/$1.ts");
+      assert.match(readFileSync(source, "utf8"), /^#!\/usr\/bin\/env node\n/);
+    }
+  });
+
   for (const [subpath, target] of modules) {
     const name = manifest.name + subpath.slice(1);
 

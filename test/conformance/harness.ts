@@ -15,10 +15,14 @@ export interface Skip {
 }
 
 export interface BackendUnderTest {
+  /** What the tests are called by, if not by the name. */
+  readonly title?: string;
   readonly name: BackendName;
   /** Whether a coroutine can be resumed on the stack of the caller. */
   readonly syncResume: boolean;
   readonly skips: readonly Skip[];
+  /** Makes of a guest what is instantiated in its place. */
+  readonly build?: (bytes: Uint8Array<ArrayBuffer>, options: InstantiateOptions) => Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** Exports of a guest by name; tests compare results, so their types do not matter. */
@@ -54,13 +58,15 @@ export class Suite {
   }
 
   /** A guest of `test/guests` by its name, or bytes. */
-  instantiate<Exports extends object = AnyExports>(
+  async instantiate<Exports extends object = AnyExports>(
     guest: string | BufferSource,
     imports: HostImports = {},
     options: InstantiateOptions = {},
   ): Promise<Instance<Exports>> {
     const bytes = typeof guest === "string" ? supportedGuest(guest) : guest;
-    return instantiate<Exports>(bytes, imports, { backend: this.backend.name, ...options });
+    const { name, build } = this.backend;
+    const built = build && bytes instanceof Uint8Array ? await build(Uint8Array.from(bytes), options) : bytes;
+    return instantiate<Exports>(built, imports, { backend: name, ...options });
   }
 }
 

@@ -22,7 +22,8 @@ import { sharing } from "./sharing.ts";
 import { unwinding } from "./unwinding.ts";
 import { values } from "./values.ts";
 
-const SUBJECTS = [
+type Subject = (suite: Suite) => void;
+const SUBJECTS: readonly Subject[] = [
   values,
   ready,
   overlap,
@@ -40,10 +41,10 @@ const SUBJECTS = [
 ];
 
 /** Runs the whole suite on `backend`, or reports one skip with the reason why this runtime cannot. */
-export function conformance(backend: BackendUnderTest): void {
+export function conformance(backend: BackendUnderTest, leftOut: readonly Subject[] = []): void {
   const reason = backends().find(({ name }) => name === backend.name)?.reason;
   const suite = new Suite(backend);
-  describe(`Backend ${backend.name}`, { skip: reason ?? false }, () => {
-    for (const subject of SUBJECTS) subject(suite);
+  describe(`Backend ${backend.title ?? backend.name}`, { skip: reason ?? false }, () => {
+    for (const subject of SUBJECTS) if (!leftOut.includes(subject)) subject(suite);
   });
 }
