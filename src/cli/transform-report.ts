@@ -28,7 +28,7 @@ export interface TransformSummary {
     /** Those that may suspend because of this import alone. */
     readonly functions: readonly number[];
   }[];
-  /** Functions that were left out although they call what may suspend. */
+  /** Functions that were left out although they call what may suspend: a suspension below them is an error. */
   readonly leftOut: readonly number[];
   readonly names: Readonly<Record<number, string>>;
   /** How calls that overlap get stacks of their own in the guest's memory. */
@@ -41,18 +41,18 @@ export interface TransformRun {
   readonly inputBytes: number;
   readonly output: string;
   readonly milliseconds: number;
-  readonly leftOut: readonly number[];
 }
 
 export function summarize(packed: PackedGuest, run: TransformRun): TransformSummary {
   const { bytes, prepared, transformation } = packed;
-  const { main, runtime, report } = transformation;
+  const { main, runtime, report, calls } = transformation;
+  const leftOut = [...calls.guarded].toSorted((a, b) => a - b);
   const names = new ModuleNames(prepared.original);
   const imports = importedFunctions(prepared.original).map(({ module, name }) => {
     const functions = report.causes.get(`${module}.${name}`);
     return { name: `${module}.${name}`, maySuspend: functions !== undefined, functions: functions ?? [] };
   });
-  const mentioned = new Set([...imports.flatMap(({ functions }) => functions), ...run.leftOut]);
+  const mentioned = new Set([...imports.flatMap(({ functions }) => functions), ...leftOut]);
   const named = [...mentioned]
     .toSorted((a, b) => a - b)
     .map((index) => [index, names.name("function", index)] as const);
@@ -70,7 +70,7 @@ export function summarize(packed: PackedGuest, run: TransformRun): TransformSumm
     callSites: report.sites,
     milliseconds: Math.round(run.milliseconds),
     imports,
-    leftOut: run.leftOut,
+    leftOut,
     names: Object.fromEntries(named.filter(([, name]) => name !== undefined)) as Readonly<Record<number, string>>,
     stack: prepared.stack,
     memorySource: prepared.memorySource,
@@ -96,7 +96,9 @@ export function summaryText(summary: TransformSummary): string {
   const width = Math.max(...rows.map(([name]) => name.length));
   const parts = [rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n"), importsText(summary)];
   if (summary.leftOut.length > 0)
-    parts.push(`Left out although they call what may suspend: ${list(summary, summary.leftOut)}`);
+    parts.push(
+      `Left out although they call what may suspend, so that a suspension below them is an error: ${list(summary, summary.leftOut)}`,
+    );
   return `${parts.join("\n\n")}\n`;
 }
 

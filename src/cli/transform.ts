@@ -3,7 +3,6 @@
 import { decodeModule } from "../binary/decode-module.ts";
 import { packGuest } from "../backends/packaged-guest.ts";
 import type { PackGuestOptions, PackedGuest } from "../backends/packaged-guest.ts";
-import { findSuspendable } from "../transform/call-graph.ts";
 import { TransformError } from "../transform/refusal.ts";
 import { isPackaged } from "../transform/packaged-module.ts";
 import { CommandError } from "./command.ts";
@@ -11,7 +10,6 @@ import type { Arguments, Command } from "./command.ts";
 import { readInput, writeOutput, writeText } from "./files.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { selectFrom } from "./selection.ts";
-import type { Selection } from "./selection.ts";
 import { summarize, summaryText } from "./transform-report.ts";
 
 export const transformCommand: Command = {
@@ -60,29 +58,24 @@ The report goes to standard output, or to standard error if the module goes ther
       );
     }
     const bytes = await readInput(input);
-    const { packed, leftOut } = await transform(input, bytes, given);
+    const packed = await transform(input, bytes, given);
     await writeOutput(output, packed.bytes);
     const format = given.values("json").length > 0 ? "json" : given.values("report")[0];
     if (format === undefined) return;
     const milliseconds = performance.now() - started;
-    const summary = summarize(packed, { input, inputBytes: bytes.length, output, milliseconds, leftOut });
+    const summary = summarize(packed, { input, inputBytes: bytes.length, output, milliseconds });
     const text = format === "json" ? `${JSON.stringify(summary)}\n` : summaryText(summary);
     await writeText(output === "-" ? process.stderr : process.stdout, text);
   },
 };
 
-interface Transformed {
-  readonly packed: PackedGuest;
-  readonly leftOut: readonly number[];
-}
-
 /** @throws {CommandError} when the bytes cannot be transformed */
-async function transform(file: string, bytes: Uint8Array<ArrayBuffer>, given: Arguments): Promise<Transformed> {
+async function transform(file: string, bytes: Uint8Array<ArrayBuffer>, given: Arguments): Promise<PackedGuest> {
   refuseOthers(file, bytes);
   const line = new ProgressLine(process.stderr, `transforming ${file}`);
   try {
     const selection = selectFrom(decodeModule(bytes), given.values("only"), given.values("exclude"));
-    const packed = await packGuest(bytes, {
+    return await packGuest(bytes, {
       ...guestOptions(given),
       transform: {
         ...selection,
@@ -90,7 +83,6 @@ async function transform(file: string, bytes: Uint8Array<ArrayBuffer>, given: Ar
         onProgress: (done, total) => line.update(done, total),
       },
     });
-    return { packed, leftOut: leftOut(packed, selection) };
   } catch (error) {
     throw asCommandError(error, file);
   } finally {
@@ -104,14 +96,6 @@ function guestOptions(given: Arguments): PackGuestOptions {
     overlap: given.values("overlap")[0] as "allow" | "queue" | undefined,
     stackChecks: given.values("no-stack-checks").length === 0,
   };
-}
-
-/** Functions that would be suspended if they had not been left out. */
-function leftOut({ transformation }: PackedGuest, { exclude }: Selection): number[] {
-  const { module, calls } = transformation;
-  const isSuspending = (index: number): boolean => calls.functions[index] === 1;
-  const all = findSuspendable(module, isSuspending, () => false).calls.functions;
-  return [...all.keys()].filter((index) => index >= module.importedFunctions && all[index] === 1 && exclude(index));
 }
 
 /** What people take for a module. @throws {CommandError} */

