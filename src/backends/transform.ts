@@ -73,7 +73,8 @@ function requirePrepared({ prepared }: GuestModule): PreparedGuest {
   return prepared;
 }
 
-const UNSHIMMED = "its type has a v128 or an exnref, or it is imported with several types";
+const UNSHIMMED =
+  "its type has a v128 or an exnref, or it is imported with several types, or it was excluded when the guest was transformed";
 
 export class TransformGuest implements LinkedGuest, BodyRunner, RunningGuest {
   readonly backend = "transform";
