@@ -1,5 +1,6 @@
 /** `stackful transform in.wasm -o out.wasm`: backend `transform`, ahead of time. */
 
+import path from "node:path";
 import { decodeModule } from "../binary/decode-module.ts";
 import { packGuest } from "../backends/packaged-guest.ts";
 import type { PackGuestOptions, PackedGuest } from "../backends/packaged-guest.ts";
@@ -72,7 +73,15 @@ The report goes to standard output, or to standard error if the module goes ther
 /** @throws {CommandError} when the bytes cannot be transformed */
 async function transform(file: string, bytes: Uint8Array<ArrayBuffer>, given: Arguments): Promise<PackedGuest> {
   refuseOthers(file, bytes);
-  const line = new ProgressLine(process.stderr, `transforming ${file}`);
+  const line = new ProgressLine(process.stderr, `transforming ${path.basename(file)}`);
+  // It goes through the code twice.
+  let round = 0;
+  let last = 0;
+  const tell = (done: number, total: number): void => {
+    if (done < last) round++;
+    last = done;
+    line.update(done + round * total, total * 2);
+  };
   try {
     const selection = selectFrom(decodeModule(bytes), given.values("only"), given.values("exclude"));
     return await packGuest(bytes, {
@@ -80,7 +89,7 @@ async function transform(file: string, bytes: Uint8Array<ArrayBuffer>, given: Ar
       transform: {
         ...selection,
         multiMemory: given.values("multi-memory").length > 0,
-        onProgress: (done, total) => line.update(done, total),
+        onProgress: tell,
       },
     });
   } catch (error) {

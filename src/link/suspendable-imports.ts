@@ -3,8 +3,8 @@
 import { functionType, signature } from "../binary/module.ts";
 import type { BinaryModule } from "../binary/module.ts";
 
-/** Types of values that do not go through JavaScript. */
-const UNKNOWN: ReadonlySet<string> = new Set(["v128", "exnref"]);
+/** Types of values that do not go through JavaScript: vectors, and references to exceptions of all kinds. */
+const UNKNOWN = /^v128$|exn/;
 
 /**
  * Positions, among all imports, of the functions whose results JavaScript can give. A name that is imported twice with
@@ -21,7 +21,7 @@ export function suspendableImports(module: BinaryModule): number[] {
   return functions.filter((position) => {
     const entry = module.imports[position]!;
     const { params, results } = signature(functionType(module, entry.index));
-    return typesOf.get(importKey(entry))!.size === 1 && [...params, ...results].every((type) => !UNKNOWN.has(type));
+    return typesOf.get(importKey(entry))!.size === 1 && [...params, ...results].every((type) => !UNKNOWN.test(type));
   });
 }
 

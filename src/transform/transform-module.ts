@@ -76,7 +76,7 @@ export interface TransformOptions {
    * comes to one all the same is an ExcludedFunctionError.
    */
   readonly exclude?: (index: number, name: string | undefined) => boolean;
-  /** Is called now and then with the bytes of code that are done, and all of them. */
+  /** Is called now and then with the bytes of code that are done, and all of them; for each of the two modules. */
   readonly onProgress?: TellProgress;
 }
 
@@ -139,7 +139,7 @@ export function transformModule(input: Uint8Array | BinaryModule, options: Trans
   return {
     main,
     runtime,
-    resume: () => (resume ??= compiler.compileResumeModule()),
+    resume: () => (resume ??= compiler.compileResumeModule(options.onProgress)),
     module,
     calls,
     asksForExceptions: hostTable !== null,
@@ -310,8 +310,9 @@ class ModuleCompiler {
     return used;
   }
 
-  compileResumeModule(): Uint8Array<ArrayBuffer> {
+  compileResumeModule(onProgress?: TellProgress): Uint8Array<ArrayBuffer> {
     const module = this.#module;
+    const progress = new Progress(module, onProgress);
     const parts = new ResumeModuleParts(this.#first, {
       globals: this.#home.firstGlobals,
       results: this.#results,
@@ -319,6 +320,7 @@ class ModuleCompiler {
       sites: this.#sites,
     });
     const bodies = this.#withFrames.map((functionIndex, resumeIndex) => {
+      progress.reached(functionIndex);
       const plan = this.#plan(functionIndex, resumeIndex)!;
       const copy = new ResumeCopy(module.bytes, this.#operations, parts, plan);
       return { functionIndex, bytes: copy.write(this.#frames) };

@@ -3,6 +3,9 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
+import { UsageError } from "#src/cli/command";
+import { COMMANDS } from "#src/cli/commands";
+import { parseArguments } from "#src/cli/parse-arguments";
 import { suggest } from "#src/cli/suggest";
 import { PROGRAM, stackful } from "./run-cli.ts";
 
@@ -45,9 +48,6 @@ describe("stackful", () => {
   }
 
   const mistakes: [args: string[], error: string, tip?: string][] = [
-    [["transfrom"], "unrecognized command 'transfrom'", "a similar command exists: 'transform'"],
-    [["zebra"], "unrecognized command 'zebra'"],
-    [["--verbose"], "unexpected argument '--verbose' found"],
     [
       ["transform", "a", "--outptu", "b"],
       "unexpected argument '--outptu' found",
@@ -72,15 +72,32 @@ describe("stackful", () => {
     ],
   ];
   for (const [args, error, tip] of mistakes) {
-    it(`${args.join(" ")}: ${error}`, async () => {
+    it(`${args.join(" ")}: ${error}`, () => {
+      const command = COMMANDS.find(({ name }) => name === args[0])!;
+      assert.throws(
+        () => parseArguments(command, args.slice(1)),
+        (thrown) => thrown instanceof UsageError && thrown.message === error && thrown.tip === tip,
+      );
+    });
+  }
+
+  const misuses: [args: string[], error: string, tip?: string][] = [
+    [["transfrom"], "unrecognized command 'transfrom'", "a similar command exists: 'transform'"],
+    [["zebra"], "unrecognized command 'zebra'"],
+    [["--verbose"], "unexpected argument '--verbose' found"],
+    [
+      ["transform", "a", "--outptu", "b"],
+      "unexpected argument '--outptu' found",
+      "a similar argument exists: '--output'",
+    ],
+  ];
+  for (const [args, error, tip] of misuses) {
+    it(`says how it is used after ${args.join(" ")}`, async () => {
       const { code, stdout, stderr } = await stackful(...args);
       assert.deepEqual([code, stdout.length], [2, 0]);
       const lines = stderr.split("\n");
       assert.equal(lines[0], `error: ${error}`);
-      assert.equal(
-        lines.find((line) => line.startsWith("  tip: ")),
-        tip === undefined ? undefined : `  tip: ${tip}`,
-      );
+      assert.equal(lines[2], tip === undefined ? `Usage: stackful <command> [options]` : `  tip: ${tip}`);
       assert.ok(lines.some((line) => line.startsWith("Usage: stackful ")));
       assert.equal(lines.at(-2), "For more information, try '--help'.");
     });

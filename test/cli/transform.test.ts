@@ -139,45 +139,24 @@ describe("stackful transform --report", () => {
 });
 
 describe("stackful transform --only and --exclude", () => {
-  const cases: [args: string[], expected: Record<string, string[]>][] = [
-    [["--only", "env.read"], { "env.read": ["reader", "4"], "env.write": [] }],
-    [["--exclude", "env.read"], { "env.read": [], "env.write": ["writer", "4"] }],
-    [["--only", "*.r??d"], { "env.read": ["reader", "4"], "env.write": [] }],
-    [["--only", "env.*", "--exclude", "env.w*"], { "env.read": ["reader", "4"], "env.write": [] }],
-    [["--exclude", "env.read", "--exclude", "env.write"], { "env.read": [], "env.write": [] }],
-    [["--exclude", "writer"], { "env.read": ["reader", "4"], "env.write": [] }],
-    [["--exclude", "3"], { "env.read": ["reader", "4"], "env.write": [] }],
-    [["--exclude", "function:w*r"], { "env.read": ["reader", "4"], "env.write": [] }],
-    [["--only=both", "--only=reader"], { "env.read": ["reader", "4"], "env.write": [] }],
-    [["--exclude=import:*"], { "env.read": [], "env.write": [] }],
-  ];
-  for (const [args, expected] of cases) {
-    it(args.join(" "), async () => assert.deepEqual(causes(await report(two, ...args)), expected));
-  }
-
-  it("say which functions they cut off", async () => {
-    const { leftOut, names } = await report(two, "--exclude", "writer");
-    assert.deepEqual([leftOut, names[3]], [[3], "writer"]);
-    assert.deepEqual((await report(two, "--exclude", "neither")).leftOut, []);
+  it("leave imports out", async () => {
+    const reported = await report(two, "--only", "env.*", "--exclude", "env.w*");
+    assert.deepEqual(causes(reported), { "env.read": ["reader", "4"], "env.write": [] });
   });
 
-  const wrong: [pattern: string, tip?: string][] = [
-    ["env.raed", "a similar name exists: 'env.read'"],
-    ["read", "a similar name exists: 'env.read'"],
-    ["raeder", "a similar name exists: 'reader'"],
-    ["17"],
-    ["import:reader", "a similar name exists: 'reader'"],
-    ["(.*"],
-  ];
-  for (const [pattern, tip] of wrong) {
-    it(`refuse ${pattern}, which fits nothing`, async () => {
-      const { code, stderr } = await stackful("transform", two, "-o", newFile(), "--only", pattern);
-      assert.equal(code, 2);
-      const lines = stderr.split("\n");
-      assert.equal(lines[0], `error: no imported function and no function of the module fits '${pattern}'`);
-      if (tip !== undefined) assert.equal(lines[2], `  tip: ${tip}`);
-    });
-  }
+  it("leave functions out, and say which are cut off", async () => {
+    const reported = await report(two, "--exclude", "writer", "--exclude", "neither");
+    assert.deepEqual(causes(reported), { "env.read": ["reader", "4"], "env.write": [] });
+    assert.deepEqual([reported.leftOut, reported.names[3]], [[3], "writer"]);
+  });
+
+  it("refuse a pattern that fits nothing", async () => {
+    const { code, stderr } = await stackful("transform", two, "-o", newFile(), "--only", "env.raed");
+    assert.equal(code, 2);
+    const [error, , tip] = stderr.split("\n");
+    assert.equal(error, "error: no imported function and no function of the module fits 'env.raed'");
+    assert.equal(tip, "  tip: a similar name exists: 'env.read'");
+  });
 });
 
 describe("stackful transform with input that it cannot take", () => {
@@ -209,9 +188,9 @@ describe("stackful transform with input that it cannot take", () => {
 
   it("keeps to errors whatever bytes are changed", async () => {
     // One process for each: only some.
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < 4; round++) {
       const changed = Uint8Array.from(bytes);
-      changed[8 + ((round * 37) % (bytes.length - 8))]! ^= 0xff;
+      changed[8 + ((round * 97) % (bytes.length - 8))]! ^= 0xff;
       const { code, stderr } = await stackfulWith(changed, "transform", "-", "-o", newFile());
       assert.ok(code === 0 || (code === 1 && stderr.startsWith("error: cannot transform '-': ")), stderr);
     }

@@ -105,6 +105,23 @@ describe("transformModule()", () => {
     }
   });
 
+  it("tells how far it has come, for each of the two modules", () => {
+    const module = new ModuleBuilder();
+    const ask = module.importFunction("env", "ask", { params: [], results: [I32] });
+    for (let count = 0; count < 3; count++) {
+      const { code } = module.addFunction({ params: [], results: [I32] });
+      for (let nothing = 0; nothing < 200_000; nothing++) code.block().end();
+      code.call(ask).i32Const(1).i32Add();
+    }
+    const told: [number, number][] = [];
+    const transformed = transformModule(module.build(), { onProgress: (...progress) => told.push(progress) });
+    const first = told.splice(0);
+    assert.equal(first.length, 2);
+    for (const [done, total] of first) assert.ok(done > 0 && done < total && total > 1_800_000, String([done, total]));
+    transformed.resume();
+    assert.deepEqual(told, first);
+  });
+
   it("handles thousands of nested blocks", () => {
     const depth = 5000;
     const module = new ModuleBuilder();
