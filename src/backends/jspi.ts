@@ -265,7 +265,7 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
   }
 
   #synchronously<Result>(body: () => Result): Result {
-    return callSynchronously(this.stacks.guest, this.#globals, body);
+    return callSynchronously(this.stacks.guest, this.#globals, body, endCutOff);
   }
 }
 

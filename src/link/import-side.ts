@@ -57,9 +57,11 @@ export class ImportSide {
   readonly #checks: readonly (Check | undefined)[];
   /** Position → how often the shim expected a promise and got none, which costs an exception: 700 ns. */
   readonly #surprises: number[];
-  /** An answer that JavaScript has seen and generated code does not hold, until it asks for it. */
-  #stashed: unknown;
-  #isStashed = false;
+  /**
+   * Answers that JavaScript has seen and generated code does not hold, until it asks for them. A hook that runs in between may call
+   * the guest, which puts its own on top and takes it away again.
+   */
+  readonly #stash: unknown[] = [];
   /** Whether a suspending import has just found that there is nothing to wait for. */
   #isSurprise = false;
   /** Block of the guest whose imports these are. Set when it has one. */
@@ -88,7 +90,7 @@ export class ImportSide {
       if (!isPending(answer)) return check === undefined ? answer : check(answer);
       this.#requireSuspendable(position, answer);
       words[STATUS >> 2] = PENDING;
-      this.#stash(answer);
+      this.#stash.push(answer);
       return placeholder;
     };
     return askerFor(results)(host, paramCount, classify);
@@ -119,7 +121,7 @@ export class ImportSide {
 
   /** `link.settle`: classifies an answer that the shim holds, or else the stash; it is the value, or STATUS becomes PENDING. */
   readonly settle = (held: unknown, position: number): unknown => {
-    const answer = held === null && this.#isStashed ? this.#takeStash() : held;
+    const answer = held === null && this.#stash.length > 0 ? this.#stash.pop() : held;
     if (!isPending(answer)) {
       const check = this.#checks[position];
       return check === undefined ? answer : check(answer);
@@ -131,7 +133,7 @@ export class ImportSide {
 
   /** `link.await.<slot>`, to be made suspending: the promise to suspend for. */
   readonly await = (held: unknown, record: number): unknown => {
-    const answer = held === null && this.#isStashed ? this.#takeStash() : held;
+    const answer = held === null && this.#stash.length > 0 ? this.#stash.pop() : held;
     const position = readWord(record, AWAITED) - 1;
     if (!isPendingOrFails(answer)) this.#expectNoPromise(position, answer);
     return awaitAnswer(answer, activationOf(record), this.#checks[position]);
@@ -141,21 +143,9 @@ export class ImportSide {
   #expectNoPromise(position: number, answer: unknown): never {
     const surprises = ++this.#surprises[position]!;
     this.expect[position]!(0, surprises < MAX_SURPRISES ? 1 : 0);
-    this.#stash(answer);
+    this.#stash.push(answer);
     this.#isSurprise = true;
     throw notPending;
-  }
-
-  #stash(answer: unknown): void {
-    this.#stashed = answer;
-    this.#isStashed = true;
-  }
-
-  #takeStash(): unknown {
-    const answer = this.#stashed;
-    this.#stashed = undefined;
-    this.#isStashed = false;
-    return answer;
   }
 
   /**
@@ -173,7 +163,7 @@ export class ImportSide {
       this.#isSurprise = false;
       return;
     }
-    ignore(held === null && this.#isStashed ? this.#takeStash() : held);
+    ignore(held === null && this.#stash.length > 0 ? this.#stash.pop() : held);
     this.#refuse(position);
   };
 

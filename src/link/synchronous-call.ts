@@ -23,9 +23,16 @@ const freeRecords: number[] = [];
 
 /**
  * Runs `body`, which calls the guest whose block is `guest`. An activation that its host functions start gets another stack, and
- * what they let the guest wait for is refused. A guest that throws has its stack pointer put back.
+ * what they let the guest wait for is refused. A guest that throws has its stack pointer put back. `endCutOff` ends an activation that a
+ * trap has cut off, if that can have been unnoticed.
  */
-export function callSynchronously<Result>(guest: number, stack: StackGlobals | undefined, body: () => Result): Result {
+export function callSynchronously<Result>(
+  guest: number,
+  stack: StackGlobals | undefined,
+  body: () => Result,
+  endCutOff: (record: number) => void = () => {},
+): Result {
+  endExhausted(guest, stack, endCutOff);
   const record = freeRecords.pop() ?? takeBlock();
   const outer = words[CURRENT >> 2]!;
   const inner = words[(guest + INNER) >> 2]!;
@@ -49,4 +56,15 @@ export function callSynchronously<Result>(guest: number, stack: StackGlobals | u
     writeWord(guest, INNER, inner);
     freeRecords.push(record);
   }
+}
+
+/**
+ * An activation whose overflow nobody has noticed yet still has its stack pointer beyond its limit, for which this call would be blamed
+ * if it failed. One that really is around this call is within its limit.
+ */
+function endExhausted(guest: number, stack: StackGlobals | undefined, endCutOff: (record: number) => void): void {
+  const inner = words[(guest + INNER) >> 2]!;
+  if (inner === 0 || stack === undefined || words[CURRENT >> 2] !== inner) return;
+  if ((words[(inner + FLAGS) >> 2]! & SYNCHRONOUS) !== 0) return;
+  if (stackStateAt(stack, readAddress(inner, LIMIT), readAddress(inner, BASE)).isExhausted) endCutOff(inner);
 }

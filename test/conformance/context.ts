@@ -213,6 +213,57 @@ function localValues(suite: Suite): void {
 }
 
 function hooks(suite: Suite): void {
+  suite.it("may call the same guest before the first answer of any import was awaited", async () => {
+    const answers = defer<void>();
+    const later = (value: unknown): Promise<unknown> => answers.promise.then(() => value);
+    const host = { none: later, i32: later, i64: later, f32: later, f64: later, externref: later, funcref: later };
+    const more = { pair: later, triple: later, make: later };
+    const instance = await suite.instantiate<Functions<"i64" | "externref" | "none">>("values", {
+      host: { ...host, ...more },
+    });
+    const inner: unknown[] = [];
+    const onLeave = (): void => void inner.push(instance.exports.i64(7n), instance.exports.externref(null));
+    const outer = instance.function("f64").call([1.5], { onLeave });
+    answers.resolve();
+    assert.equal(await outer, 1.5);
+    assert.deepEqual(await Promise.all(inner), [7n, null, 7n, null]);
+  });
+
+  suite.it("may call the same guest, whichever way it waits", async () => {
+    const doors = new Doors();
+    const answered = defer<void>();
+    const fill = async (address: number, length: number): Promise<void> => {
+      await answered.promise;
+      new Uint8Array(instance.memory!.buffer, address, length).fill(1);
+    };
+    const host = { wait: (id: number): unknown => (id >= 100 ? id : doors.wait(id)), fill };
+    const instance: Instance<Functions<"frame" | "checksum">> = await suite.instantiate("frames", { host });
+    const inner: unknown[] = [];
+    const sums: unknown[] = [];
+    let next = 10;
+    const call = (): void => {
+      assert.equal(instance.sync.frame(100), 100_100);
+      inner.push(instance.exports.frame(next++));
+      sums.push(instance.exports.checksum(next));
+    };
+    const callee = instance.function("frame");
+    const outer = [1, 2, 3].map((id) => callee.call([id], { onEnter: call, onLeave: call }));
+    assert.equal(next, 16);
+    const sum = instance.function("checksum").call([5], { onLeave: call });
+    assert.equal(next, 17);
+    for (const id of [3, 1, 2]) doors.open(id, id);
+    assert.deepEqual(await Promise.all(outer), [1001, 2002, 3003]);
+    answered.resolve();
+    assert.equal(await sum, 5);
+    assert.equal(next, 24);
+    assert.deepEqual(await Promise.all(sums), range(11, 24));
+    for (let id = 23; id >= 10; id--) doors.open(id, id);
+    assert.deepEqual(
+      await Promise.all(inner),
+      range(10, 23).map((id) => 1001 * id),
+    );
+  });
+
   const endings: [string, (doors: Doors, controller: AbortController) => void][] = [
     ["return", (doors) => doors.open(1)],
     ["rejection", (doors) => doors.fail(1, new Error("no"))],

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { StackExhaustedError, Trap, suspend } from "stackful";
 import type { Instance, InstantiateOptions } from "stackful";
-import { Doors, errorOf, permutations, rejection, turn } from "./harness.ts";
+import { Doors, errorOf, liveActivations, permutations, rejection, turn } from "./harness.ts";
 import type { Functions, Suite } from "./harness.ts";
 import { stackPointerOf } from "./overlap.ts";
 
@@ -63,6 +63,7 @@ export function overflow(suite: Suite): void {
   describe("Stack overflow", () => {
     reuse(suite);
     enough(suite);
+    blame(suite);
   });
   for (const guest of ["fiber", "fiber-O0"])
     describe(`A guest with stacks of its own, ${guest}`, () => fibers(suite, guest));
@@ -174,6 +175,37 @@ function onMainStack(suite: Suite, guest: string): void {
       }
     });
   }
+}
+
+/** A trap is only known when the rejection that it leads to is handled: others may call the guest before. */
+function blame(suite: Suite): void {
+  suite.it("is not blamed on a synchronous call that traps in the microtasks after it", async () => {
+    const doors = new Doors();
+    const host = { wait: (id: number): unknown => (id === 9 ? 0 : doors.wait(id)), fill: () => {} };
+    const instance = await suite.instantiate<Functions<"frame" | "nested" | "trapping">>(
+      "frames",
+      { host },
+      { stacks: { bytes: 1024 } },
+    );
+    const main = instance.exports.frame(1);
+    const before = liveActivations();
+    const deep = rejection(instance.exports.nested(2, 50));
+    for (let waits = 0; waits === 0 || liveActivations() > before; waits++) {
+      doors.open(2);
+      for (let microtasks = 0; microtasks < 12; microtasks++) {
+        await Promise.resolve();
+        const error = errorOf(() => instance.sync.trapping(9));
+        assert.ok(
+          error instanceof Trap && error.kind === "unreachable",
+          `after ${microtasks} of ${waits}: ${String(error)}`,
+        );
+      }
+      await turn();
+    }
+    assertExhausted(await deep, 1024);
+    doors.open(1, 1);
+    assert.equal(await main, 1001);
+  });
 }
 
 /** What runs on the guest's own stacks is compared with no limit; what runs on a region is. */
