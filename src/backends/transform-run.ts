@@ -74,7 +74,7 @@ export class Run implements Waiter {
     const position = readWord(record, AWAITED) - 1;
     let checked: unknown;
     try {
-      checked = guest.checked(position, value);
+      checked = guest.checked(position, Suspension.refuse(value));
     } catch (error) {
       this.reject(error);
       return;

@@ -14,13 +14,30 @@ export class Suspension {
     this.coroutine = coroutine;
   }
 
+  /** @throws {SuspendError} if that is what `answer` is: nobody is there to take it */
+  static refuse(this: void, answer: unknown): unknown {
+    if (answer instanceof Suspension) throw outsideCoroutine();
+    return answer;
+  }
+
   /** Reached when the engine converts it to a wasm value, that is when no coroutine was there to take it. */
   [Symbol.toPrimitive](): never {
-    throw new SuspendError(
-      "no-coroutine",
-      "Cannot suspend: suspend() was returned to a guest that runs outside a coroutine",
-    );
+    throw outsideCoroutine();
   }
+}
+
+function outsideCoroutine(): SuspendError {
+  return new SuspendError(
+    "no-coroutine",
+    "Cannot suspend: suspend() was returned to a guest that runs outside a coroutine",
+  );
+}
+
+let isUsed = false;
+
+/** Whether {@link suspend} was ever called: if not, no promise can resolve to what it makes. */
+export function isSuspendUsed(): boolean {
+  return isUsed;
 }
 
 /**
@@ -35,5 +52,6 @@ export class Suspension {
  * one continues when the outer is resumed.
  */
 export function suspend(value?: unknown, options: { readonly coroutine?: Coroutine | undefined } = {}): Suspension {
+  isUsed = true;
   return new Suspension(value, options.coroutine);
 }

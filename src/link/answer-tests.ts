@@ -7,6 +7,8 @@
  * literal, 1.5 with these; nothing 2.25 and 1.85; f64 1.75 and 1.6.
  */
 
+import { isSuspendUsed } from "../coroutine/suspend.ts";
+
 /** A function that a guest imports: called with its arguments. */
 export type HostFunction = (...args: unknown[]) => unknown;
 
@@ -62,9 +64,9 @@ const askForReference: Asker = (host, paramCount, other) => {
   return (...args) => settle(host(...args));
 };
 
-/** For imports that are expected to answer with a promise. */
+/** For imports that are expected to answer with a promise. One that may resolve to a suspension is not the usual answer. */
 export const withPromise: Asker = (host, paramCount, other) => {
-  const settle = (answer: unknown): unknown => (answer instanceof Promise ? answer : other(answer));
+  const settle = (answer: unknown): unknown => (answer instanceof Promise && !isSuspendUsed() ? answer : other(answer));
   if (paramCount === 0) return () => settle(host());
   if (paramCount === 1) return (a) => settle(host(a));
   if (paramCount === 2) return (a, b) => settle(host(a, b));

@@ -5,7 +5,7 @@
  */
 
 import { SuspendError } from "../coroutine/errors.ts";
-import { Suspension } from "../coroutine/suspend.ts";
+import { Suspension, isSuspendUsed } from "../coroutine/suspend.ts";
 import { activationOf } from "./activation.ts";
 import type { Activation } from "./activation.ts";
 import { askerFor, withPromise } from "./answer-tests.ts";
@@ -100,8 +100,8 @@ export class ImportSide {
   awaitHost(position: number, paramCount: number): HostFunction {
     const { host, results, alwaysAwaits } = this.#imports[position]!;
     // What a number is made of can be told from the engine's error afterwards, without a detour on the way.
-    const check = results.length === 1 && isNumber(results[0]!) ? undefined : this.#checks[position];
-    if (alwaysAwaits && check === undefined) return host;
+    const check = refusesSuspensions(results) ? undefined : this.#checks[position];
+    if (alwaysAwaits && refusesSuspensions(results)) return host;
     const prepare = (answer: unknown): unknown => {
       if (!isPending(answer)) this.#expectNoPromise(position, answer);
       return awaitAnswer(answer, undefined, check);
@@ -197,11 +197,9 @@ export class ImportSide {
 function awaitAnswer(answer: unknown, activation: Activation | undefined, check: Check | undefined): Promise<unknown> {
   try {
     if (activation !== undefined) return activation.await(answer, check);
-    if (answer instanceof Suspension) {
-      throw new SuspendError("no-coroutine", "Cannot suspend: the guest runs outside a coroutine");
-    }
-    const promise = Promise.resolve(answer as PromiseLike<unknown>);
-    return check === undefined ? promise : promise.then(check);
+    const promise = Promise.resolve(Suspension.refuse(answer) as PromiseLike<unknown>);
+    if (check !== undefined) return promise.then(check);
+    return isSuspendUsed() ? promise.then(Suspension.refuse) : promise;
   } catch (error) {
     return Promise.reject(error);
   }
@@ -219,6 +217,11 @@ function isPendingOrFails(answer: unknown): boolean {
 /** Nobody will look at how `answer` ends: it must not be reported as an unhandled rejection. */
 function ignore(answer: unknown): void {
   if (isPending(answer) && !(answer instanceof Suspension)) Promise.resolve(answer).catch(() => {});
+}
+
+/** Whether the engine converts what a promise resolves to into a number, which a suspension refuses to become. */
+function refusesSuspensions(results: readonly string[]): boolean {
+  return results.length === 1 && isNumber(results[0]!);
 }
 
 function isNumber(type: string): boolean {

@@ -147,6 +147,27 @@ function suspensions(suite: Suite): void {
     }
   });
 
+  suite.it("illegal yield: outside a coroutine, in an import without a result and in one with any", async () => {
+    for (const answer of [() => suspend(1), async () => suspend(1), () => Promise.resolve(suspend(1))]) {
+      const void_ = await suite.instantiate<Functions<"loop_tick">>("loop", {
+        host: { step: () => 0, next: () => 0, tick: answer },
+      });
+      const any = await suite.instantiate<Functions<"loop_externref">>("loop-types", {
+        host: { i64: () => 0n, f64: () => 0, externref: answer },
+      });
+      for (let round = 0; round < 3; round++) {
+        for (const error of [
+          await rejection(void_.exports.loop_tick(1)),
+          await rejection(any.exports.loop_externref(1, null)),
+          await rejection(void_.function("loop_tick").call([1], { timeoutMs: 1000 })),
+        ]) {
+          assert.ok(error instanceof SuspendError, String(error));
+          assert.equal(error.reason, "no-coroutine");
+        }
+      }
+    }
+  });
+
   suite.it("to a coroutine that is not running", async () => {
     const instance: Instance = await suite.instantiate("no-memory", {
       host: { wait: () => suspend(1, { coroutine: idle }) },
