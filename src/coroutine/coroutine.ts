@@ -256,27 +256,45 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
 class CoroutineAsyncIterator<Input, Yield, Return> implements AsyncGenerator<Yield, Return, Input | undefined> {
   readonly #coroutine: Coroutine<Input, Yield, Return>;
   readonly #signal: AbortSignal | undefined;
+  /** Settles when the step that was asked for last is over. */
+  #last: Promise<void> | undefined;
 
   constructor(coroutine: Coroutine<Input, Yield, Return>, signal: AbortSignal | undefined) {
     this.#coroutine = coroutine;
     this.#signal = signal;
   }
 
-  async next(...[input]: [] | [Input | undefined]): Promise<IteratorResult<Yield, Return>> {
-    // After the end a generator answers `done` for ever; a coroutine would throw ResumeError.
-    const isAborted = this.#coroutine.state === "unwound" && this.#signal?.aborted === true;
-    if (this.#coroutine.done && !isAborted) return { done: true, value: undefined as Return };
-    return this.#coroutine.resumeAsync(input as Input);
+  next(...[input]: [] | [Input | undefined]): Promise<IteratorResult<Yield, Return>> {
+    return this.#inTurn(() => {
+      // After the end a generator answers `done` for ever; a coroutine would throw ResumeError.
+      const isAborted = this.#coroutine.state === "unwound" && this.#signal?.aborted === true;
+      if (this.#coroutine.done && !isAborted) return Promise.resolve({ done: true, value: undefined as Return });
+      return this.#coroutine.resumeAsync(input as Input);
+    });
   }
 
+  /** Not in turn, as it would be with a generator: what waits for a step of the coroutine is unwound with it. */
   async return(value: Return | PromiseLike<Return>): Promise<IteratorResult<Yield, Return>> {
     await this.#coroutine.unwind();
     return { done: true, value: await value };
   }
 
-  async throw(error: unknown): Promise<IteratorResult<Yield, Return>> {
-    if (this.#coroutine.done) throw error;
-    return this.#coroutine.throwAsync(error);
+  throw(error: unknown): Promise<IteratorResult<Yield, Return>> {
+    return this.#inTurn(() => {
+      if (this.#coroutine.done) return Promise.reject(error);
+      return this.#coroutine.throwAsync(error);
+    });
+  }
+
+  /** Runs `step` when the steps that were asked for before it are over: at once if they are. */
+  #inTurn(step: () => Promise<IteratorResult<Yield, Return>>): Promise<IteratorResult<Yield, Return>> {
+    const result = this.#last === undefined ? step() : this.#last.then(step);
+    const over = (): void => {
+      if (this.#last === last) this.#last = undefined;
+    };
+    const last: Promise<void> = result.then(over, over);
+    this.#last = last;
+    return result;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -75,7 +75,9 @@ export class Calls {
     };
     if (stack !== undefined) {
       this.#admission.requireRoom();
-      return enter(stack.use(this.#stacks));
+      const ended = enter(stack.use(this.#stacks));
+      // As long as it is on the stack, its owner may drop that.
+      return ended.finally(() => stack.inUse);
     }
     const below = this.#stacks.isSingle ? this.#carrierOf(activation) : undefined;
     if (below !== undefined) {

@@ -35,14 +35,14 @@ export class GuestModule {
   readonly imports: readonly GuestImport[];
   readonly exports: readonly GuestExport[];
   readonly options: CompileOptions;
-  /** `undefined` when only a compiled module was given. */
+  /** @internal `undefined` when only a compiled module was given. */
   readonly prepared: PreparedGuest | undefined;
-  /** Backends keep here what they have generated for it, by their name. */
+  /** @internal Backends keep here what they have generated for it, by their name. */
   readonly generated: Map<string, unknown> = new Map();
   #compiled: Promise<WebAssembly.Module> | undefined;
   #exportsByName: ReadonlyMap<string, GuestExport> | undefined;
 
-  /** Made by {@link prepareModule} and {@link wrapModule}. */
+  /** @internal Made by {@link prepareModule} and {@link wrapModule}. */
   constructor(guest: PreparedGuest | WebAssembly.Module, options: CompileOptions) {
     this.options = options;
     if (guest instanceof WebAssembly.Module) {
@@ -57,12 +57,13 @@ export class GuestModule {
     }
   }
 
+  /** @internal */
   exportNamed(name: string): GuestExport | undefined {
     this.#exportsByName ??= new Map(this.exports.map((entry) => [entry.name, entry]));
     return this.#exportsByName.get(name);
   }
 
-  /** What the engine makes of it: the guest with a few exports more. */
+  /** @internal What the engine makes of it: the guest with a few exports more. */
   compiled(): Promise<WebAssembly.Module> {
     return (this.#compiled ??= compileValid(this.prepared!));
   }

@@ -8,8 +8,20 @@ import type { CallOptions, LinkedGuest } from "./linked-guest.ts";
 import type { StackPool } from "./stacks.ts";
 import { Wormhole } from "./wormhole.ts";
 
-/** What a guest exports when its user has not said: functions of any type. */
-export type AnyExports = Readonly<Record<string, (...args: unknown[]) => unknown>>;
+/**
+ * What a guest exports when its user has not said: anything. Only `any` is not `undefined` as well to a compiler that is told to check
+ * index signatures (`noUncheckedIndexedAccess`).
+ */
+// oxlint-disable-next-line typescript/no-explicit-any -- see above
+export type AnyExports = Readonly<Record<string, any>>;
+
+/** The names of the functions among the exports. */
+type FunctionName<Exports> = {
+  [Name in keyof Exports & string]: Exports[Name] extends (...args: never[]) => unknown ? Name : never;
+}[keyof Exports & string];
+
+/** The type of an exported function. */
+type FunctionOf<Exports, Name extends keyof Exports> = Extract<Exports[Name], (...args: never[]) => unknown>;
 
 /** The exports of a guest with its functions made asynchronous. */
 export type AsyncExports<Exports> = {
@@ -17,6 +29,11 @@ export type AsyncExports<Exports> = {
     ? (...args: Params) => Promise<Awaited<Result>>
     : Exports[Name];
 };
+
+/** A function of a guest, made asynchronous. */
+type AsyncFunction<Callee extends (...args: never[]) => unknown> = (
+  ...args: Parameters<Callee>
+) => Promise<Awaited<ReturnType<Callee>>>;
 
 /** How a coroutine begins. */
 export interface CoroutineOptions extends CallOptions {
@@ -99,25 +116,36 @@ export class Instance<Exports extends object = AnyExports> {
   }
 
   /**
-   * An exported function, to be called with options and as often as one likes.
+   * An exported function, to be called with options and as often as one likes. Its parameters and result are those that `Exports` says,
+   * or what is given as type parameters.
    *
    * @param type checked against the guest's when given
    * @throws {TypeError} when there is no such function, or it has another type
    */
+  function<Name extends FunctionName<Exports>>(
+    name: Name,
+    type?: HostFunctionType,
+  ): GuestFunction<Parameters<FunctionOf<Exports, Name>>, Awaited<ReturnType<FunctionOf<Exports, Name>>>>;
   function<Params extends readonly unknown[] = unknown[], Result = unknown>(
     name: string,
     type?: HostFunctionType,
-  ): GuestFunction<Params, Result> {
+  ): GuestFunction<Params, Result>;
+  function(name: string, type?: HostFunctionType): GuestFunction<unknown[], unknown> {
     return new GuestFunction(this.#linked, this.#functionExport(name), type);
   }
 
   /** The exported function `name` as a typed callable, checked once: `get_async().get2()` of wasmtime-async. */
+  getAsync<Name extends FunctionName<Exports>>(
+    name: Name,
+    type?: HostFunctionType,
+  ): AsyncFunction<FunctionOf<Exports, Name>>;
   getAsync<Callee extends (...args: never[]) => unknown = (...args: unknown[]) => unknown>(
     name: string,
     type?: HostFunctionType,
-  ): (...args: Parameters<Callee>) => Promise<Awaited<ReturnType<Callee>>> {
-    const callee = this.function<Parameters<Callee>, Awaited<ReturnType<Callee>>>(name, type);
-    return (...args) => callee.call(args);
+  ): AsyncFunction<Callee>;
+  getAsync(name: string, type?: HostFunctionType): unknown {
+    const callee = this.function<unknown[], unknown>(name, type);
+    return (...args: unknown[]) => callee.call(args);
   }
 
   /**

@@ -65,14 +65,31 @@ export interface GuestStackPlan {
   readonly memory: () => WebAssembly.Memory | undefined;
 }
 
-/** One region, for a caller that wants its calls on a stack of their own. Made by {@link StackPool.open}. */
+/** What is needed to free the region of a {@link Stack} that nobody has any more. */
+interface Dropped {
+  readonly pool: WeakRef<StackPool>;
+  readonly record: number;
+  readonly bytes: number;
+  /** The generation of the record when an activation was started on it. */
+  usedGeneration: number;
+}
+
+/** An activation that never ends keeps the region, as the engine keeps its stack. */
+const dropped = new FinalizationRegistry<Dropped>(({ pool, record, bytes, usedGeneration }) => {
+  if (usedGeneration !== readWord(record, GENERATION)) pool.deref()?.close(record, bytes);
+});
+
+/**
+ * One region, for a caller that wants its calls on a stack of their own. Made by {@link StackPool.open}. One that is dropped without
+ * {@link Stack.free} is freed when it is collected.
+ */
 export class Stack {
   /** Size in bytes; 0 if the guest keeps no stack in its memory. */
   readonly bytes: number;
   readonly #pool: StackPool;
   readonly #record: number;
   readonly #firstGeneration: number;
-  #usedGeneration = -1;
+  readonly #dropped: Dropped;
   #isFreed = false;
 
   /** Made by {@link StackPool.open}, not by users. */
@@ -81,11 +98,13 @@ export class Stack {
     this.#record = record;
     this.bytes = bytes;
     this.#firstGeneration = readWord(record, GENERATION);
+    this.#dropped = { pool: new WeakRef(pool), record, bytes, usedGeneration: -1 };
+    dropped.register(this, this.#dropped, this);
   }
 
   /** Whether an activation is on it. */
   get inUse(): boolean {
-    return this.#usedGeneration === readWord(this.#record, GENERATION);
+    return this.#dropped.usedGeneration === readWord(this.#record, GENERATION);
   }
 
   /** Activations that have ended on it. */
@@ -103,6 +122,7 @@ export class Stack {
     if (this.#isFreed) return;
     if (this.inUse) throw new ResumeError("running", "Cannot free stack: an activation is on it, expected none");
     this.#isFreed = true;
+    dropped.unregister(this);
     this.#pool.close(this.#record, this.bytes);
   }
 
@@ -115,7 +135,7 @@ export class Stack {
     if (pool !== this.#pool) throw new TypeError("Cannot use stack: it belongs to another instance");
     if (this.#isFreed) throw new ResumeError("freed", "Cannot use stack: it was freed");
     if (this.inUse) throw new ResumeError("running", "Cannot use stack: an activation is on it, expected none");
-    this.#usedGeneration = readWord(this.#record, GENERATION);
+    this.#dropped.usedGeneration = readWord(this.#record, GENERATION);
     return this.#record;
   }
 }

@@ -241,6 +241,36 @@ describe("Coroutine", () => {
     assert.equal(iterator[Symbol.asyncIterator](), iterator);
   });
 
+  it("takes the steps that are asked for at once in turn, as an async generator does", async () => {
+    const { fiber, coroutine } = make();
+    const iterator = coroutine[Symbol.asyncIterator]();
+    const steps = [iterator.next(1), iterator.next(2), iterator.next(3), iterator.next(4)];
+    for (const value of ["a", "b"]) {
+      fiber.step.resolve({ done: false, value });
+      await turn();
+    }
+    fiber.step.resolve({ done: true, value: "end" });
+    assert.deepEqual(await Promise.all(steps), [
+      { done: false, value: "a" },
+      { done: false, value: "b" },
+      { done: true, value: "end" },
+      { done: true, value: undefined },
+    ]);
+    assert.deepEqual(
+      fiber.events.map(([, input]) => input),
+      [1, 2, 3],
+    );
+  });
+
+  it("goes on with the next step that was asked for after one that has failed", async () => {
+    const { fiber, coroutine } = make();
+    const iterator = coroutine[Symbol.asyncIterator]();
+    const [first, second] = [iterator.next(), iterator.next()];
+    fiber.step.reject("failed");
+    assert.equal(await rejection(first), "failed");
+    assert.deepEqual(await second, { done: true, value: undefined });
+  });
+
   it("reports an error of a cleanup after a dispose as an unhandled rejection, and throws nothing", async () => {
     const { fiber, coroutine } = make();
     void coroutine.resumeAsync(1).catch(() => {});

@@ -51,3 +51,27 @@ describe("Instances", { skip: reason }, () => {
     assert.ok((await collected(20, () => start("frames", referring))) >= 18);
   });
 });
+
+describe("Stacks that are dropped", { skip: reason }, () => {
+  it("give their memory back when they are collected, but not while a call is on them", async () => {
+    let answer: (value: number) => void = () => {};
+    const wait = (): Promise<number> => new Promise((resolve) => (answer = resolve));
+    const instance = await instantiate(guestBytes("frames"), { host: { wait, fill: () => {} } });
+    const frame = instance.function("frame");
+    const call = frame.call([1], { stack: instance.stacks.open(2048) });
+    for (let count = 0; count < 20; count++) instance.stacks.open(2048);
+    assert.equal(instance.stacks.opened, 21);
+    for (let round = 0; round < 50 && instance.stacks.opened > 1; round++) {
+      await turn();
+      collect();
+    }
+    assert.equal(instance.stacks.opened, 1);
+    answer(7);
+    assert.equal(await call, 1007);
+    for (let round = 0; round < 50 && instance.stacks.opened > 0; round++) {
+      await turn();
+      collect();
+    }
+    assert.equal(instance.stacks.opened, 0);
+  });
+});
