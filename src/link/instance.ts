@@ -130,7 +130,7 @@ export class Instance<Exports extends object = AnyExports> {
     name: string,
     type?: HostFunctionType,
   ): GuestFunction<Params, Result>;
-  function(name: string, type?: HostFunctionType): GuestFunction<unknown[], unknown> {
+  function(name: string, type?: HostFunctionType): GuestFunction {
     return new GuestFunction(this.#linked, this.#functionExport(name), type);
   }
 
@@ -144,7 +144,7 @@ export class Instance<Exports extends object = AnyExports> {
     type?: HostFunctionType,
   ): AsyncFunction<Callee>;
   getAsync(name: string, type?: HostFunctionType): unknown {
-    const callee = this.function<unknown[], unknown>(name, type);
+    const callee = this.function(name, type);
     return (...args: unknown[]) => callee.call(args);
   }
 

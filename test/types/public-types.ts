@@ -2,24 +2,22 @@
 import { instantiate, newAsync, wrapAsync, wrapAsyncWithCaller } from "stackful";
 import type { Caller, GuestFunction, GuestModule } from "stackful";
 
-/** Compiles if both are the same type. */
-function same<Expected, Found>(
-  ..._: (<T>() => T extends Expected ? 1 : 2) extends <T>() => T extends Found ? 1 : 2 ? [] : [never]
-): void {}
+/** `true` if each of the two can be used for the other. */
+type Same<Expected, Found> = [Expected] extends [Found] ? ([Found] extends [Expected] ? true : false) : false;
 
 /** Never called. */
 export async function publicTypes(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
   const one = wrapAsync(async (a: number, b: bigint) => `${a}${b}`);
-  same<(a: number, b: bigint) => Promise<string>, typeof one>();
+  void (true satisfies Same<(a: number, b: bigint) => Promise<string>, typeof one>);
   const sixteen = wrapAsync((...values: readonly number[]) => values.length);
-  same<(...values: readonly number[]) => number, typeof sixteen>();
+  void (true satisfies Same<(...values: readonly number[]) => number, typeof sixteen>);
   const none = wrapAsync(() => {});
-  same<() => void, typeof none>();
+  void (true satisfies Same<() => void, typeof none>);
   const withCaller = wrapAsyncWithCaller((caller, pointer: number) => {
-    same<Caller, typeof caller>();
+    void (true satisfies Same<Caller, typeof caller>);
     return pointer;
   });
-  same<(pointer: number) => number, typeof withCaller>();
+  void (true satisfies Same<(pointer: number) => number, typeof withCaller>);
   // @ts-expect-error -- a string is no bigint
   void one(1, "2");
   // @ts-expect-error -- not an array of results
@@ -31,23 +29,23 @@ export async function publicTypes(bytes: Uint8Array<ArrayBuffer>): Promise<void>
     memory: WebAssembly.Memory;
   }
   const typed = await instantiate<Exports>(bytes);
-  same<(a: number, b: number) => Promise<number>, typeof typed.exports.add>();
-  same<(id: bigint) => Promise<string>, typeof typed.exports.later>();
-  same<WebAssembly.Memory, typeof typed.exports.memory>();
+  void (true satisfies Same<(a: number, b: number) => Promise<number>, typeof typed.exports.add>);
+  void (true satisfies Same<(id: bigint) => Promise<string>, typeof typed.exports.later>);
+  void (true satisfies Same<WebAssembly.Memory, typeof typed.exports.memory>);
   const add = typed.function("add");
-  same<GuestFunction<[a: number, b: number], number>, typeof add>();
-  same<Promise<string>, ReturnType<typeof later.call>>();
+  void (true satisfies Same<GuestFunction<[a: number, b: number], number>, typeof add>);
+  void (true satisfies Same<Promise<string>, ReturnType<typeof later.call>>);
   const later = typed.function("later");
   // @ts-expect-error -- one argument is missing
   void add.call([1]);
   const given = typed.function<[number], bigint>("add");
-  same<GuestFunction<[number], bigint>, typeof given>();
+  void (true satisfies Same<GuestFunction<[number], bigint>, typeof given>);
   const other = typed.function("not listed");
-  same<GuestFunction<unknown[], unknown>, typeof other>();
+  void (true satisfies Same<GuestFunction, typeof other>);
   const getAdd = typed.getAsync("add");
-  same<(a: number, b: number) => Promise<number>, typeof getAdd>();
+  void (true satisfies Same<(a: number, b: number) => Promise<number>, typeof getAdd>);
   const getOther = typed.getAsync<(a: bigint) => string>("add");
-  same<(a: bigint) => Promise<string>, typeof getOther>();
+  void (true satisfies Same<(a: bigint) => Promise<string>, typeof getOther>);
 
   const untyped = await instantiate(bytes);
   // Without `!`, although it may be undefined.
