@@ -2,7 +2,7 @@
 
 import { captureAsyncContext } from "./async-context.ts";
 import type { StackPool } from "./stacks.ts";
-import { ACTIVE, CROWD, LIVE, REPORT_ENDS, SAVED, words } from "./switchboard.ts";
+import { ACTIVE, CROWD, CURRENT, LIVE, REPORT_ENDS, SAVED, words } from "./switchboard.ts";
 
 /** How many activations may be live on a backend. */
 export interface Capacity {
@@ -31,6 +31,7 @@ interface Ticket {
   /** Counts all calls that have ever waited. */
   readonly number: number;
   readonly start: (record: number) => void;
+  isGone: boolean;
 }
 
 let nextNumber = 0;
@@ -71,8 +72,12 @@ export class Admission {
   readonly #maxLive: number;
   /** For the calls of all guests together, when one of this guest is to start. */
   readonly #maxLiveOfAll: number;
-  /** In insertion order; a call that is given up is taken out of the middle. */
-  readonly #tickets = new Set<Ticket>();
+  /** Index of the word with the number of live activations of this guest. */
+  readonly #active: number;
+  /** In the order in which they came, from the first one on; those that were given up are still among them. */
+  #tickets: Ticket[] = [];
+  #first = 0;
+  #waiting = 0;
 
   constructor(stacks: StackPool, capacity: Capacity, maxLive: number = capacity.defaultMaxLive) {
     const { counter, defaultMaxLive, largestMaxLive } = capacity;
@@ -83,19 +88,19 @@ export class Admission {
     }
     this.#stacks = stacks;
     this.#counter = counter >> 2;
+    this.#active = (stacks.guest + ACTIVE) >> 2;
     this.#maxLive = maxLive;
     this.#maxLiveOfAll = Math.max(maxLive, defaultMaxLive);
   }
 
   /** Calls that wait. */
   get waiting(): number {
-    return this.#tickets.size;
+    return this.#waiting;
   }
 
   /** The number of the call that waits longest; infinite if none does. */
   get oldest(): number {
-    const [first] = this.#tickets;
-    return first?.number ?? Infinity;
+    return this.#firstTicket()?.number ?? Infinity;
   }
 
   /**
@@ -104,30 +109,30 @@ export class Admission {
    * for ever.
    */
   get isFilling(): boolean {
-    return (
-      words[(this.#stacks.guest + ACTIVE) >> 2]! >= this.#maxLive >> 1 ||
-      words[this.#counter]! >= this.#maxLiveOfAll >> 1
-    );
+    return words[this.#active]! >= this.#maxLive >> 1 || words[this.#counter]! >= this.#maxLiveOfAll >> 1;
+  }
+
+  /** The record for an activation that nobody needs to know and that may start now; else 0. */
+  admitUnknown(): number {
+    if (this.isFilling || (this.#waiting > 0 && words[CURRENT >> 2] === 0)) return 0;
+    return this.#stacks.take();
   }
 
   /** The record for an activation that starts now; 0: it has to {@link Admission.wait}. */
   admit(isNested: boolean): number {
     // A call that a running activation makes would wait for its own caller, if it had to wait: it may go first, within reason.
-    if (!isNested && this.#tickets.size > 0) return 0;
+    if (!isNested && this.#waiting > 0) return 0;
     return this.#hasRoom(isNested ? NESTED_FACTOR : 1) ? this.#stacks.take() : 0;
   }
 
   #hasRoom(factor: number): boolean {
-    return (
-      words[(this.#stacks.guest + ACTIVE) >> 2]! < this.#maxLive * factor &&
-      words[this.#counter]! < this.#maxLiveOfAll * factor
-    );
+    return words[this.#active]! < this.#maxLive * factor && words[this.#counter]! < this.#maxLiveOfAll * factor;
   }
 
   /** For an activation that cannot wait: throws when there are far too many. */
   requireRoom(): void {
     if (this.#hasRoom(NESTED_FACTOR)) return;
-    const live = words[(this.#stacks.guest + ACTIVE) >> 2]!;
+    const live = words[this.#active]!;
     throw new RangeError(
       `Cannot start call: ${live} of this guest and ${words[this.#counter]} of all guests are live, ` +
         `twice as many as maxLive allows (${this.#maxLive}, ${this.#maxLiveOfAll})`,
@@ -144,6 +149,7 @@ export class Admission {
       };
       const ticket: Ticket = {
         number: nextNumber++,
+        isGone: false,
         start: (record) => {
           signal?.removeEventListener("abort", giveUp);
           this.#remove(ticket);
@@ -151,7 +157,8 @@ export class Admission {
         },
       };
       signal?.addEventListener("abort", giveUp, { once: true });
-      this.#tickets.add(ticket);
+      this.#tickets.push(ticket);
+      this.#waiting++;
       crowded.add(this);
       words[REPORT_ENDS >> 2] = 1;
       // An end may have come to pass between admit() and now, if the stack was full for another reason than LIVE.
@@ -161,7 +168,7 @@ export class Admission {
 
   /** Starts the one that has waited longest; `false` if none may start. */
   serve(): boolean {
-    const [ticket] = this.#tickets;
+    const ticket = this.#firstTicket();
     if (ticket === undefined || !this.#hasRoom(1)) return false;
     const record = this.#stacks.take();
     if (record === 0) return false;
@@ -169,9 +176,21 @@ export class Admission {
     return true;
   }
 
+  #firstTicket(): Ticket | undefined {
+    while (this.#tickets[this.#first]?.isGone === true) this.#first++;
+    if (this.#first > this.#tickets.length >> 1) {
+      this.#tickets = this.#tickets.slice(this.#first);
+      this.#first = 0;
+    }
+    return this.#tickets[this.#first];
+  }
+
   #remove(ticket: Ticket): void {
-    this.#tickets.delete(ticket);
-    if (this.#tickets.size > 0) return;
+    ticket.isGone = true;
+    this.#waiting--;
+    if (this.#waiting > 0) return;
+    this.#tickets = [];
+    this.#first = 0;
     crowded.delete(this);
     if (crowded.size === 0) words[REPORT_ENDS >> 2] = 0;
   }

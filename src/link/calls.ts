@@ -40,8 +40,8 @@ export class Calls {
 
   /** The record for a call without options that may start now, and of which nothing is kept; 0: it has to be {@link Calls.start}ed. */
   admitPlain(): number {
-    if (areContextsWatched() || this.#stacks.isSingle || this.#admission.isFilling) return 0;
-    const record = this.#admission.admit(words[CURRENT >> 2] !== 0);
+    if (areContextsWatched() || this.#stacks.isSingle) return 0;
+    const record = this.#admission.admitUnknown();
     if (record !== 0) forgetActivation(record);
     return record;
   }
@@ -50,7 +50,7 @@ export class Calls {
   start(run: Run, options: CallOptions | undefined): Promise<unknown> {
     if (options !== undefined) return this.#startWatched(run, options);
     const record = this.admitPlain();
-    return record === 0 ? this.#startWatched(run, {}) : run(record);
+    return record === 0 ? this.#startKnown(run) : run(record);
   }
 
   /** As {@link Calls.startActivation}, on the stack of the caller; false when it has to wait or to run on top of another one. */
@@ -64,7 +64,11 @@ export class Calls {
   }
 
   /** The body of `activation`, which its owner cancels and ends. */
-  startActivation(run: Run, activation: Activation, { stack }: Pick<CallOptions, "stack">): Promise<unknown> {
+  startActivation(
+    run: Run,
+    activation: Activation,
+    { stack, isCancellable = true }: Pick<CallOptions, "stack"> & { readonly isCancellable?: boolean },
+  ): Promise<unknown> {
     if (this.#admission.isFilling) keepContexts();
     activation.noteResumer(currentResumer());
     const enter: Run = (record) => {
@@ -89,7 +93,7 @@ export class Calls {
     if (record !== 0) return enter(record);
     // Whoever it is nested in waits for it: it must not wait for that one to end.
     if (isNested) this.#admission.requireRoom();
-    return this.#admission.wait(enter, activation.signal);
+    return this.#admission.wait(enter, isCancellable ? activation.signal : undefined);
   }
 
   /** The innermost activation of this guest that this one is nested in, maybe with some of other guests in between. */
@@ -98,6 +102,16 @@ export class Calls {
       if (below.guest === this.#stacks.guest && below.canCarry) return below;
     }
     return undefined;
+  }
+
+  /** One call that others may be nested in; a signal for it would cost more than all the rest. */
+  async #startKnown(run: Run): Promise<unknown> {
+    const activation = new Activation();
+    try {
+      return await this.startActivation(run, activation, { isCancellable: false });
+    } finally {
+      activation.end();
+    }
   }
 
   async #startWatched(run: Run, options: CallOptions): Promise<unknown> {
