@@ -49,6 +49,8 @@ export interface InterleavingOptions {
   readonly stackEnds: readonly number[];
   /** Decides who goes on; gives integers that are not negative. */
   readonly random: () => number;
+  /** Whether the guest is not to be left at such a call, as in the middle of its allocator: it suspends, but goes on next. */
+  readonly isAtomic?: (name: string) => boolean;
   /** For calls of the host that have to enter the guest again on the stack of the caller. */
   readonly asTableCall?: (name: string, parameters: readonly unknown[]) => TableCall | null;
 }
@@ -121,10 +123,18 @@ export class Interleaving {
     this.#follow(task, () => this.#guest.startFunction(call.entry, ...call.parameters));
   }
 
+  #skipAtomic(came: Outcome): Outcome {
+    let outcome = came;
+    while (!outcome.done && this.#options.isAtomic?.(this.#guest.callOf(outcome).name)) {
+      outcome = this.#guest.answer(outcome);
+    }
+    return outcome;
+  }
+
   /** What becomes of the task when the innermost of its calls goes on. */
   #follow(task: Task, goOn: () => Outcome): void {
     task.current = undefined;
-    const { outcome, thrown } = attempt(goOn);
+    const { outcome, thrown } = attempt(() => this.#skipAtomic(goOn()));
     if (outcome && !outcome.done) {
       task.current = outcome;
       return;
