@@ -11,7 +11,7 @@ import { ABI, resultsExport, resumeExport } from "#src/transform/abi";
 import { FIRST_MODULE } from "#src/transform/first-module";
 import { RAISE } from "#src/transform/resume-module";
 import { SuspendableInstance } from "#src/transform/suspendable-instance";
-import type { Outcome, SuspendedStack } from "#src/transform/suspendable-instance";
+import type { Outcome, SuspendedStack } from "#src/transform/suspended-stack";
 import { transformModule } from "#src/transform/transform-module";
 import { asyncifiedLoop } from "./harness/asyncify-loop.ts";
 import { bytesOf } from "./harness/guests.ts";

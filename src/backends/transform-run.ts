@@ -1,6 +1,6 @@
 /** One activation of a guest on backend `transform`, from its entry to its end. */
 
-import type { Outcome, SuspendedStack } from "../transform/suspendable-instance.ts";
+import type { Outcome, SuspendedStack } from "../transform/suspended-stack.ts";
 import { Suspension } from "../coroutine/suspend.ts";
 import { isContextKept } from "../link/activation-context.ts";
 import { activationOf } from "../link/activation.ts";

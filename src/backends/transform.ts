@@ -51,7 +51,7 @@ import {
 import { callSynchronously } from "../link/synchronous-call.ts";
 import { AreaExhaustedError, ExcludedFunctionError } from "../transform/run-errors.ts";
 import { SuspendableInstance } from "../transform/suspendable-instance.ts";
-import type { Outcome, SuspendedStack } from "../transform/suspendable-instance.ts";
+import type { Outcome, SuspendedStack } from "../transform/suspended-stack.ts";
 import { SuspendableImports, convertedArguments } from "./transform-imports.ts";
 import { Run } from "./transform-run.ts";
 import type { RunningGuest } from "./transform-run.ts";

@@ -21,14 +21,11 @@ import { RAISE } from "./resume-module.ts";
 import { AreaExhaustedError, ExcludedFunctionError } from "./run-errors.ts";
 import { unwindsByException } from "./site-writer.ts";
 import { addHostFunctions, forgetThrown, recordThrown, recordingImports } from "./thrown-values.ts";
+import { SuspendedStack } from "./suspended-stack.ts";
+import type { Outcome, Step } from "./suspended-stack.ts";
 import type { TransformedModule } from "./transform-module.ts";
 import { Suspending, wrapsSuspending } from "./wrap-import.ts";
 import type { HostFunction, WrapImport } from "./wrap-import.ts";
-
-/** What a run of the guest came to: its end, or a suspension with the value given to {@link SuspendableInstance.suspend}. */
-export type Outcome =
-  | { readonly done: true; readonly values: readonly unknown[] }
-  | { readonly done: false; readonly value: unknown; readonly stack: SuspendedStack };
 
 export interface InstanceOptions {
   /** Bytes that the frames of one stack may take; rounded down to a power of two. */
@@ -42,9 +39,6 @@ interface ExceptionInterface {
   readonly Exception: new (tag: object, payload: readonly unknown[]) => { is(tag: object): boolean };
 }
 const Exceptions = WebAssembly as unknown as ExceptionInterface;
-
-/** Exports of the ABI that give the address of an area. */
-type Step = (...parameters: readonly unknown[]) => number;
 
 /** An import that may suspend. */
 interface SuspendableImport {
@@ -345,47 +339,6 @@ export class SuspendableInstance {
     if (entry.isThrowing) throw new Exceptions.Exception(this.#unwindTag!, []);
     return entry.zero;
   }
-}
-
-/** The stack of a call that is suspended. It can be continued once; the next suspension makes it usable again. */
-export class SuspendedStack {
-  readonly results: readonly ValueType[];
-  /** Address of its area; 0 when it is not suspended. */
-  area = 0;
-  /** The export that continues it. */
-  step: Step = notSuspended;
-  readonly #owner: SuspendableInstance;
-
-  constructor(owner: SuspendableInstance, results: readonly ValueType[]) {
-    this.#owner = owner;
-    this.results = results;
-  }
-
-  /** The call of the import that suspended returns these values. */
-  resume(value?: unknown, ...more: readonly unknown[]): Outcome {
-    return this.#owner.proceed(this, this.#takeArea(), value, more);
-  }
-
-  /** The call of the import that suspended throws `error`. */
-  throw(error: unknown): Outcome {
-    return this.#owner.proceedThrowing(this, this.#takeArea(), error);
-  }
-
-  /** Forgets the stack; none of its handlers run. */
-  drop(): void {
-    this.#owner.drop(this.#takeArea());
-  }
-
-  #takeArea(): number {
-    const { area } = this;
-    if (area === 0) return notSuspended();
-    this.area = 0;
-    return area;
-  }
-}
-
-function notSuspended(): never {
-  throw new Error("Cannot continue the stack: it is not suspended");
 }
 
 function asList(values: unknown, results: readonly ValueType[]): readonly unknown[] {

@@ -4,7 +4,7 @@
  */
 
 import { SuspendableInstance } from "#src/transform/suspendable-instance";
-import type { Outcome } from "#src/transform/suspendable-instance";
+import type { Outcome } from "#src/transform/suspended-stack";
 import type { TransformedModule } from "#src/transform/transform-module";
 import { ABI } from "#src/transform/abi";
 import type { CallLog, HostFunction } from "./observation.ts";

@@ -3,7 +3,7 @@
  * at every call of the host.
  */
 
-import type { Outcome } from "#src/transform/suspendable-instance";
+import type { Outcome } from "#src/transform/suspended-stack";
 import type { SuspendingGuest, Waiting } from "./guest.ts";
 import type { HostFunction } from "./observation.ts";
 

@@ -11,7 +11,7 @@ import type { ValueType } from "#src/binary/value-types";
 import { decodeModule } from "#src/binary/decode-module";
 import { ABI } from "#src/transform/abi";
 import { SuspendableInstance } from "#src/transform/suspendable-instance";
-import type { Outcome } from "#src/transform/suspendable-instance";
+import type { Outcome } from "#src/transform/suspended-stack";
 import { transformModule } from "#src/transform/transform-module";
 
 /** What a run did, in order. */

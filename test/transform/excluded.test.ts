@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ExcludedFunctionError } from "#src/transform/run-errors";
 import { SuspendableInstance } from "#src/transform/suspendable-instance";
-import type { Outcome, SuspendedStack } from "#src/transform/suspendable-instance";
+import type { Outcome, SuspendedStack } from "#src/transform/suspended-stack";
 import { transformModule } from "#src/transform/transform-module";
 import { assemble } from "./assemble.ts";
 

@@ -3,7 +3,8 @@ import { describe, it } from "node:test";
 import { ABI } from "#src/transform/abi";
 import { AreaExhaustedError } from "#src/transform/run-errors";
 import { SuspendableInstance } from "#src/transform/suspendable-instance";
-import type { InstanceOptions, Outcome, SuspendedStack } from "#src/transform/suspendable-instance";
+import type { InstanceOptions } from "#src/transform/suspendable-instance";
+import type { Outcome, SuspendedStack } from "#src/transform/suspended-stack";
 import { transformModule } from "#src/transform/transform-module";
 import { assemble } from "./assemble.ts";
 

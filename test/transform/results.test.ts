@@ -4,7 +4,7 @@ import { ModuleBuilder } from "#src/binary/builder";
 import { I32, V128, referenceType } from "#src/binary/value-types";
 import type { ValueType } from "#src/binary/value-types";
 import { SuspendableInstance } from "#src/transform/suspendable-instance";
-import type { Outcome, SuspendedStack } from "#src/transform/suspendable-instance";
+import type { Outcome, SuspendedStack } from "#src/transform/suspended-stack";
 import { transformModule } from "#src/transform/transform-module";
 import { assemble } from "./assemble.ts";
 

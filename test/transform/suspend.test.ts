@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { ABI } from "#src/transform/abi";
 import { AreaExhaustedError } from "#src/transform/run-errors";
 import { SuspendableInstance } from "#src/transform/suspendable-instance";
-import type { Outcome, SuspendedStack } from "#src/transform/suspendable-instance";
+import type { Outcome, SuspendedStack } from "#src/transform/suspended-stack";
 import { transformModule } from "#src/transform/transform-module";
 import { assemble } from "./assemble.ts";
 

@@ -1,0 +1,59 @@
+/** One suspended stack of an instance. */
+
+import type { ValueType } from "../binary/value-types.ts";
+
+/** What a run of the guest came to: its end, or a suspension with the value given to {@link SuspendableInstance.suspend}. */
+export type Outcome =
+  | { readonly done: true; readonly values: readonly unknown[] }
+  | { readonly done: false; readonly value: unknown; readonly stack: SuspendedStack };
+
+/** Exports of the ABI that give the address of an area. */
+export type Step = (...parameters: readonly unknown[]) => number;
+
+/** Who has entered the stack, and continues it. */
+interface Owner {
+  proceed(stack: SuspendedStack, area: number, value: unknown, moreValues: readonly unknown[]): Outcome;
+  proceedThrowing(stack: SuspendedStack, area: number, error: unknown): Outcome;
+  drop(area: number): void;
+}
+
+/** The stack of a call that is suspended. It can be continued once; the next suspension makes it usable again. */
+export class SuspendedStack {
+  readonly results: readonly ValueType[];
+  /** Address of its area; 0 when it is not suspended. */
+  area = 0;
+  /** The export that continues it. */
+  step: Step = notSuspended;
+  readonly #owner: Owner;
+
+  constructor(owner: Owner, results: readonly ValueType[]) {
+    this.#owner = owner;
+    this.results = results;
+  }
+
+  /** The call of the import that suspended returns these values. */
+  resume(value?: unknown, ...more: readonly unknown[]): Outcome {
+    return this.#owner.proceed(this, this.#takeArea(), value, more);
+  }
+
+  /** The call of the import that suspended throws `error`. */
+  throw(error: unknown): Outcome {
+    return this.#owner.proceedThrowing(this, this.#takeArea(), error);
+  }
+
+  /** Forgets the stack; none of its handlers run. */
+  drop(): void {
+    this.#owner.drop(this.#takeArea());
+  }
+
+  #takeArea(): number {
+    const { area } = this;
+    if (area === 0) return notSuspended();
+    this.area = 0;
+    return area;
+  }
+}
+
+function notSuspended(): never {
+  throw new Error("Cannot continue the stack: it is not suspended");
+}
