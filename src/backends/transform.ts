@@ -227,7 +227,9 @@ export class TransformGuest implements LinkedGuest, BodyRunner, RunningGuest {
     if ((readWord(record, FLAGS) & ON_MAIN_STACK) === 0) return true;
     for (let inner = readWord(this.stacks.guest, INNER); inner !== 0; inner = readWord(inner, OUTER_INNER)) {
       const flags = readWord(inner, FLAGS);
-      const isOnMainStack = (flags & SYNCHRONOUS) !== 0 && readWord(inner, OUTER_INNER) === 0;
+      const isOutermost = (flags & SYNCHRONOUS) !== 0 && readWord(inner, OUTER_INNER) === 0;
+      // Unless it was given a region.
+      const isOnMainStack = isOutermost && readAddress(inner, BASE) === 0;
       if (isOnMainStack || (flags & ON_MAIN_STACK) !== 0) return false;
     }
     return true;

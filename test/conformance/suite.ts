@@ -19,6 +19,7 @@ import { overflow } from "./overflow.ts";
 import { overlap } from "./overlap.ts";
 import { ready } from "./ready.ts";
 import { sharing } from "./sharing.ts";
+import { synchronous } from "./synchronous.ts";
 import { unwinding } from "./unwinding.ts";
 import { values } from "./values.ts";
 
@@ -33,6 +34,7 @@ const SUBJECTS: readonly Subject[] = [
   cancellation,
   context,
   nesting,
+  synchronous,
   illegalUse,
   badInput,
   backtraces,
