@@ -15,6 +15,7 @@ import type { ValueType } from "../binary/value-types.ts";
 import { calledType, isDirect, isTailSite } from "./calls.ts";
 import type { SuspendableCalls } from "./calls.ts";
 import type { Construct, FunctionShape, KeptOperand, Point, Site } from "./function-shape.ts";
+import { MAX_CONSTRUCTS, MAX_OPERANDS } from "./limits.ts";
 import * as op from "./operations.ts";
 import type { Operations } from "./operations.ts";
 import { OperandStack } from "./operand-stack.ts";
@@ -54,6 +55,7 @@ export class FunctionAnalysis {
   #constructs: Construct[] = [];
   #regions: Point[][] = [];
   #sites: Site[] = [];
+  #operandCount = 0;
   #kept: KeptOperand[] = [];
   #outlinedTypes: FunctionType[] = [];
   #hasHandlers = false;
@@ -111,6 +113,7 @@ export class FunctionAnalysis {
     this.#constructs = [];
     this.#regions = [[]];
     this.#sites = [];
+    this.#operandCount = 0;
     this.#kept = [];
     this.#outlinedTypes = [];
     this.#hasHandlers = false;
@@ -247,11 +250,15 @@ export class FunctionAnalysis {
     if (level.region < 0 && !this.#isGuarded) {
       this.#refuse(this.#index, this.#reader.opcode, "it may suspend in a catch block of the legacy exception form");
     }
+    const operands = this.#isGuarded ? [] : this.#stack.keep(level.height, this.#kept);
+    this.#operandCount += operands.length;
+    if (this.#operandCount > MAX_OPERANDS)
+      this.#refuse(this.#index, this.#reader.opcode, "too much lies below such calls");
     this.#regions[level.region]?.push(this.#sites.length);
     this.#add(op.SITE, this.#sites.length);
     this.#sites.push({
       operation: this.#operations.length - 1,
-      operands: this.#isGuarded ? [] : this.#stack.keep(level.height, this.#kept),
+      operands,
       params,
       results,
       construct: level.construct,
@@ -266,6 +273,8 @@ export class FunctionAnalysis {
     if (kind === op.IF) stack.pop();
     stack.pop(params.length);
     const construct = this.#constructs.length;
+    if (construct === MAX_CONSTRUCTS)
+      this.#refuse(this.#index, reader.opcode, `there are more than ${construct} blocks`);
     const region = this.#regions.push([]) - 1;
     this.#constructs.push({
       kind,

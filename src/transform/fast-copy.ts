@@ -20,6 +20,7 @@ import { opcode } from "../binary/opcodes.ts";
 import { I32, isDefaultable } from "../binary/value-types.ts";
 import { Writer } from "../binary/writer.ts";
 import { CodeCopier, REF_AS_NON_NULL } from "./code-copier.ts";
+import type { FrameFunctions } from "./frame-functions.ts";
 import type { FunctionShape } from "./function-shape.ts";
 import type { Homes } from "./homes.ts";
 import { guardedHomes, writeRefusal } from "./guard.ts";
@@ -29,7 +30,7 @@ import type { Operations } from "./operations.ts";
 import { unwindsByException } from "./site-writer.ts";
 import type { SiteWriter } from "./site-writer.ts";
 import { emitZero } from "./runtime-globals.ts";
-import { writeLocals, writeSave } from "./saved-frame.ts";
+import { writeFrameSave, writeLocals, writeSave } from "./saved-frame.ts";
 import type { SavedFrame } from "./saved-frame.ts";
 
 const BLOCK = opcode("block");
@@ -47,18 +48,24 @@ export class FastCopy {
   readonly #bytes: Uint8Array;
   readonly #operations: Operations;
   readonly #sites: SiteWriter;
+  readonly #frames: FrameFunctions;
   readonly #writer = new Writer(4096);
 
-  constructor(bytes: Uint8Array, operations: Operations, sites: SiteWriter) {
+  constructor(bytes: Uint8Array, operations: Operations, sites: SiteWriter, frames: FrameFunctions) {
     this.#bytes = bytes;
     this.#operations = operations;
     this.#sites = sites;
+    this.#frames = frames;
   }
 
   /** Locals and code of the copy. */
   write({ shape, homes, frame }: FunctionPlan): Uint8Array<ArrayBuffer> {
-    return this.#write(shape, homes, (writer) => {
-      writeSave(writer, frame);
+    const { length } = homes.locals;
+    const inLine = frame.save < 0;
+    const locals = inLine ? [...homes.locals, I32, I32] : homes.locals;
+    return this.#write(shape, { ...homes, locals }, (writer) => {
+      if (inLine) writeFrameSave(writer, this.#frames, frame, length);
+      else writeSave(writer, frame);
       this.#writeResults(shape);
     });
   }

@@ -20,11 +20,17 @@ import type { Definitions } from "../binary/definitions.ts";
 import { LINK_BYTES } from "./area-growth.ts";
 import { FRAME_SITE_OFFSET, isPlain } from "./frame-layout.ts";
 import type { FrameLayout } from "./frame-layout.ts";
+import { MAX_SAVED_BY_FUNCTION } from "./limits.ts";
 import type { ReferenceTables } from "./reference-tables.ts";
 import type { RuntimeGlobals } from "./runtime-globals.ts";
 import type { RuntimeHome } from "./runtime-home.ts";
 
 const NO_FUNCTION = -1;
+
+/** Whether there are too many values for parameters of a function. */
+export function isWide({ types }: FrameLayout): boolean {
+  return types.length > MAX_SAVED_BY_FUNCTION;
+}
 
 export interface FrameFunctionPair {
   readonly save: number;
@@ -50,6 +56,7 @@ export class FrameFunctions {
   readonly #grow: number;
   readonly #references: ReferenceTables;
   readonly #pairs = new Map<string, FrameFunctionPair>();
+  readonly #calledInLine = new Set<number>();
 
   /** `grow` is the function of the runtime that makes room for a frame. */
   constructor(home: RuntimeHome, grow: number, references: ReferenceTables) {
@@ -64,7 +71,16 @@ export class FrameFunctions {
   /** Those that resume copies call. */
   indices(): number[] {
     const pairs = [...this.#pairs.values()].flatMap(({ save, load }) => (load === NO_FUNCTION ? [] : [save, load]));
-    return this.#home.hasGuestTypes ? [this.#grow, ...pairs] : pairs;
+    return this.#home.hasGuestTypes ? [this.#grow, ...this.#calledInLine, ...pairs] : pairs;
+  }
+
+  /** The function that saves frames of this layout; -1 when it is done in line. */
+  saveFunction(layout: FrameLayout): number {
+    if (!isWide(layout)) return this.for(layout).save;
+    for (const type of layout.types) {
+      if (!isPlain(type)) this.#calledInLine.add(this.#references.keep(type)).add(this.#references.take(type));
+    }
+    return NO_FUNCTION;
   }
 
   /** The functions for frames of this layout. */
@@ -97,8 +113,8 @@ export class FrameFunctions {
   }
 
   /** Whether the code may stand in the second module, where it saves calls from one module to another. */
-  isInlinable({ types }: FrameLayout): boolean {
-    return this.#home.hasGuestTypes && types.every(isPlain);
+  isInlinable(layout: FrameLayout): boolean {
+    return this.#home.hasGuestTypes && (layout.types.every(isPlain) || isWide(layout));
   }
 
   emitSave(

@@ -19,7 +19,7 @@ export interface SavedFrame {
   readonly layout: FrameLayout;
   readonly resumeIndex: number;
   readonly hasHandlers: boolean;
-  /** The function that does it, of frame-functions.ts. */
+  /** The function that does it, of frame-functions.ts; -1 when it is done in line. */
   readonly save: number;
 }
 
@@ -62,7 +62,7 @@ export function writeFrameLoad(writer: Writer, frames: FrameFunctions, layout: F
   writer.bytes(code.writer.view());
 }
 
-/** In a resume copy, with the number of the site on the stack; locals `scratch` and the next are not needed any more. */
+/** In line, with the number of the site on the stack; locals `scratch` and the next are not needed any more. */
 export function writeFrameSave(writer: Writer, frames: FrameFunctions, frame: SavedFrame, scratch: number): void {
   const { layout } = frame;
   if (!frames.isInlinable(layout)) {

@@ -32,12 +32,13 @@ import { FastCopy } from "./fast-copy.ts";
 import type { FunctionPlan } from "./fast-copy.ts";
 import { FirstModule } from "./first-module.ts";
 import { FrameDisposal } from "./frame-disposal.ts";
-import { FrameFunctions } from "./frame-functions.ts";
+import { FrameFunctions, isWide } from "./frame-functions.ts";
 import { layOutFrame } from "./frame-layout.ts";
 import type { FunctionShape } from "./function-shape.ts";
 import { addRefuse } from "./guard.ts";
 import { findHomes } from "./homes.ts";
 import { Liveness } from "./liveness.ts";
+import { LARGE_BODY_BYTES, checkBody, checkFunction, checkImport, checkModule, checkNames } from "./limits.ts";
 import { hasTryTable, lowerExceptions, suspendsInLegacyCatch } from "./lower-exceptions.ts";
 import { moveCatchBlocks } from "./move-catch-blocks.ts";
 import * as op from "./operations.ts";
@@ -110,6 +111,7 @@ export function transformModule(input: Uint8Array | BinaryModule, options: Trans
   const given = input instanceof Uint8Array ? decodeModule(input) : input;
   const { bytes } = given;
   checkValid(bytes);
+  checkNames(given);
   const names = new ModuleNames(given);
   const entries = importedFunctions(given);
   const isImportSelected = (index: number): boolean => isSelected(entries[index]!, options);
@@ -156,6 +158,7 @@ function isSelected(
 ): boolean {
   if (imports && !imports(module, name)) return false;
   const unknown = typeUnknownToJavaScript(type);
+  if (unknown === undefined) checkImport(`${module}.${name}`, type);
   if (!imports || unknown === undefined) return unknown === undefined;
   throw new TransformError(
     `import ${module}.${name}`,
@@ -189,11 +192,6 @@ function findCauses(
   }
   return causes;
 }
-
-/** Engines allow branch tables with 65,520 labels. */
-const MAX_SITES = 65_000;
-/** Engines allow functions with 1,000 parameters, and so has the one that saves the frame. */
-const MAX_SAVED = 990;
 
 interface ModuleLayout {
   readonly multiMemory: boolean;
@@ -260,7 +258,7 @@ class ModuleCompiler {
   } {
     const module = this.#module;
     const { functions } = this.#calls;
-    const copy = new FastCopy(module.bytes, this.#operations, this.#sites);
+    const copy = new FastCopy(module.bytes, this.#operations, this.#sites, this.#frames);
     const progress = new Progress(module, onProgress);
     this.#guardExcluded(copy);
     for (let index = module.importedFunctions; index < functions.length; index++) {
@@ -271,7 +269,9 @@ class ModuleCompiler {
       this.#siteCount += plan.shape.sites.length;
       this.#disposal.add(plan.frame.layout, this.#references);
       this.#prepareResume(plan.shape);
-      this.#first.replaceBody(index, copy.write(plan));
+      const body = copy.write(plan);
+      this.#first.replaceBody(index, body);
+      if (body.length > LARGE_BODY_BYTES) this.#checkCopies(plan, body.length);
     }
     for (const index of this.#graph.suspendingImports) {
       this.#abi.addResume(functionType(module, index), this.#emitResume);
@@ -283,7 +283,29 @@ class ModuleCompiler {
     this.#disposal.finish();
     const runtime = this.#home.finish();
     this.#first.share(this.#functionsOfResumeCopies());
+    checkModule(this.#first, this.#withFrames.length);
     return { main: this.#first.build(), runtime };
+  }
+
+  /** The resume copy is made later; whether it can be has to be known now. */
+  #checkCopies(plan: FunctionPlan, fastBytes: number): void {
+    const { index } = plan.shape;
+    const resumeBytes = this.#resumeCopy(this.#resumeParts(), plan).length;
+    // Some indices get longer while more is added.
+    checkBody(index, Math.max(fastBytes, Math.ceil(resumeBytes * 1.05)), this.#refuse);
+  }
+
+  #resumeParts(): ResumeModuleParts {
+    return new ResumeModuleParts(this.#first, {
+      globals: this.#home.firstGlobals,
+      results: this.#results,
+      outlined: this.#outlined,
+      sites: this.#sites,
+    });
+  }
+
+  #resumeCopy(parts: ResumeModuleParts, plan: FunctionPlan): Uint8Array<ArrayBuffer> {
+    return new ResumeCopy(this.#module.bytes, this.#operations, parts, plan).write(this.#frames);
   }
 
   #guardExcluded(copy: FastCopy): void {
@@ -311,19 +333,12 @@ class ModuleCompiler {
   }
 
   compileResumeModule(onProgress?: TellProgress): Uint8Array<ArrayBuffer> {
-    const module = this.#module;
-    const progress = new Progress(module, onProgress);
-    const parts = new ResumeModuleParts(this.#first, {
-      globals: this.#home.firstGlobals,
-      results: this.#results,
-      outlined: this.#outlined,
-      sites: this.#sites,
-    });
+    const progress = new Progress(this.#module, onProgress);
+    const parts = this.#resumeParts();
     const bodies = this.#withFrames.map((functionIndex, resumeIndex) => {
       progress.reached(functionIndex);
       const plan = this.#plan(functionIndex, resumeIndex)!;
-      const copy = new ResumeCopy(module.bytes, this.#operations, parts, plan);
-      return { functionIndex, bytes: copy.write(this.#frames) };
+      return { functionIndex, bytes: this.#resumeCopy(parts, plan) };
     });
     return assembleResumeModule(this.#first, parts, bodies, this.#home.firstResumeTable);
   }
@@ -347,16 +362,13 @@ class ModuleCompiler {
     if (!shape) return null;
     const homes = findHomes(shape, this.#operations);
     const saved = new Liveness(this.#module.bytes, shape, this.#operations, homes).savedLocals();
-    this.#checkLimits(functionIndex, shape.sites.length, saved.length);
+    checkFunction(shape, homes, this.#refuse);
     const layout = layOutFrame(saved, homes.locals);
-    const { save } = this.#frames.for(layout);
+    if (isWide(layout) && !this.#home.hasGuestTypes) {
+      this.#refuse(functionIndex, op.CALL_OPCODE, `the function has ${saved.length} values to save`);
+    }
+    const save = this.#frames.saveFunction(layout);
     return { shape, homes, frame: { layout, resumeIndex, hasHandlers: shape.hasHandlers, save } };
-  }
-
-  #checkLimits(functionIndex: number, sites: number, saved: number): void {
-    if (sites > MAX_SITES)
-      this.#refuse(functionIndex, op.CALL_OPCODE, `the function has ${sites} calls that may suspend`);
-    if (saved > MAX_SAVED) this.#refuse(functionIndex, op.CALL_OPCODE, `the function has ${saved} values to save`);
   }
 
   /** Adds to the first module what the resume copy will need of it. */
