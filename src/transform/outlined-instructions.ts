@@ -20,7 +20,7 @@ import type { ResultGlobals } from "./runtime-globals.ts";
 export class OutlinedInstructions {
   readonly #first: FirstModule;
   readonly #results: ResultGlobals;
-  /** The instruction as text of its bytes → the function that does it. */
+  /** The instruction as text of its bytes, and types → the function that does it. */
   readonly #functions = new Map<string, number>();
 
   constructor(first: FirstModule, results: ResultGlobals) {
@@ -38,10 +38,12 @@ export class OutlinedInstructions {
     const { bytes } = this.#first.module;
     const start = operations.start[operation]!;
     const end = operations.end[operation]!;
-    const key = bytes.slice(start, end).join();
+    const type = shape.outlinedTypes[operations.argument[operation]!]!;
+    // The same instruction takes and gives subtypes elsewhere.
+    const results = operations.kind[operation] === op.OUTLINED_CALL ? shape.type.results : type.results;
+    const key = `${bytes.slice(start, end).join()} ${type.params.join()} ${results.join()}`;
     const known = this.#functions.get(key);
     if (known !== undefined) return known;
-    const type = shape.outlinedTypes[operations.argument[operation]!]!;
     const { code, index } = this.#first.addFunction(type);
     for (const position of type.params.keys()) code.localGet(position);
     if (operations.kind[operation] === op.OUTLINED_CALL) {

@@ -52,6 +52,26 @@ const MODULES: Record<string, string> = {
       (memory.init $text (i32.const 4) (i32.const 0) (i32.const 4))
       (data.drop $text)
       (i32.load (i32.const 4))))`,
+  "vectors, as operands, locals and results": `(module
+    (import "env" "ask" (func $ask (param i32) (result i32)))
+    (func $vector (param $n i32) (result v128) (i32x4.splat (call $ask (local.get $n))))
+    (func (export "main") (param $n i32) (result i32)
+      (local $kept v128)
+      (local.set $kept (i32x4.add (v128.const i32x4 1 2 3 4) (call $vector (local.get $n))))
+      (i32x4.extract_lane 2
+        (i32x4.mul (i32x4.add (local.get $kept) (call $vector (i32.const 3))) (i32x4.splat (call $ask (i32.const 4)))))))`,
+  "the place in a branch table to many depths": `(module
+    (import "env" "ask" (func $ask (param i32) (result i32)))
+    (func (export "main") (param $n i32) (result i32)
+      (local $sum i32)
+      (block $a (block $b (block $c (block $d (block $e
+        (br_table $e $d $c $b $a $c $e (call $ask (local.get $n))))
+        (local.set $sum (i32.add (local.get $sum) (call $ask (i32.const 1)))))
+        (local.set $sum (i32.add (local.get $sum) (call $ask (i32.const 2))))
+        (br_table $b $a $b (call $ask (local.get $sum))))
+        (local.set $sum (i32.mul (local.get $sum) (call $ask (i32.const 3)))))
+        (local.set $sum (i32.add (local.get $sum) (call $ask (i32.const 4)))))
+      (i32.add (local.get $sum) (call $ask (i32.const 5)))))`,
   "several values in blocks and loops": `(module
     (import "env" "ask" (func $ask (param i32) (result i32)))
     (func $two (param i32) (result i32 i64) (call $ask (local.get 0)) (i64.const 9))
