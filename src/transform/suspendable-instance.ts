@@ -349,6 +349,5 @@ function asList(values: unknown, results: readonly ValueType[]): readonly unknow
 /** A value that converts to the type; nobody looks at it. */
 function zeroFor(type: ValueType): unknown {
   if (type === I64) return 0n;
-  if (type === I32 || type === F32 || type === F64) return 0;
-  return isDefaultable(type) ? null : 0;
+  return type === I32 || type === F32 || type === F64 || !isDefaultable(type) ? 0 : null;
 }

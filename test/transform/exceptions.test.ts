@@ -70,6 +70,18 @@ describe("A suspension inside a legacy try", () => {
     const stack = suspended(guest.start("main", 3));
     assert.throws(() => stack.resume(0), /divide by zero/);
   });
+
+  it("comes back into a catch block on engines that do not have the other form", async () => {
+    const bytes = await assemble(`(module
+      (import "env" "ask" (func $ask (param i32) (result i32)))
+      (tag $thrown)
+      (func $handler (export "main") (result i32)
+        (try (result i32) (do (throw $thrown)) (catch_all (i32.add (i32.const 1) (call $ask (i32.const 1)))))))`);
+    const guest: SuspendableInstance = new SuspendableInstance(transformModule(bytes, { tryTable: false }), {
+      env: { ask: (value: unknown) => guest.suspend(value) },
+    });
+    assert.deepEqual(suspended(guest.start("main")).resume(41), { done: true, values: [42] });
+  });
 });
 
 /**
