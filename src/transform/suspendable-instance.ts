@@ -88,8 +88,7 @@ export class SuspendableInstance {
     this.instance = new WebAssembly.Instance(this.#modules.main, wrapped);
     this.exports = { ...this.instance.exports, ...this.#instantiateRuntime() };
     this.#exports = this.exports as Record<string, Step>;
-    const hostFunctions = this.instance.exports[ABI.hostFunctions];
-    if (hostFunctions) addHostFunctions(hostFunctions as WebAssembly.Table);
+    addHostFunctions(this.instance.exports[ABI.hostFunctions] as WebAssembly.Table | undefined);
     this.#begin = this.#exports[ABI.begin]!;
     this.#leave = this.#exports[ABI.leave]!;
     this.#suspend = this.#exports[ABI.suspend]!;

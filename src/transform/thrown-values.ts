@@ -48,8 +48,9 @@ function raise(value: unknown): never {
   throw value;
 }
 
-/** Puts {@link caught} and the other functions into the table of a module. */
-export function addHostFunctions(table: WebAssembly.Table): void {
+/** Puts {@link caught} and the other functions into the table of a module, if it has one for them. */
+export function addHostFunctions(table: WebAssembly.Table | undefined): void {
+  if (!table) return;
   exported ??= exportFunctions();
   for (const [place, name] of NAMES) table.set(place, exported[name]);
 }
