@@ -125,6 +125,38 @@ describe("An exception that a moved catch block throws again", () => {
     assert.equal(thrown.length, 0);
   });
 
+  it("is the same when a block that suspends caught another one meanwhile", async () => {
+    const guest = await guestOf(`(module
+      (import "env" "ask" (func $ask (param i32) (result i32)))
+      (func (export "main") (param $n i32) (result i32)
+        (try (result i32)
+          (do
+            (try (result i32)
+              (do (call $ask (i32.const 1)))
+              (catch_all
+                (try
+                  (do
+                    (try
+                      (do (drop (call $ask (i32.const 2))))
+                      (catch_all (drop (call $ask (i32.const 3))) (rethrow 0))))
+                  (catch_all (drop (call $ask (i32.const 4))) (br_if 0 (local.get $n)) (rethrow 0)))
+                (rethrow 0))))
+          (catch_all (drop (call $ask (i32.const 5))) (rethrow 0)))))`);
+    const [first, second] = [new Error("the first"), new Error("the second")];
+    for (const [parameter, thrown] of [
+      [1, first],
+      [0, second],
+    ] as const) {
+      const stack = suspended(guest.start("main", parameter));
+      for (const error of [first, second]) suspended(stack.throw(error));
+      for (const answer of [3, 4]) suspended(stack.resume(answer));
+      assert.equal(
+        errorOf(() => stack.resume(5)),
+        thrown,
+      );
+    }
+  });
+
   it("is the same on stacks that are interleaved", async () => {
     const guest = await guestOf(CLEANUP, { fail: () => {} });
     const errors = [1, 2, 3].map((number) => new Error(String(number)));
@@ -168,6 +200,18 @@ describe("An exception that a moved catch block throws again", () => {
 });
 
 describe("A module whose catch blocks are moved", () => {
+  it("has its start function called by the host, though it never suspends", async () => {
+    const guest = await guestOf(
+      CLEANUP.replace(/\)$/, "(func $start (try (do (drop (call $plain (i32.const 1)))) (catch_all))) (start $start))"),
+      {
+        fail: () => {
+          throw new Error("of the start function");
+        },
+      },
+    );
+    assert(guest.start(ABI.start).done);
+  });
+
   it("has its start function called by the host", async () => {
     const guest = await guestOf(
       `(module
@@ -218,7 +262,7 @@ describe("A module whose catch blocks are moved", () => {
           (catch_all (drop (call $ask (i32.const 9))) (ref.func $two))))
       (func (export "main") (param i32) (result i32)
         (try (result i32)
-          (do (i32.add (call_ref $number (call $inner (local.get 0))) (call $ask (i32.const 3))))
+          (do (drop (call $inner (local.get 0))) (call $ask (i32.const 3)))
           (catch_all (drop (call $ask (i32.const 10))) (rethrow 0)))))`);
     if (!WebAssembly.validate(bytes as BufferSource)) return context.skip("this engine does not have the references");
     for (const throwEvery of [0, 1, 2, 3]) {
