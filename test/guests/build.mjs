@@ -52,6 +52,9 @@ const fromC = {
   fiber: ["fiber.c", ...BARE, "-Wl,-z,stack-size=524288"],
   "fiber-O0": ["fiber.c", ...BARE, "-O0", "-Wl,-z,stack-size=524288"],
 
+  // What the README shows.
+  "quick-start-c": ["quick-start.c", "--target=wasm32", "-nostdlib", "-Wl,--no-entry"],
+
   countdown: ["countdown.c", ...BARE],
   wormhole: ["wormhole.c", ...BARE],
   generator: ["generator.c", ...BARE],
