@@ -8,7 +8,7 @@ import { EXTERNREF, I32, heapTypeOf, referenceType } from "#src/binary/value-typ
 import { ABI } from "#src/transform/abi";
 import { pack, unpack } from "#src/transform/packaged-module";
 import { SuspendableInstance } from "#src/transform/suspendable-instance";
-import type { Outcome, SuspendedStack } from "#src/transform/suspendable-instance";
+import type { Outcome, SuspendedStack } from "#src/transform/suspended-stack";
 import { transformModule } from "#src/transform/transform-module";
 import { generateLegacyModule } from "../fuzz/generate-legacy.ts";
 import { assemble } from "./assemble.ts";
