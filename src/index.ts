@@ -11,6 +11,7 @@ export type { CoroutineState } from "./coroutine/coroutine.ts";
 export {
   BackendUnavailableError,
   ForcedUnwind,
+  FuelExhaustedError,
   ResumeError,
   StackExhaustedError,
   SuspendError,
@@ -25,6 +26,7 @@ export type { GuestFunction } from "./link/guest-function.ts";
 export { GuestModule } from "./link/guest-module.ts";
 export { newAsync, wrapAsync, wrapAsyncWithCaller } from "./link/host-function.ts";
 export type { HostFunctionType } from "./link/host-function.ts";
+export type { Interruption } from "./link/guest-module.ts";
 export type { HostImports } from "./link/imports.ts";
 export { Instance } from "./link/instance.ts";
 export type { AnyExports, AsyncExports, CoroutineOptions } from "./link/instance.ts";

@@ -3,13 +3,16 @@
 import { chooseBackend } from "./backends/choose.ts";
 import type { BackendName } from "./backends/choose.ts";
 import { openPackedGuest } from "./backends/packaged-guest.ts";
-import { GuestModule, prepareModule, wrapModule } from "./link/guest-module.ts";
-import type { CompileOptions as PrepareOptions } from "./link/guest-module.ts";
+import { GuestModule, precisionOf, prepareModule, wrapModule } from "./link/guest-module.ts";
+import type { Interruption, CompileOptions as PrepareOptions } from "./link/guest-module.ts";
 import type { HostImports } from "./link/imports.ts";
 import { Instance } from "./link/instance.ts";
 import type { AnyExports } from "./link/instance.ts";
+import { Meter } from "./link/meter.ts";
+import { MeteredGuest } from "./link/metered-guest.ts";
 import { START } from "./link/prepare.ts";
 import type { StackOptions } from "./link/stacks.ts";
+import { COUNTER, REFUEL_MODULE, REFUEL_NAME } from "./preemption/counter.ts";
 import type { ModuleCache } from "./transform/module-cache.ts";
 
 /** A guest: its bytes, a `Response` with them, where to fetch them, what was compiled from them, or a promise of one of these. */
@@ -58,7 +61,10 @@ async function moduleOf(source: GuestSource | Promise<GuestSource>, options: Pre
   // Not awaited without need: the bytes are those of now, whatever the caller does with its buffer afterwards.
   const guest = source instanceof Promise ? await source : source;
   if (guest instanceof GuestModule) return sameOptions(guest, options);
-  if (guest instanceof WebAssembly.Module) return wrapModule(guest, options);
+  if (guest instanceof WebAssembly.Module) {
+    if (precisionOf(options) === undefined) return wrapModule(guest, options);
+    throw new TypeError("Cannot make guest interruptible: its bytes are needed, received a WebAssembly.Module");
+  }
   const bytes = await bytesOf(guest);
   const packed = openPackedGuest(bytes);
   return packed ? sameOptions(packed, options) : prepareModule(bytes, options);
@@ -108,10 +114,26 @@ export async function instantiate<Exports extends object = AnyExports>(
   const { maxLive, stacks = {} } = options;
   const sync = Object.create(null) as Record<string, unknown>;
   await backend.prepare(module, options.cache);
-  const linked = await backend.link(module, host, { maxLive, stacks, exports: sync });
-  const instance = new Instance<Exports>(module, linked, sync);
+  const meter = meterFor(module, options);
+  const link = { maxLive, stacks, exports: sync };
+  const guest = await backend.link(module, meter === undefined ? host : withMeter(host, meter), link);
+  meter?.attach({ counter: guest.raw.exports[COUNTER] as WebAssembly.Global, guest: guest.stacks.guest });
+  const linked = meter?.fuel === undefined ? guest : new MeteredGuest(guest, meter);
+  const instance = new Instance<Exports>(module, linked, { sync, meter });
   if (linked.raw.exports[START] !== undefined) await linked.call(START, []);
   return instance;
+}
+
+/** What the guest asks when its counter has run out; `undefined` if it has none. */
+function meterFor({ options }: GuestModule, { interruptible }: PrepareOptions): Meter | undefined {
+  if (precisionOf(options) === undefined) return undefined;
+  const given = [options.interruptible, interruptible].filter((option) => typeof option === "object");
+  return new Meter(Object.assign({}, ...given) as Interruption);
+}
+
+function withMeter(imports: HostImports, { refuel }: Meter): HostImports {
+  // Whatever kind of object the imports are, they are looked up there.
+  return Object.create(imports, { [REFUEL_MODULE]: { value: { [REFUEL_NAME]: refuel } } }) as HostImports;
 }
 
 function requireObject(imports: object): object {
@@ -120,14 +142,20 @@ function requireObject(imports: object): object {
 }
 
 /** A compiled guest is what it was compiled to be. */
-function sameOptions(module: GuestModule, { overlap, stackChecks }: PrepareOptions): GuestModule {
+function sameOptions(module: GuestModule, wanted: PrepareOptions): GuestModule {
   const { options } = module;
+  const { overlap, stackChecks, interruptible } = wanted;
   const overlapDiffers = overlap !== undefined && overlap !== (options.overlap ?? "allow");
   const checksDiffer = stackChecks !== undefined && stackChecks !== (options.stackChecks ?? true);
-  if (!overlapDiffers && !checksDiffer) return module;
-  const option = overlapDiffers ? "overlap" : "stackChecks";
+  const precisionDiffers = interruptible !== undefined && precisionOf(wanted) !== precisionOf(options);
+  const differing = [
+    overlapDiffers && "overlap",
+    checksDiffer && "stackChecks",
+    precisionDiffers && "interruptible",
+  ].find(Boolean);
+  if (differing === undefined) return module;
   throw new TypeError(
-    `Cannot change the option ${option} of a compiled guest: give it to compile(), or to stackful transform`,
+    `Cannot change the option ${differing} of a compiled guest: give it to compile(), or to stackful transform`,
   );
 }
 

@@ -28,8 +28,15 @@ export type Evaluate = (body: string) => unknown;
 export interface QuickJS {
   readonly file: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** An engine that runs on `main` instead of `bytes`. */
-  start(main: Uint8Array<ArrayBuffer>): Promise<Evaluate>;
+  /** An engine that runs on `main` instead of `bytes`; `host` has what `main` imports besides. */
+  start(main: Uint8Array<ArrayBuffer>, host?: AddedHost): Promise<Evaluate>;
+}
+
+/** What an edited module needs of its host. */
+export interface AddedHost {
+  readonly imports: WebAssembly.Imports;
+  /** Called before anything runs. */
+  readonly attach: (instance: WebAssembly.Instance) => void;
 }
 
 /** Null when the packages are not there. */
@@ -47,14 +54,19 @@ export async function findQuickJS(): Promise<QuickJS | null> {
   return {
     file: wasm,
     bytes: Uint8Array.from(readFileSync(wasm)),
-    start: (main) => start(core, variant.default ?? variant, main),
+    start: (main, host) => start(core, variant.default ?? variant, { main, host }),
   };
 }
 
-async function start(core: Core, variant: unknown, main: Uint8Array<ArrayBuffer>): Promise<Evaluate> {
+async function start(
+  core: Core,
+  variant: unknown,
+  { main, host }: { main: Uint8Array<ArrayBuffer>; host: AddedHost | undefined },
+): Promise<Evaluate> {
   const instantiateWasm = (imports: WebAssembly.Imports, receive: Receive): WebAssembly.Exports => {
     const module = new WebAssembly.Module(main);
-    const instance = new WebAssembly.Instance(module, imports);
+    const instance = new WebAssembly.Instance(module, { ...imports, ...host?.imports });
+    host?.attach(instance);
     receive(instance, module);
     return instance.exports;
   };

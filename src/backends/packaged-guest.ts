@@ -15,7 +15,10 @@ import { isPackaged, pack, unpack } from "../transform/packaged-module.ts";
 import { transformModule } from "../transform/transform-module.ts";
 import type { TransformOptions, Transformation, TransformedModule } from "../transform/transform-module.ts";
 
-export interface PackGuestOptions extends CompileOptions {
+/** A packed guest is not counted: its options are what else can be said about it. */
+type PackedOptions = Omit<CompileOptions, "interruptible">;
+
+export interface PackGuestOptions extends PackedOptions {
   readonly transform?: TransformOptions;
 }
 
@@ -55,7 +58,7 @@ interface GuestFacts {
   readonly compiler: string;
   /** The module that was transformed. `null` where hashes cannot be computed. */
   readonly source: { readonly bytes: number; readonly sha256: string | null };
-  readonly options: Required<CompileOptions>;
+  readonly options: Required<PackedOptions>;
   readonly guest: Pick<PreparedGuest, "stack" | "memorySource" | "checksStack">;
 }
 
@@ -93,7 +96,7 @@ function unpackGuest(bytes: Uint8Array<ArrayBuffer>): UnpackedGuest {
   if (!areGuestFacts(facts, original)) {
     throw new WebAssembly.CompileError("Cannot load transformed module: what it says about its guest makes no sense");
   }
-  return { prepared: { original, bytes, ...facts.guest }, options: facts.options, transformed };
+  return { prepared: { original, surface: original, bytes, ...facts.guest }, options: facts.options, transformed };
 }
 
 /** The guest as it was given, as far as its imports, exports and start function go; all indices are the same. */

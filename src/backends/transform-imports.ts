@@ -11,6 +11,7 @@ import { activationOf } from "../link/activation.ts";
 import { conversionCheck } from "../link/conversion.ts";
 import type { Check } from "../link/conversion.ts";
 import { isPending } from "../link/import-side.ts";
+import { Pause } from "../link/pause.ts";
 import { AWAITED, CURRENT, FLAGS, GUEST, SYNCHRONOUS, readWord, words, writeWord } from "../link/switchboard.ts";
 import type { HostFunction } from "../transform/wrap-import.ts";
 import { countedCallFor } from "./counted-calls.ts";
@@ -68,6 +69,8 @@ export class SuspendableImports {
     const check = this.#checks[position];
     return countedCallFor(results)(host, params.length, this.#calls, (answer) => {
       if (!isPending(answer)) return check === undefined ? answer : check(answer);
+      // Below a JavaScript frame it just goes on.
+      if (answer instanceof Pause && this.#calls.depth > 0) return undefined;
       writeWord(this.#requireSuspendable(position, answer), AWAITED, position + 1);
       return suspend(answer);
     });

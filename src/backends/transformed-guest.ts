@@ -42,16 +42,19 @@ async function compileGuest(
 ): Promise<TransformedGuest> {
   const transformed = await made;
   await CompiledModules.later(transformed);
-  const { imports } = prepared.original;
+  const { imports } = prepared.surface;
   // One that was transformed ahead of time may have been told that an import never suspends.
-  const suspendable = suspendableImports(prepared.original).filter(
+  const suspendable = suspendableImports(prepared.surface).filter(
     (position) => transformed.calls.functions[imports[position]!.index] === 1,
   );
   return { transformed, switches: buildSwitchModule(prepared), suspendable };
 }
 
-async function transformGuest({ original, bytes }: PreparedGuest, cache: CacheOption): Promise<TransformedModule> {
-  const names = new Set(suspendableImports(original).map((position) => importKey(original.imports[position]!)));
+async function transformGuest(
+  { original, surface, bytes }: PreparedGuest,
+  cache: CacheOption,
+): Promise<TransformedModule> {
+  const names = new Set(suspendableImports(surface).map((position) => importKey(surface.imports[position]!)));
   const options = { imports: (module: string, name: string): boolean => names.has(importKey({ module, name })) };
   try {
     return cache === false ? transformModule(bytes, options) : await transformCached(bytes, options, cache);

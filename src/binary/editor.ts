@@ -8,16 +8,18 @@
  *
  * Additions are appended to their sections, so no index shifts and the name section stays right. Sections that nothing
  * is added to are copied with their headers; a section that the module does not have is put where the format wants it.
- * Custom sections stay where they are. Those that hold offsets into the code (DWARF, source maps, relocations) are left out as
- * soon as {@link ModuleEditor.replace} is used: they would be wrong. Branch hints, which are only advice, are not adjusted.
+ * Custom sections stay where they are. Branch hints follow their instructions. Sections that hold offsets into the code otherwise
+ * (DWARF, source maps, relocations) are left out as soon as {@link ModuleEditor.replace} is used: they would be wrong.
  */
 
+import { BRANCH_HINT_SECTION, moveHints, readBranchHints, writeBranchHints } from "./branch-hints.ts";
+import type { BranchHints } from "./branch-hints.ts";
 import { emitCode } from "./code.ts";
 import type { Code } from "./code.ts";
 import { Definitions } from "./definitions.ts";
 import type { FunctionType } from "./extern-types.ts";
 import type { Range } from "./instructions.ts";
-import type { BinaryModule, Section } from "./module.ts";
+import type { BinaryModule, CustomSection, Section } from "./module.ts";
 import { Reader } from "./reader.ts";
 import { PREAMBLE, SECTION, SECTION_ORDER } from "./sections.ts";
 import type { TypeDefinition } from "./type-section.ts";
@@ -36,6 +38,9 @@ type OutputSection = Section | { readonly id: number; readonly contentStart?: un
 /** Custom sections with offsets into the code: DWARF, source maps, and what only linkers read. */
 const WITH_CODE_OFFSETS = /^(\.debug_.*|sourceMappingURL|external_debug_info|linking|reloc\..*)$/;
 
+/** Writes the contents of a section of the module anew: `reader` is at their beginning. */
+export type Rewrite = (writer: Writer, reader: Reader) => void;
+
 /** Bytes that an edit adds, usually: the result's buffer rarely has to grow. */
 const HEADROOM_BYTES = 4096;
 
@@ -43,6 +48,10 @@ export class ModuleEditor extends Definitions {
   readonly #module: BinaryModule;
   readonly #replacements: Replacement[] = [];
   #keepsStart = true;
+  /** For subclasses: id of a section → how its entries are written, instead of copied. `reader` is behind their number. */
+  protected readonly rewrites: Map<number, Rewrite> = new Map();
+  /** For subclasses: name of a custom section → how its contents are written, instead of copied. */
+  protected readonly customRewrites: Map<string, Rewrite> = new Map();
 
   constructor(module: BinaryModule) {
     const { functions, tables, memories, globals, tags } = module;
@@ -55,6 +64,11 @@ export class ModuleEditor extends Definitions {
     };
     super(next, module.types.map(plainFunctionType));
     this.#module = module;
+  }
+
+  /** For subclasses: the function that the start section names in the result. */
+  protected get startFunction(): number | null {
+    return this.#module.start;
   }
 
   /** Drops the start section: instantiating the result runs nothing. */
@@ -97,7 +111,12 @@ export class ModuleEditor extends Definitions {
     const growing = this.#replacements.reduce((total, edit) => total + Math.max(growth(edit), 0), 0);
     const writer = new Writer(bytes.length + growing + HEADROOM_BYTES);
     writer.bytes(PREAMBLE);
-    for (const section of this.#outputSections()) this.#writeSection(writer, section);
+    const hasHints = this.#module.customSections.some(({ name }) => name === BRANCH_HINT_SECTION);
+    for (const section of this.#outputSections()) {
+      // Their place is before the code.
+      if (section.id === SECTION.code && !hasHints) writeBranchHints(writer, this.branchHints());
+      this.#writeSection(writer, section);
+    }
     return writer.toBytes();
   }
 
@@ -112,6 +131,20 @@ export class ModuleEditor extends Definitions {
       else high = middle;
     }
     return low * 2 < bodies.length && bodies[low * 2]! <= offset ? low : -1;
+  }
+
+  /** Hints for the code of the result: those of the module, at their new offsets. One whose instruction is replaced is dropped. */
+  protected branchHints(): BranchHints {
+    const hints = readBranchHints(this.#module);
+    if (hints.size === 0 || this.#replacements.length === 0) return hints;
+    const { bodies, importedFunctions } = this.#module;
+    const replacements = this.#replacementsByBody();
+    return new Map(
+      [...hints].map(([index, ofFunction]) => {
+        const body = index - importedFunctions;
+        return [index, moveHints(ofFunction, bodies[body * 2] ?? 0, replacements.get(body) ?? [])];
+      }),
+    );
   }
 
   #outputSections(): OutputSection[] {
@@ -138,13 +171,27 @@ export class ModuleEditor extends Definitions {
 
   #writeSection(writer: Writer, section: OutputSection): void {
     const { id } = section;
-    if (id === SECTION.start && !this.#keepsStart) return;
-    if (id === SECTION.dataCount && this.added(SECTION.data)) {
-      writer.section(id, () => writer.u32(this.#module.dataCount! + this.added(SECTION.data)!.count));
-      return;
-    }
+    const addedData = this.added(SECTION.data);
+    if (id === SECTION.start) this.#writeStart(writer, section as Section);
+    else if (id === SECTION.custom) this.#writeCustomSection(writer, section as CustomSection);
+    else if (id === SECTION.dataCount && addedData !== undefined) {
+      writer.section(id, () => writer.u32(this.#module.dataCount! + addedData.count));
+    } else this.#writeEntries(writer, section);
+  }
+
+  #writeStart(writer: Writer, { id, start, end }: Section): void {
+    const { startFunction } = this;
+    if (!this.#keepsStart || startFunction === null) return;
+    if (startFunction === this.#module.start) writer.bytes(this.#module.bytes, start, end);
+    else writer.section(id, () => writer.u32(startFunction));
+  }
+
+  #writeEntries(writer: Writer, section: OutputSection): void {
+    const { id } = section;
     const entries = this.added(id);
-    const isEdited = entries !== undefined || (id === SECTION.code && this.#replacements.length > 0);
+    const rewrite = this.rewrites.get(id);
+    const isReplaced = id === SECTION.code && this.#replacements.length > 0;
+    const isEdited = entries !== undefined || rewrite !== undefined || isReplaced;
     if (section.contentStart !== undefined && !isEdited) {
       writer.bytes(this.#module.bytes, section.start, section.end);
       return;
@@ -156,10 +203,29 @@ export class ModuleEditor extends Definitions {
       } else {
         const reader = new Reader(this.#module.bytes, section.contentStart, section.end);
         writer.u32(reader.u32() + addedCount);
-        if (id === SECTION.code) this.#writeBodies(writer, reader.position, section.end);
+        if (rewrite !== undefined) rewrite(writer, reader);
+        else if (id === SECTION.code) this.#writeBodies(writer, reader.position, section.end);
         else writer.bytes(this.#module.bytes, reader.position, section.end);
       }
       entries?.write(writer);
+    });
+  }
+
+  #writeCustomSection(writer: Writer, { name, start, contentStart, end }: CustomSection): void {
+    const { bytes } = this.#module;
+    const rewrite = this.customRewrites.get(name);
+    const isCodeEdited = this.#replacements.length > 0 || this.rewrites.has(SECTION.code);
+    if (name === BRANCH_HINT_SECTION && isCodeEdited) {
+      writeBranchHints(writer, this.branchHints());
+      return;
+    }
+    if (rewrite === undefined) {
+      writer.bytes(bytes, start, end);
+      return;
+    }
+    writer.section(SECTION.custom, () => {
+      writer.name(name);
+      rewrite(writer, new Reader(bytes, contentStart, end));
     });
   }
 

@@ -58,6 +58,18 @@ export class StackExhaustedError extends RangeError {
   }
 }
 
+/** A guest has run for as long as it was allowed to: `instance.fuel` is 0. */
+export class FuelExhaustedError extends Error {
+  override readonly name = "FuelExhaustedError";
+  /** What it was given last. */
+  readonly limit: number;
+
+  constructor(limit: number, options?: ErrorOptions) {
+    super(`Cannot go on: the guest has used up its fuel of ${limit}; set instance.fuel to let it run again`, options);
+    this.limit = limit;
+  }
+}
+
 /** No backend of this runtime can do what was asked for. */
 export class BackendUnavailableError extends Error {
   override readonly name = "BackendUnavailableError";

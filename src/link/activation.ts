@@ -4,7 +4,9 @@ import { fiberOf } from "../coroutine/coroutine.ts";
 import type { Coroutine } from "../coroutine/coroutine.ts";
 import { ForcedUnwind, SuspendError } from "../coroutine/errors.ts";
 import { Suspension } from "../coroutine/suspend.ts";
+import { REFUEL_MODULE } from "../preemption/counter.ts";
 import { Gate } from "./gate.ts";
+import { Pause } from "./pause.ts";
 import {
   AWAITED,
   CANCELLABLE,
@@ -60,6 +62,13 @@ interface Taker {
 /** Who has started or resumed an activation: another one, nobody that runs in a guest, or somebody of whom that is not known. */
 export type Resumer = Activation | "nobody" | "unknown";
 
+/** When something has to be over. */
+interface Deadline {
+  /** On the clock of `performance.now()`. */
+  readonly at: number;
+  readonly expire: () => void;
+}
+
 const NOTHING: readonly unknown[] = [];
 
 /** The activation that is the body of `coroutine`. (A weak map of a million costs its garbage collection seconds.) */
@@ -104,6 +113,12 @@ export class Activation {
   #input: Waiter | undefined;
   /** Whether whoever has resumed it waits on the native stack: it may suspend its coroutine, but not wait for a promise. */
   isResumedSynchronously = false;
+  /** When it has to be over, on the clock of `performance.now()`, and what to do then. */
+  deadline: Deadline | undefined;
+  /** Whether the error that it is being ended with was thrown in it. */
+  #isTold = false;
+  /** Times that it was interrupted since. */
+  #interruptions = 0;
 
   constructor(hooks: ActivationHooks = {}) {
     this.#hooks = hooks;
@@ -124,7 +139,8 @@ export class Activation {
   /** The import that it waits in, as `module.name`; `undefined` while it does not. */
   get awaitedImport(): string | undefined {
     if (this.guest === 0 || this.#interrupt === undefined) return undefined;
-    return this.#importNames[readWord(this.#record, AWAITED) - 1];
+    const name = this.#importNames[readWord(this.#record, AWAITED) - 1];
+    return name?.startsWith(`${REFUEL_MODULE}.`) === true ? undefined : name;
   }
 
   /** The record that it is on, or was on last. */
@@ -183,11 +199,27 @@ export class Activation {
   cancel(error: unknown): void {
     this.#cancellation = error;
     this.#isCancelled = true;
+    this.#isTold = false;
     this.#sent = [...this.#sent, error];
     this.#abortController?.abort(reasonOf(error));
     this.#gate?.top?.cancel(error);
     this.release();
     this.interrupt(error);
+  }
+
+  /**
+   * The error to throw where it is interrupted while it runs, if any. What it is being ended with is thrown once: what runs then are
+   * its cleanups, which have some time before a trap ends them.
+   */
+  interruption(now: number): { readonly error: unknown } | undefined {
+    const { deadline } = this;
+    if (deadline !== undefined && now >= deadline.at) deadline.expire();
+    if (!this.#isCancelled) return undefined;
+    if (this.#isTold && this.#cancellation instanceof ForcedUnwind) {
+      return ++this.#interruptions > MAX_UNWINDS ? { error: uncatchableTrap() } : undefined;
+    }
+    this.#isTold = true;
+    return { error: this.#cancellation };
   }
 
   /** Throws `error` where it waits now, if it does. */
@@ -196,6 +228,7 @@ export class Activation {
       const interrupt = this.#interrupt;
       this.#interrupt = undefined;
       this.#input = undefined;
+      if (interrupt !== undefined && this.#isCancelled) this.#isTold = true;
       interrupt?.reject(error);
     });
   }
@@ -249,7 +282,7 @@ export class Activation {
    * those that a promise resolves to; the waiter is told the next input then.
    */
   wait(answer: unknown, waiter: Waiter): void {
-    if (this.#isCancelled) {
+    if (this.#isCancelled && !(answer instanceof Pause)) {
       waiter.reject(this.#refusal(answer));
       return;
     }
@@ -332,6 +365,7 @@ export class Activation {
   #refusal(answer: unknown): unknown {
     // Nobody will ever look at how the host function ends: it must not be reported as an unhandled rejection.
     if (!(answer instanceof Suspension)) Promise.resolve(answer as PromiseLike<unknown>).catch(() => {});
+    this.#isTold = true;
     const isStubborn = this.#cancellation instanceof ForcedUnwind && ++this.#unwinds > MAX_UNWINDS;
     return isStubborn ? uncatchableTrap() : this.#cancellation;
   }

@@ -36,7 +36,10 @@ export function watchCancellation(
   };
   const onAbort = (): void => cancel(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
-  const timer = startTimer(timeoutMs, () => cancel(timeoutError(activation, timeoutMs!)));
+  const expire = (): void => cancel(timeoutError(activation, timeoutMs!));
+  const timer = startTimer(timeoutMs, expire);
+  // For a guest that never lets a timer fire.
+  if (timeoutMs !== undefined) activation.deadline = { at: performance.now() + timeoutMs, expire };
   return {
     throwIfCancelled: () => {
       if (isCancelled) throw reason;

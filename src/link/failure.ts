@@ -4,6 +4,7 @@ import { StackExhaustedError } from "../coroutine/errors.ts";
 import { STACK_BEFORE, STACK_POINTER } from "./entry-shims.ts";
 import { MEMORY_0 } from "./prepare.ts";
 import { markTrap } from "./trap.ts";
+import { errorBehind } from "./uncatchable-trap.ts";
 
 /** Where the stack pointer was when the guest trapped; all in bytes. */
 export interface StackState {
@@ -35,6 +36,8 @@ export function stackGlobals({ exports }: WebAssembly.Instance): StackGlobals | 
  * stack in linear memory, which looks like any `unreachable`, becomes an error of its own.
  */
 export function failureOf(error: unknown, stack: StackState | undefined): unknown {
+  const behind = errorBehind(error);
+  if (behind !== error) return behind;
   markTrap(error);
   if (stack === undefined || !(error instanceof WebAssembly.RuntimeError)) return error;
   if (!stack.isExhausted) return error;

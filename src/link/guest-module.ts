@@ -3,6 +3,7 @@
 import type { ExternKind } from "../binary/extern-types.ts";
 import { functionType, signature } from "../binary/module.ts";
 import type { BinaryModule } from "../binary/module.ts";
+import type { Precision } from "../preemption/count-instructions.ts";
 import type { HostFunctionType } from "./host-function.ts";
 import type { GuestImport } from "./imports.ts";
 import { prepareGuest } from "./prepare.ts";
@@ -26,6 +27,25 @@ export interface CompileOptions {
   readonly overlap?: "allow" | "queue" | undefined;
   /** Whether the guest's code checks that it stays within its stack; `true` when left out. */
   readonly stackChecks?: boolean | undefined;
+  /**
+   * Counts in the guest's code, so that it cannot keep the event loop from going on; `false` when left out. With `fuel` in it the
+   * cost of all that runs is counted, and `instance.fuel` is what it may cost.
+   */
+  readonly interruptible?: boolean | Interruption | undefined;
+}
+
+/** How a guest is interrupted. */
+export interface Interruption {
+  /** Milliseconds after which a guest that does not wait gives way to the event loop; 5 when left out. */
+  readonly sliceMs?: number | undefined;
+  /** What all its calls together may cost, an instruction at least 1; `Infinity` to set it later. */
+  readonly fuel?: number | bigint | undefined;
+}
+
+/** What is counted in a guest with these options; `undefined`: nothing. */
+export function precisionOf({ interruptible = false }: CompileOptions): Precision | undefined {
+  if (interruptible === false) return undefined;
+  return interruptible !== true && interruptible.fuel !== undefined ? "fuel" : "time";
 }
 
 /**
@@ -52,8 +72,8 @@ export class GuestModule {
       this.exports = WebAssembly.Module.exports(guest).map(untyped);
     } else {
       this.prepared = guest;
-      this.imports = importsOf(guest.original);
-      this.exports = exportsOf(guest.original);
+      this.imports = importsOf(guest.surface);
+      this.exports = exportsOf(guest.surface);
     }
   }
 
@@ -83,6 +103,7 @@ export async function prepareModule(bytes: Uint8Array<ArrayBuffer>, options: Com
   const preparation: PrepareOptions = {
     overlaps: options.overlap !== "queue",
     checksStack: options.stackChecks !== false,
+    precision: precisionOf(options),
   };
   try {
     return new GuestModule(prepareGuest(bytes, preparation), options);

@@ -6,6 +6,7 @@
 
 import { SuspendError } from "../coroutine/errors.ts";
 import { Suspension, isSuspendUsed } from "../coroutine/suspend.ts";
+import { REFUEL_MODULE } from "../preemption/counter.ts";
 import { activationOf } from "./activation.ts";
 import type { Activation } from "./activation.ts";
 import { askerFor, withPromise } from "./answer-tests.ts";
@@ -115,7 +116,10 @@ export class ImportSide {
       this.#isSurprise = false;
       return;
     }
-    if (isEngineRefusal(exception)) this.#refuse(position);
+    if (isEngineRefusal(exception)) {
+      this.#refuse(position);
+      return;
+    }
     throw conversionFailure(this.#imports[position]!, exception) ?? exception;
   };
 
@@ -167,8 +171,10 @@ export class ImportSide {
     this.#refuse(position);
   };
 
-  #refuse(position: number): never {
+  /** Returns when the guest need not wait: it goes on then, and nothing else has happened. */
+  #refuse(position: number): void {
     const { module, name } = this.#imports[position]!;
+    if (module === REFUEL_MODULE) return;
     throw new SuspendError(
       "javascript-frame",
       `Cannot suspend in import ${module}.${name}: a JavaScript function stands between the guest's frames; ` +

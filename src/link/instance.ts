@@ -5,6 +5,7 @@ import type { GuestExport, GuestModule } from "./guest-module.ts";
 import { GuestFunction } from "./guest-function.ts";
 import type { HostFunctionType } from "./host-function.ts";
 import type { CallOptions, LinkedGuest } from "./linked-guest.ts";
+import type { Meter } from "./meter.ts";
 import type { StackPool } from "./stacks.ts";
 import { Wormhole } from "./wormhole.ts";
 
@@ -65,11 +66,17 @@ export class Instance<Exports extends object = AnyExports> {
   /** The compiled guest, to make further instances of. */
   readonly module: GuestModule;
   readonly #linked: LinkedGuest;
+  readonly #meter: Meter | undefined;
 
   /** Made by `instantiate()`, not by users. */
-  constructor(module: GuestModule, linked: LinkedGuest, sync: Record<string, unknown>) {
+  constructor(
+    module: GuestModule,
+    linked: LinkedGuest,
+    { sync, meter }: { sync: Record<string, unknown>; meter: Meter | undefined },
+  ) {
     this.module = module;
     this.#linked = linked;
+    this.#meter = meter;
     const exports = Object.create(null) as Record<string, unknown>;
     for (const { name, kind } of module.exports) {
       const value = linked.raw.exports[name];
@@ -108,6 +115,21 @@ export class Instance<Exports extends object = AnyExports> {
   /** Calls that wait for their turn: because too many stacks are live, or because this guest has no further one. */
   get waiting(): number {
     return this.#linked.waiting;
+  }
+
+  /**
+   * What the guest may still cost, all its calls together, before it is ended with a {@link FuelExhaustedError}; `undefined` if that
+   * is not counted. May be set at any time, also while the guest waits.
+   *
+   * @throws {TypeError} when it is set and not counted
+   */
+  get fuel(): number | undefined {
+    return this.#meter?.fuel;
+  }
+
+  set fuel(fuel: number | bigint) {
+    if (this.#meter !== undefined) this.#meter.fuel = fuel;
+    else throw new TypeError("Cannot set fuel: it is not counted; instantiate the guest with interruptible: { fuel }");
   }
 
   /** Why calls of this guest wait for each other; `undefined` if they overlap. */

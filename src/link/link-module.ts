@@ -27,14 +27,14 @@ export interface LinkModule {
 }
 
 export function buildLinkModule(guest: PreparedGuest): LinkModule {
-  const { original } = guest;
-  const shimmed = shimmedImports(original);
+  const { surface } = guest;
+  const shimmed = shimmedImports(surface);
   const imports = shimmed.map((position) => {
-    const { module, name, index } = original.imports[position]!;
-    return { type: functionType(original, index), name: `${module}.${name}` };
+    const { module, name, index } = surface.imports[position]!;
+    return { type: functionType(surface, index), name: `${module}.${name}` };
   });
   const shims = buildImportShims(imports);
-  const entries = enteredFunctions(original);
+  const entries = enteredFunctions(surface);
   const entryShims = buildEntryShims({
     entries,
     imports,

@@ -14,6 +14,8 @@
  *     if   global.get $before   global.get $limit   i32.ge_u   if   unreachable   end   end
  */
 
+import { countInstructions } from "../preemption/count-instructions.ts";
+import type { Precision } from "../preemption/count-instructions.ts";
 import type { Code } from "../binary/code.ts";
 import { decodeModule } from "../binary/decode-module.ts";
 import { ModuleEditor } from "../binary/editor.ts";
@@ -40,11 +42,15 @@ export interface PrepareOptions {
   readonly overlaps: boolean;
   /** Whether to check the stack bounds. */
   readonly checksStack: boolean;
+  /** What to count in its code, so that it can be interrupted. */
+  readonly precision?: Precision | undefined;
 }
 
 export interface PreparedGuest {
   /** The guest as it was given. */
   readonly original: BinaryModule;
+  /** The guest's own exports, and its imports with the one that counting adds; indices are those of {@link PreparedGuest.bytes}. */
+  readonly surface: BinaryModule;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly stack: GuestStack;
   readonly memorySource: MemorySource;
@@ -54,6 +60,16 @@ export interface PreparedGuest {
 
 /** @throws {WebAssembly.CompileError} when the bytes are no module */
 export function prepareGuest(bytes: Uint8Array<ArrayBuffer>, options: PrepareOptions): PreparedGuest {
+  const prepared = prepareStack(bytes, options);
+  if (options.precision === undefined) return prepared;
+  const counted = countInstructions(decodeModule(prepared.bytes), options.precision);
+  const surface = decodeModule(counted);
+  const exports = surface.exports.filter(({ name }) => !name.startsWith(RESERVED));
+  const start = surface.exports.find(({ name }) => name === START)?.index ?? null;
+  return { ...prepared, bytes: counted, surface: { ...surface, exports, start } };
+}
+
+function prepareStack(bytes: Uint8Array<ArrayBuffer>, options: PrepareOptions): PreparedGuest {
   const original = decodeModule(bytes);
   const reserved = original.exports.find(({ name }) => name.startsWith(RESERVED));
   if (reserved !== undefined) {
@@ -75,6 +91,7 @@ function prepareToQueue(original: BinaryModule, editor: ModuleEditor): PreparedG
   const takesGrownPages = importsMemory(original) && scanCode(original).readsMemorySize;
   return {
     original,
+    surface: original,
     bytes: editor.build(),
     stack: { kind: "unknown", reason },
     memorySource: { kind: "none", reason, takesGrownPages },
@@ -97,7 +114,7 @@ function prepareToOverlap(original: BinaryModule, editor: ModuleEditor, options:
     const { free } = memorySource.allocator;
     if (free !== undefined) editor.export(FREE_MEMORY, "function", free);
   }
-  return { original, bytes: editor.build(), stack, memorySource, checksStack };
+  return { original, surface: original, bytes: editor.build(), stack, memorySource, checksStack };
 }
 
 /** Whether others may have the guest's memory, too. */

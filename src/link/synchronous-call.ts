@@ -9,6 +9,7 @@ import {
   GUEST,
   INNER,
   LIMIT,
+  OUTER,
   OUTER_INNER,
   SYNCHRONOUS,
   readAddress,
@@ -40,6 +41,7 @@ export function callSynchronously<Result>(
   writeWord(record, FLAGS, SYNCHRONOUS);
   writeWord(record, GUEST, guest);
   writeWord(record, OUTER_INNER, inner);
+  writeWord(record, OUTER, outer);
   writeAddress(record, LIMIT, inner === 0 ? 0 : readAddress(inner, LIMIT));
   writeWord(0, CURRENT, record);
   writeWord(guest, INNER, record);

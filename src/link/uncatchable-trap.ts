@@ -15,17 +15,38 @@ export function uncatchableTrap(): unknown {
   return trap;
 }
 
-/** `(module (func (export "trap") (unreachable)))` */
+/** What a trap was made for: its error. */
+const errors = new WeakMap<object, unknown>();
+
+/** A trap of its own that guest code cannot catch either; whoever has called the guest is told `error` instead. */
+export function trapFor(error: unknown): unknown {
+  const made = makeTrap();
+  if (made instanceof Error) errors.set(made, error);
+  return made;
+}
+
+/** What the trap was made for; any other error itself. */
+export function errorBehind(error: unknown): unknown {
+  return error instanceof Error && errors.has(error) ? errors.get(error) : error;
+}
+
 function makeTrap(): unknown {
-  const module = new ModuleBuilder();
-  const body = module.addFunction({ params: [], results: [] });
-  body.code.unreachable();
-  module.export("trap", "function", body.index);
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.build()));
+  thrower ??= makeThrower();
   try {
-    (exports["trap"] as () => void)();
+    thrower();
   } catch (error) {
     return error;
   }
   throw new Error("Cannot make a trap: unreachable was reached");
+}
+
+let thrower: (() => void) | undefined;
+
+/** `(module (func (export "trap") (unreachable)))` */
+function makeThrower(): () => void {
+  const module = new ModuleBuilder();
+  const body = module.addFunction({ params: [], results: [] });
+  body.code.unreachable();
+  module.export("trap", "function", body.index);
+  return new WebAssembly.Instance(new WebAssembly.Module(module.build())).exports["trap"] as () => void;
 }

@@ -31,6 +31,7 @@ export interface Callers {
   readonly referenced: Uint8Array;
   usesTryTable: boolean;
   usesLegacyCatch: boolean;
+  usesTry: boolean;
 }
 
 export interface CallGraph {
@@ -41,6 +42,8 @@ export interface CallGraph {
   readonly usesTryTable: boolean;
   /** Whether a function has a catch block of the legacy form. */
   readonly usesLegacyCatch: boolean;
+  /** Whether a function catches with `try`, the legacy form. */
+  readonly usesTry: boolean;
   /** Indices of the imported functions that may suspend. */
   readonly suspendingImports: readonly number[];
   /** Whether the host can call functions that are in a table. */
@@ -53,9 +56,9 @@ export function findSuspendable(module: BinaryModule, imports: FunctionFilter, e
   const suspendingImports: number[] = [];
   for (let index = 0; index < module.importedFunctions; index++) if (imports(index)) suspendingImports.push(index);
   const calls = suspendableCalls(module, callers, suspendingImports, excluded);
-  const { ofFunction: callersOf, usesTryTable, usesLegacyCatch } = callers;
+  const { ofFunction: callersOf, usesTryTable, usesLegacyCatch, usesTry } = callers;
   const sharesTable = hasSharedTable(module);
-  return { calls, suspendingImports, callersOf, usesTryTable, usesLegacyCatch, sharesTable };
+  return { calls, suspendingImports, callersOf, usesTryTable, usesLegacyCatch, usesTry, sharesTable };
 }
 
 /** What may suspend because of `imports`, indices of functions. */
@@ -96,6 +99,7 @@ export function findCallers(module: BinaryModule): Callers {
     referenced: new Uint8Array(module.functions.length),
     usesTryTable: false,
     usesLegacyCatch: false,
+    usesTry: false,
   };
   const reader = new InstructionReader(module.bytes);
   for (const range of referencingExpressions(module)) {
@@ -157,6 +161,7 @@ function scanBody(reader: InstructionReader, caller: number, callers: Callers): 
     if (kind === op.REF_FUNC) callers.referenced[reader.index()] = 1;
     if (kind === op.TRY_TABLE) callers.usesTryTable = true;
     if (kind === op.CATCH) callers.usesLegacyCatch = true;
+    if (kind === op.TRY) callers.usesTry = true;
     if (kind !== op.CALL && kind !== op.RETURN_CALL) continue;
     const index = reader.index();
     if (isDirect(reader.opcode)) addCaller(callers.ofFunction, index, caller);

@@ -124,12 +124,15 @@ export function transformModule(input: Uint8Array | BinaryModule, options: Trans
   let graph = findSuspendable(given, isImportSelected, isExcluded);
   let module = given;
   let hostTable: number | null = null;
+  const mayTryTable = options.tryTable ?? hasTryTable();
   const mayNeedLowering = graph.usesLegacyCatch && !graph.usesTryTable;
   if (mayNeedLowering && suspendsInLegacyCatch(given, graph.calls)) {
-    if (options.tryTable ?? hasTryTable()) module = lowerExceptions(given);
+    if (mayTryTable) module = lowerExceptions(given);
     else ({ module, hostTable } = moveCatchBlocks(given, graph.calls));
     graph = findSuspendable(module, isImportSelected, isExcluded);
   }
+  // An exnref anywhere, in a type perhaps, makes the legacy form impossible.
+  if (!graph.usesTry && mayTryTable) graph = { ...graph, usesTryTable: true };
   const { calls, suspendingImports } = graph;
   const compiler = new ModuleCompiler(module, graph, refuse, {
     multiMemory: options.multiMemory ?? hasMultiMemory(),

@@ -17,6 +17,7 @@ import { illegalUse } from "./illegal-use.ts";
 import { nesting } from "./nesting.ts";
 import { overflow } from "./overflow.ts";
 import { overlap } from "./overlap.ts";
+import { preemption } from "./preemption.ts";
 import { ready } from "./ready.ts";
 import { sharing } from "./sharing.ts";
 import { synchronous } from "./synchronous.ts";
@@ -39,6 +40,7 @@ const SUBJECTS: readonly Subject[] = [
   badInput,
   backtraces,
   overflow,
+  preemption,
   capacity,
 ];
 

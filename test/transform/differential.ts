@@ -15,7 +15,7 @@ import type { Outcome } from "#src/transform/suspended-stack";
 import { transformModule } from "#src/transform/transform-module";
 
 /** What a run did, in order. */
-type Trace = unknown[];
+export type Trace = unknown[];
 
 /** Numbers that look random, the same in each run. */
 class Values {
@@ -60,7 +60,21 @@ export interface RunOptions {
   readonly tryTable?: boolean;
   /** Exports that are not called. */
   readonly skip?: readonly string[];
+  /** What the module needs besides the imports that are compared. */
+  readonly added?: AddedHost;
 }
+
+/** A host for an import that an edit has added. */
+export interface AddedHost {
+  readonly imports: WebAssembly.Imports;
+  /** Called as soon as there is an instance. */
+  readonly attach: (exports: WebAssembly.Exports) => void;
+  /** Called by the import; the guest is suspended meanwhile if it can be. */
+  suspend: (() => unknown) | undefined;
+}
+
+/** What a suspension by an added import gives to the driver. */
+export const ADDED = "added";
 
 export interface Comparison {
   readonly calls: number;
@@ -84,7 +98,7 @@ export function compareRuns(bytes: Uint8Array, options: RunOptions = {}): Compar
   return { calls: plain.length, suspensions };
 }
 
-function isStackOverflow(entry: unknown): boolean {
+export function isStackOverflow(entry: unknown): boolean {
   return typeof entry === "string" && entry.includes("Maximum call stack");
 }
 
@@ -179,7 +193,7 @@ function describe(value: unknown): unknown {
   return value;
 }
 
-function runPlain(bytes: Uint8Array, module: BinaryModule, trace: Trace, options: RunOptions): void {
+export function runPlain(bytes: Uint8Array, module: BinaryModule, trace: Trace, options: RunOptions): void {
   const values = new Values((options.seed ?? 1) + 1, options.throwEvery);
   const imports = makeImports(module, (name, results, parameters) => {
     trace.push(["called", name, parameters.map(describe)]);
@@ -189,7 +203,9 @@ function runPlain(bytes: Uint8Array, module: BinaryModule, trace: Trace, options
   });
   let instance: WebAssembly.Instance;
   try {
+    Object.assign(imports, options.added?.imports);
     instance = new WebAssembly.Instance(new WebAssembly.Module(bytes as BufferSource), imports);
+    options.added?.attach(instance.exports);
   } catch (error) {
     trace.push(describe(error));
     return;
@@ -199,7 +215,7 @@ function runPlain(bytes: Uint8Array, module: BinaryModule, trace: Trace, options
   callExports(module, options, trace, { call, exports: instance.exports });
 }
 
-function runSuspended(
+export function runSuspended(
   module: BinaryModule,
   transformed: ReturnType<typeof transformModule>,
   trace: Trace,
@@ -215,6 +231,10 @@ function runSuspended(
   const finish = (first: Outcome): unknown => {
     let outcome = first;
     while (!outcome.done) {
+      if (outcome.value === ADDED) {
+        outcome = outcome.stack.resume();
+        continue;
+      }
       suspensions++;
       const error = values.nextError();
       if (error) {
@@ -227,7 +247,12 @@ function runSuspended(
     return outcome.values.length > 1 ? outcome.values : outcome.values[0];
   };
   try {
-    guest = new SuspendableInstance(transformed, imports);
+    const { added } = options;
+    guest = new SuspendableInstance(transformed, { ...imports, ...added?.imports });
+    if (added) {
+      added.suspend = () => guest!.suspend(ADDED);
+      added.attach(guest.instance.exports);
+    }
     if (guest.hasStart) finish(guest.start(ABI.start));
   } catch (error) {
     trace.push(describe(error));
