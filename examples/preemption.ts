@@ -6,7 +6,7 @@ interface Exports {
   count(turns: number): number;
 }
 const guest = new URL("../test/guests/spin.wasm", import.meta.url);
-const host = { wait: () => 0, cleanup: () => {}, back: () => {} };
+const host = { wait: () => 0, back: () => {} };
 const interruptible = { sliceMs: 2, fuel: Infinity };
 const instance = await instantiate<Exports>(guest, { host }, { interruptible });
 

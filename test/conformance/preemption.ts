@@ -7,12 +7,12 @@ import type { Instance, InstantiateOptions } from "stackful";
 import { Doors, eventually, guestBytes, liveActivations, range, rejection, turn } from "./harness.ts";
 import type { Functions, Suite } from "./harness.ts";
 
-type Exports = Functions<
-  "spin" | "spin_at" | "count" | "tree" | "swallow" | "guard" | "fill" | "count_wait_count" | "call_back"
-> & { readonly memory: WebAssembly.Memory };
+type Exports = Functions<"spin" | "spin_at" | "count" | "tree" | "fill" | "count_wait_count" | "call_back"> & {
+  readonly memory: WebAssembly.Memory;
+};
 type Host = Readonly<Record<string, (...args: never[]) => unknown>>;
 
-const QUIET: Host = { wait: () => 0, cleanup: () => {}, back: () => {} };
+const QUIET: Host = { wait: () => 0, back: () => {} };
 /** More than any test here needs. */
 const PLENTY = 1e12;
 
@@ -26,7 +26,7 @@ export function preemption(suite: Suite): void {
   describe("Preemption", () => {
     givesWay(suite, link);
     ends(suite, link);
-    cleanups(suite, link);
+    cleanups(suite);
     synchronous(suite, link);
   });
   describe("Fuel", () => {
@@ -43,7 +43,11 @@ type Link = (
 ) => Promise<Instance<Exports>>;
 
 /** Calls `name`, which never ends, until it is aborted by what is returned. */
-function spin(instance: Instance<Exports>, name: string, args: unknown[] = []): { stop: () => Promise<unknown> } {
+function spin(
+  instance: Pick<Instance, "function">,
+  name: string,
+  args: unknown[] = [],
+): { stop: () => Promise<unknown> } {
   const controller = new AbortController();
   const call = rejection(instance.function(name).call(args, { signal: controller.signal }));
   return {
@@ -52,6 +56,17 @@ function spin(instance: Instance<Exports>, name: string, args: unknown[] = []): 
       return call;
     },
   };
+}
+
+type CatchExports = Functions<"spin" | "count" | "swallow" | "guard">;
+
+/** The guest that catches what stops it. */
+function linkCatch(
+  suite: Suite,
+  interruptible: InstantiateOptions["interruptible"],
+  cleanup: (n: number) => void,
+): Promise<Instance<CatchExports>> {
+  return suite.instantiate<CatchExports>("spin-catch", { host: { cleanup } }, { interruptible });
 }
 
 function givesWay(suite: Suite, link: Link): void {
@@ -134,7 +149,7 @@ function ends(suite: Suite, link: Link): void {
 
   suite.it("unwinds and resets coroutines that loop for ever", async () => {
     const cleaned: number[] = [];
-    const instance = await link({ sliceMs: 1 }, { cleanup: (n: number) => void cleaned.push(n) });
+    const instance = await linkCatch(suite, { sliceMs: 1 }, (n) => void cleaned.push(n));
     for (const end of ["unwind", "reset"] as const) {
       const coroutine = instance.coroutine("guard");
       const step = rejection(coroutine.resumeAsync(7));
@@ -148,7 +163,7 @@ function ends(suite: Suite, link: Link): void {
 
   suite.it("ends a guest that catches everything and goes on", async () => {
     let caught = 0;
-    const instance = await link({ sliceMs: 0.05 }, { cleanup: () => caught++ });
+    const instance = await linkCatch(suite, { sliceMs: 0.05 }, () => void caught++);
     const loop = spin(instance, "swallow");
     await turn();
     assert.equal(await loop.stop(), "stop");
@@ -156,10 +171,10 @@ function ends(suite: Suite, link: Link): void {
   });
 }
 
-function cleanups(suite: Suite, link: Link): void {
+function cleanups(suite: Suite): void {
   suite.it("lets cleanups take longer than a slice, and gives way meanwhile", async () => {
     const cleaned: number[] = [];
-    const instance = await link({ sliceMs: 0.5 }, { cleanup: (n: number) => void cleaned.push(n) });
+    const instance = await linkCatch(suite, { sliceMs: 0.5 }, (n) => void cleaned.push(n));
     const loop = spin(instance, "guard", [3_000_000]);
     await turn();
     assert.equal(await loop.stop(), "stop");
@@ -281,7 +296,7 @@ function runsOut(suite: Suite, link: Link): void {
   suite.it("ends an endless loop, whatever it catches", async () => {
     let caught = 0;
     for (const name of ["spin", "swallow"] as const) {
-      const instance = await link({ fuel: 1_000_000 }, { cleanup: () => caught++ });
+      const instance = await linkCatch(suite, { fuel: 1_000_000 }, () => void caught++);
       const error = await rejection(instance.exports[name]());
       assert.ok(error instanceof FuelExhaustedError);
       assert.equal(error.limit, 1_000_000);

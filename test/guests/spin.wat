@@ -1,7 +1,6 @@
 ;; Functions that do not wait: endless ones, and some whose cost can be computed.
 (module
   (import "host" "wait" (func $wait (param i32) (result i32)))
-  (import "host" "cleanup" (func $cleanup (param i32)))
   (import "host" "back" (func $back))
   (memory (export "memory") 1)
 
@@ -34,17 +33,6 @@
         (i32.add
           (call $tree (i32.sub (local.get $depth) (i32.const 1)))
           (call $tree (i32.sub (local.get $depth) (i32.const 1)))))))
-
-  ;; throws away what stops it, and goes on: calls cleanup(1) each time
-  (func (export "swallow")
-    (loop $again
-      (try (do (call $spin)) (catch_all (call $cleanup (i32.const 1))))
-      (br $again)))
-
-  ;; when it is stopped: n turns of a loop, cleanup(their number)
-  (func (export "guard") (param $n i32)
-    (try (do (call $spin))
-      (catch_all (call $cleanup (call $count (local.get $n))) (rethrow 0))))
 
   ;; fills n bytes of the first page
   (func (export "fill") (param $n i32)

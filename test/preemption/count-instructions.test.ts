@@ -135,9 +135,14 @@ describe("The cost of a call", () => {
     assert.equal(cost("grow", 2) - cost("grow", 0), 32);
   });
 
-  it("cannot be lowered by an operand that is far too large", async () => {
-    const { exports, host } = await link(`(module (memory i64 1 1)
-      (func (export "f") (param i64) (memory.fill (i64.const 0) (i32.const 0) (local.get 0))))`);
+  it("cannot be lowered by an operand that is far too large", async (context) => {
+    const text = `(module (memory i64 1 1)
+      (func (export "f") (param i64) (memory.fill (i64.const 0) (i32.const 0) (local.get 0))))`;
+    if (!WebAssembly.validate(Uint8Array.from(await assemble(text)))) {
+      context.skip("the engine has no 64-bit memories");
+      return;
+    }
+    const { exports, host } = await link(text);
     for (const size of [2n ** 38n, 2n ** 63n, -1n]) {
       const before = host.cost;
       assert.throws(() => (exports["f"] as (size: bigint) => void)(size), WebAssembly.RuntimeError);
