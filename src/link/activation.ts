@@ -20,6 +20,8 @@ import {
   writeWord,
 } from "./switchboard.ts";
 import { uncatchableTrap } from "./uncatchable-trap.ts";
+import { Once } from "./waiter.ts";
+import type { Waiter } from "./waiter.ts";
 
 /** Called whenever an activation's stack is entered and left; always in pairs. They must not throw. */
 export interface ActivationHooks {
@@ -43,11 +45,7 @@ export function activationOf(record: number): Activation | undefined {
   return activations[record >> BLOCK_SHIFT];
 }
 
-/** Who waits for something, and is told once how it came. */
-export interface Waiter {
-  resolve(value: unknown): void;
-  reject(reason: unknown): void;
-}
+export type { Waiter } from "./waiter.ts";
 
 /** Has its coroutine suspended. */
 interface Taker {
@@ -387,27 +385,4 @@ function reasonOf(cancellation: unknown): unknown {
 
 function keep(value: unknown): unknown {
   return value;
-}
-
-/** Tells a waiter once, of several who might. */
-class Once implements Waiter {
-  #waiter: Waiter | undefined;
-
-  constructor(waiter: Waiter) {
-    this.#waiter = waiter;
-  }
-
-  resolve(value: unknown): void {
-    this.#take()?.resolve(value);
-  }
-
-  reject(reason: unknown): void {
-    this.#take()?.reject(reason);
-  }
-
-  #take(): Waiter | undefined {
-    const waiter = this.#waiter;
-    this.#waiter = undefined;
-    return waiter;
-  }
 }
