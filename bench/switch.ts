@@ -43,6 +43,16 @@ const KINDS: Record<string, Kind> = {
     source: "(value) => value & 255",
     expected: Array.from({ length: READY_CALLS + 1 }, (_, value) => value & 255).reduce((a, b) => a + b),
   },
+  wide: {
+    title: "(i32) -> (i32), beyond 31 bits",
+    guest: "loop",
+    name: "step",
+    loop: "loop",
+    args: [READY_CALLS],
+    source: "(value) => (value & 255) | 0x40000000",
+    // A sum of as many 2^30 as there are calls, which are a multiple of 4: they cancel out in 32 bits.
+    expected: Array.from({ length: READY_CALLS + 1 }, (_, value) => value & 255).reduce((a, b) => a + b),
+  },
   none: {
     title: "() -> (i32)",
     guest: "loop",

@@ -55,7 +55,7 @@ export class UntypedJspiGuest implements LinkedGuest, BodyRunner {
         ? suspendingImport(host, running)
         : refusePromises((args) => asCurrent(running.record, () => host(...args)), wanted, UNTYPED);
     });
-    const raw = await WebAssembly.instantiate(await module.compiled(), nestImports(module.imports, values));
+    const raw = await WebAssembly.instantiate(module.compiled!, nestImports(module.imports, values));
     caller.memory = exportedMemory(raw);
     return new UntypedJspiGuest(module, raw, { maxLive: options.maxLive, running });
   }

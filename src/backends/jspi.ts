@@ -28,8 +28,8 @@ import { isAsyncFunction, isExportedFunction, wantsCaller } from "../link/host-f
 import { ImportSide } from "../link/import-side.ts";
 import { bindCaller, lookUpImport, nestImports, refusePromises } from "../link/imports.ts";
 import type { HostImports } from "../link/imports.ts";
-import { buildLinkModule, linkEntries, linkImports } from "../link/link-module.ts";
-import type { Entry, LinkModule, LinkedEntries, LinkedImports } from "../link/link-module.ts";
+import { buildLinkModule, linkEntries } from "../link/link-module.ts";
+import type { Entry, LinkModule, LinkedEntries, LinkedHost } from "../link/link-module.ts";
 import type { CallOptions, GuestFiber, LinkedGuest, LinkOptions } from "../link/linked-guest.ts";
 import type { PreparedGuest } from "../link/prepare.ts";
 import { guestMemory, makeStackPool } from "../link/guest-stacks.ts";
@@ -62,8 +62,7 @@ export function jspiRefusal(): string | undefined {
 
 /** Compiles what instances of a guest share. */
 export async function prepareForJspi(module: GuestModule): Promise<void> {
-  await module.compiled();
-  if (module.prepared !== undefined) linkModuleOf(module, module.prepared);
+  if (module.prepared !== undefined) await linkModuleOf(module, module.prepared);
 }
 
 /** Why a coroutine cannot be resumed on the stack of its caller. */
@@ -97,13 +96,13 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
   static async link(module: GuestModule, imports: HostImports, options: LinkOptions): Promise<JspiGuest> {
     const { prepared } = module;
     if (prepared === undefined) throw new TypeError("Cannot link guest: its bytes are needed");
-    const link = linkModuleOf(module, prepared);
     const caller: { memory: WebAssembly.Memory | undefined } & Pick<LinkOptions, "exports"> = {
       memory: undefined,
       exports: options.exports,
     };
+    const link = await linkModuleOf(module, prepared);
     const values = module.imports.map((wanted, position) => lookUpImport(wanted, position, imports));
-    const hosts = link.shimmed.map((position) => {
+    const hosts = link.shims.map(({ position }) => {
       const body = values[position] as Function;
       const { module: from, name, type } = module.imports[position]!;
       return {
@@ -120,8 +119,7 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
       };
     });
     const side = new ImportSide(hosts);
-    const linkedImports = linkImports(link, side, hosts);
-    const shims = new Map(link.shimmed.map((position, shim) => [position, linkedImports.functions[shim]]));
+    const shims = new Map(link.shims.map(({ position }, shim) => [position, side.ask(shim, hosts[shim]!.paramCount)]));
     for (const [position, value] of values.entries()) {
       if (typeof value !== "function") continue;
       const shim = shims.get(position);
@@ -132,16 +130,16 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
         values[position] = refusePromises((args) => host(...args), module.imports[position]!, UNSHIMMED);
       }
     }
-    const raw = await WebAssembly.instantiate(await module.compiled(), nestImports(module.imports, values));
+    const raw = await WebAssembly.instantiate(link.guest, nestImports(module.imports, values));
     caller.memory = guestMemory(raw);
-    return new JspiGuest(prepared, raw, options, { link, side, imports: linkedImports });
+    return new JspiGuest(prepared, raw, options, { link, side, hosts });
   }
 
   private constructor(
     prepared: PreparedGuest,
     raw: WebAssembly.Instance,
     options: LinkOptions,
-    { link, side, imports }: { link: LinkModule; side: ImportSide; imports: LinkedImports },
+    { link, side, hosts }: { link: LinkModule; side: ImportSide; hosts: readonly LinkedHost[] },
   ) {
     this.raw = raw;
     this.memory = guestMemory(raw);
@@ -151,7 +149,7 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
     this.#calls = new Calls(this.stacks, new Admission(this.stacks, NATIVE_STACKS, options.maxLive), side.names);
     this.#linked = linkEntries(link, raw, {
       side,
-      imports,
+      hosts,
       entrySide: {
         guest,
         suspending: (body) => new Suspending!(body),
@@ -174,6 +172,11 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
       const record = this.#calls.admitPlain();
       if (record !== 0) return this.#run(entry, record, args);
     }
+    return this.#start(entry, args, options);
+  }
+
+  /** Apart from {@link JspiGuest.call}, so that a call which begins at once makes no closure. */
+  #start(entry: Entry, args: readonly unknown[], options: CallOptions | undefined): Promise<unknown> {
     return this.#calls.start((record) => this.#run(entry, record, args), options);
   }
 
@@ -221,6 +224,11 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
     // Whoever runs to the first suspension or to the end is left by generated code; only a trap leaves it behind.
     if (words[CURRENT >> 2] === record) this.endCutOff(record);
     else if (words[(record + GENERATION) >> 2] !== generation && words[THREW >> 2] === 0) return promise;
+    return this.#orFailure(promise, record, generation);
+  }
+
+  /** Apart from {@link JspiGuest.call}, so that a call which does not wait makes no closure. */
+  #orFailure(promise: Promise<unknown>, record: number, generation: number): Promise<unknown> {
     return promise.then(undefined, (error: unknown) => {
       throw this.#failure(error, record, generation);
     });
@@ -278,8 +286,8 @@ function endCutOff(record: number): void {
   (starters.get(record) ?? guests.get(readWord(record, GUEST)))?.deref()?.endCutOff(record);
 }
 
-function linkModuleOf(module: GuestModule, prepared: PreparedGuest): LinkModule {
-  const known = module.generated.get("jspi") as LinkModule | undefined;
+function linkModuleOf(module: GuestModule, prepared: PreparedGuest): Promise<LinkModule> {
+  const known = module.generated.get("jspi") as Promise<LinkModule> | undefined;
   const link = known ?? buildLinkModule(prepared);
   module.generated.set("jspi", link);
   return link;

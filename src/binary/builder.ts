@@ -12,17 +12,16 @@
  */
 
 import { Definitions } from "./definitions.ts";
-import type { FunctionBuilder } from "./definitions.ts";
 import { EXTERN_KINDS, writeGlobalType, writeMemoryType, writeTableType, writeTagType } from "./extern-types.ts";
 import type { ExternKind, FunctionType, GlobalType, MemoryType, TableType } from "./extern-types.ts";
-import { NAME_SECTION, NAME_SUBSECTION, PREAMBLE, SECTION, SECTION_ORDER } from "./sections.ts";
+import { writeNameSection } from "./names.ts";
+import { PREAMBLE, SECTION, SECTION_ORDER } from "./sections.ts";
 import type { ValueType } from "./value-types.ts";
 import { Writer } from "./writer.ts";
 
 export type { ConstantExpression, FunctionBuilder } from "./definitions.ts";
 
 export class ModuleBuilder extends Definitions {
-  readonly #functionNames: [index: number, name: string][] = [];
   /** Number of imports of each kind. */
   readonly #imported: Record<ExternKind, number> = { function: 0, table: 0, memory: 0, global: 0, tag: 0 };
   #start: number | undefined;
@@ -54,13 +53,6 @@ export class ModuleBuilder extends Definitions {
     return this.#import("tag", module, name, (writer) => writeTagType(writer, typeIndex));
   }
 
-  /** `name` goes to the name section, which stack traces show. */
-  override addFunction(type: FunctionType, name?: string): FunctionBuilder {
-    const builder = super.addFunction(type);
-    if (name !== undefined) this.#functionNames.push([builder.index, name]);
-    return builder;
-  }
-
   /** The function that runs when the module is instantiated. */
   start(functionIndex: number): void {
     this.#start = functionIndex;
@@ -71,7 +63,7 @@ export class ModuleBuilder extends Definitions {
     const writer = new Writer(1024);
     writer.bytes(PREAMBLE);
     for (const id of SECTION_ORDER) this.#writeSection(writer, id);
-    if (this.#functionNames.length > 0) this.#writeNames(writer);
+    if (this.functionNames.length > 0) writeNameSection(writer, this.functionNames);
     return writer.toBytes();
   }
 
@@ -83,18 +75,6 @@ export class ModuleBuilder extends Definitions {
     writer.section(id, () => {
       writer.u32(entries.count);
       entries.write(writer);
-    });
-  }
-
-  #writeNames(writer: Writer): void {
-    writer.section(SECTION.custom, () => {
-      writer.name(NAME_SECTION);
-      writer.section(NAME_SUBSECTION.function, () => {
-        writer.vector(this.#functionNames, ([index, name]) => {
-          writer.u32(index);
-          writer.name(name);
-        });
-      });
     });
   }
 

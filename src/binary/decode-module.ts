@@ -231,7 +231,7 @@ function readExports(reader: InstructionReader, module: Draft): void {
     const start = reader.position;
     const index = reader.u32("an index");
     if (index >= limits[kind]) reader.fail(`the index of a ${kind}, received ${index} of ${limits[kind]}`, start);
-    module.exports.push({ name, kind, index });
+    module.exports.push({ name, kind, index, description: rangeFrom(start, reader) });
   }
 }
 
@@ -258,13 +258,16 @@ function readElementSegment(reader: InstructionReader): ElementSegment {
   const hasType = (flags & DECLARATIVE) !== 0;
   if ((flags & EXPRESSIONS) !== 0) {
     const type = hasType ? readReferenceType(reader) : FUNCREF;
-    const expressions = Array.from({ length: reader.count("elements") }, () => reader.skipExpression());
-    return { mode, type, table, offset, functions: null, expressions };
+    const count = reader.count("elements");
+    const start = reader.position;
+    const expressions = Array.from({ length: count }, () => reader.skipExpression());
+    return { mode, type, table, offset, functions: null, expressions, elements: rangeFrom(start, reader) };
   }
   if (hasType && reader.u8("an element kind (0)") !== 0) reader.fail("an element kind (0)", reader.position - 1);
   const functions = new Uint32Array(reader.count("elements"));
+  const start = reader.position;
   for (let position = 0; position < functions.length; position++) functions[position] = reader.u32("a function index");
-  return { mode, type: FUNCREF, table, offset, functions, expressions: null };
+  return { mode, type: FUNCREF, table, offset, functions, expressions: null, elements: rangeFrom(start, reader) };
 }
 
 function readBodies(reader: InstructionReader, module: Draft): void {

@@ -17,6 +17,7 @@ import {
   writeTagType,
 } from "./extern-types.ts";
 import type { ExternKind, FunctionType, GlobalType, MemoryType, TableType } from "./extern-types.ts";
+import type { FunctionName } from "./names.ts";
 import { SECTION } from "./sections.ts";
 import { writeValueType } from "./value-types.ts";
 import type { ValueType } from "./value-types.ts";
@@ -40,13 +41,16 @@ export class FunctionBuilder {
   /** Index among all functions of the module. */
   readonly index: number;
   readonly type: FunctionType;
+  /** Index of its type, if that is to be a certain one; otherwise any that is equal to {@link FunctionBuilder.type}. */
+  readonly typeIndex: number | undefined;
   /** Its instructions; the last `end` is added when the module is built. */
   readonly code: Code = emitCode();
   readonly #locals: ValueType[] = [];
 
-  constructor(index: number, type: FunctionType) {
+  constructor(index: number, type: FunctionType, typeIndex: number | undefined) {
     this.index = index;
     this.type = type;
+    this.typeIndex = typeIndex;
   }
 
   /** Adds a local, which starts as zero or null, and returns its index. */
@@ -110,6 +114,7 @@ export class Definitions {
   readonly #types: (FunctionType | undefined)[];
   readonly #firstAddedType: number;
   readonly #functions: FunctionBuilder[] = [];
+  protected readonly functionNames: FunctionName[] = [];
   readonly #encoded = new Map<number, EncodedEntries>();
 
   constructor(next: Readonly<Record<ExternKind, number>>, types: readonly (FunctionType | undefined)[]) {
@@ -124,9 +129,20 @@ export class Definitions {
     return known >= 0 ? known : this.#types.push(type) - 1;
   }
 
-  addFunction(type: FunctionType): FunctionBuilder {
+  /** `name` goes to the name section, which stack traces show. */
+  addFunction(type: FunctionType, name?: string): FunctionBuilder {
     this.type(type);
-    const builder = new FunctionBuilder(this.#next.function++, type);
+    return this.#addFunction(type, undefined, name);
+  }
+
+  /** Like {@link Definitions.addFunction}, with exactly the type of this index: no other need be the same to references. */
+  addFunctionOf(typeIndex: number, type: FunctionType, name?: string): FunctionBuilder {
+    return this.#addFunction(type, typeIndex, name);
+  }
+
+  #addFunction(type: FunctionType, typeIndex: number | undefined, name: string | undefined): FunctionBuilder {
+    const builder = new FunctionBuilder(this.#next.function++, type, typeIndex);
+    if (name !== undefined) this.functionNames.push([builder.index, name]);
     this.#functions.push(builder);
     return builder;
   }
@@ -215,7 +231,7 @@ export class Definitions {
       case SECTION.type:
         return entriesOf(this.#types.slice(this.#firstAddedType), (writer, type) => writeFunctionType(writer, type!));
       case SECTION.function:
-        return entriesOf(functions, (writer, { type }) => writer.u32(this.type(type)));
+        return entriesOf(functions, (writer, { type, typeIndex }) => writer.u32(typeIndex ?? this.type(type)));
       case SECTION.code:
         return entriesOf(functions, (writer, builder) => builder.write(writer));
       default:

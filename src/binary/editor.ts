@@ -4,10 +4,12 @@
  *     const editor = new ModuleEditor(decodeModule(bytes));
  *     editor.export("__stack_pointer", "global", stackPointer);
  *     editor.replace({ start, end }, (code) => code.call(setter));
+ *     editor.retype(module.imports[0], type);
  *     const edited = editor.build();
  *
- * Additions are appended to their sections, so no index shifts and the name section stays right. Sections that nothing
- * is added to are copied with their headers; a section that the module does not have is put where the format wants it.
+ * Additions are appended to their sections, so no index shifts and the name section stays right (it goes to the end when a function
+ * with a name is added). Sections that nothing is added to are copied with their headers; a section that the module does not have
+ * is put where the format wants it.
  * Custom sections stay where they are. Branch hints follow their instructions. Sections that hold offsets into the code otherwise
  * (DWARF, source maps, relocations) are left out as soon as {@link ModuleEditor.replace} is used: they would be wrong.
  */
@@ -19,15 +21,20 @@ import type { Code } from "./code.ts";
 import { Definitions } from "./definitions.ts";
 import type { FunctionType } from "./extern-types.ts";
 import type { Range } from "./instructions.ts";
-import type { BinaryModule, CustomSection, Section } from "./module.ts";
+import type { BinaryModule, CustomSection, Import, Section } from "./module.ts";
 import { Reader } from "./reader.ts";
-import { PREAMBLE, SECTION, SECTION_ORDER } from "./sections.ts";
+import { nameSubsections, writeNameSection } from "./names.ts";
+import { NAME_SECTION, PREAMBLE, SECTION, SECTION_ORDER } from "./sections.ts";
 import type { TypeDefinition } from "./type-section.ts";
-import { Writer } from "./writer.ts";
+import { Writer, encodeIndex } from "./writer.ts";
 
-/** Instructions that replace others. */
+/** Bytes that replace others. */
 interface Replacement extends Range {
   readonly bytes: Uint8Array;
+}
+
+/** Instructions that replace others. */
+interface CodeReplacement extends Replacement {
   /** Position of the body among the defined functions. */
   readonly body: number;
 }
@@ -46,7 +53,9 @@ const HEADROOM_BYTES = 4096;
 
 export class ModuleEditor extends Definitions {
   readonly #module: BinaryModule;
-  readonly #replacements: Replacement[] = [];
+  readonly #replacements: CodeReplacement[] = [];
+  /** Outside function bodies. */
+  readonly #patches: Replacement[] = [];
   #keepsStart = true;
   /** For subclasses: id of a section → how its entries are written, instead of copied. `reader` is behind their number. */
   protected readonly rewrites: Map<number, Rewrite> = new Map();
@@ -80,7 +89,7 @@ export class ModuleEditor extends Definitions {
    * Replaces whole instructions at `range`, offsets into the bytes of the module as `InstructionReader` finds them, by
    * the ones that `emit` writes. Labels in them are numbers.
    *
-   * @throws {RangeError} when the range is not inside one function body
+   * @throws {RangeError} as {@link ModuleEditor.replaceBy}
    */
   replace(range: Range, emit: (code: Code) => void): void {
     const code = emitCode();
@@ -89,16 +98,27 @@ export class ModuleEditor extends Definitions {
   }
 
   /**
-   * The same with instructions that are there already. They are not copied before the module is built.
+   * The same with bytes that are there already, in a function body or in any other section. Sizes are adjusted, counts are not. They
+   * are not copied before the module is built.
    *
-   * @throws {RangeError} when the range is not inside one function body
+   * @throws {RangeError} when the range is not inside one of these
    */
   replaceBy({ start, end }: Range, bytes: Uint8Array): void {
     const body = this.#bodyAt(start);
-    if (body < 0 || end > this.#module.bodies[body * 2 + 1]! || end < start) {
+    if (body >= 0 && end >= start && end <= this.#module.bodies[body * 2 + 1]!) {
+      this.#replacements.push({ start, end, bytes, body });
+    } else if (
+      this.#module.sections.some((section) => section.id !== SECTION.code && isInside(section, { start, end }))
+    ) {
+      this.#patches.push({ start, end, bytes });
+    } else {
       throw new RangeError(`Cannot replace code at offsets ${start} to ${end}: not inside one function body`);
     }
-    this.#replacements.push({ start, end, bytes, body });
+  }
+
+  /** Gives an imported function another type. */
+  retype({ description }: Import, typeIndex: number): void {
+    this.replaceBy(description, encodeIndex(typeIndex));
   }
 
   /**
@@ -112,11 +132,14 @@ export class ModuleEditor extends Definitions {
     const writer = new Writer(bytes.length + growing + HEADROOM_BYTES);
     writer.bytes(PREAMBLE);
     const hasHints = this.#module.customSections.some(({ name }) => name === BRANCH_HINT_SECTION);
+    const names = this.functionNames.length > 0 ? nameSubsections(this.#module) : undefined;
+    const nameSection = this.#module.customSections.find(({ name }) => name === NAME_SECTION);
     for (const section of this.#outputSections()) {
       // Their place is before the code.
       if (section.id === SECTION.code && !hasHints) writeBranchHints(writer, this.branchHints());
-      this.#writeSection(writer, section);
+      if (names === undefined || section !== nameSection) this.#writeSection(writer, section);
     }
+    if (names !== undefined) writeNameSection(writer, this.functionNames, names);
     return writer.toBytes();
   }
 
@@ -190,8 +213,8 @@ export class ModuleEditor extends Definitions {
     const { id } = section;
     const entries = this.added(id);
     const rewrite = this.rewrites.get(id);
-    const isReplaced = id === SECTION.code && this.#replacements.length > 0;
-    const isEdited = entries !== undefined || rewrite !== undefined || isReplaced;
+    const isPatched = id === SECTION.code ? this.#replacements.length > 0 : this.#patchesOf(section).length > 0;
+    const isEdited = entries !== undefined || rewrite !== undefined || isPatched;
     if (section.contentStart !== undefined && !isEdited) {
       writer.bytes(this.#module.bytes, section.start, section.end);
       return;
@@ -205,7 +228,7 @@ export class ModuleEditor extends Definitions {
         writer.u32(reader.u32() + addedCount);
         if (rewrite !== undefined) rewrite(writer, reader);
         else if (id === SECTION.code) this.#writeBodies(writer, reader.position, section.end);
-        else writer.bytes(this.#module.bytes, reader.position, section.end);
+        else this.#copyReplacing(writer, { start: reader.position, end: section.end }, this.#patchesOf(section));
       }
       entries?.write(writer);
     });
@@ -229,6 +252,25 @@ export class ModuleEditor extends Definitions {
     });
   }
 
+  /** In the order of the file. */
+  #patchesOf(section: OutputSection): Replacement[] {
+    if (section.contentStart === undefined || this.#patches.length === 0) return [];
+    return this.#patches.filter((patch) => isInside(section, patch)).toSorted((a, b) => a.start - b.start);
+  }
+
+  #copyReplacing(writer: Writer, { start, end }: Range, replacements: readonly Replacement[]): void {
+    const { bytes } = this.#module;
+    let copied = start;
+    for (const edit of replacements) {
+      if (edit.start < copied)
+        throw new RangeError(`Cannot replace code at offset ${edit.start}: it is replaced twice`);
+      writer.bytes(bytes, copied, edit.start);
+      writer.bytes(edit.bytes);
+      copied = edit.end;
+    }
+    writer.bytes(bytes, copied, end);
+  }
+
   /** Copies the bodies of the module with the replacements in them; `start` is the offset of the first body's size. */
   #writeBodies(writer: Writer, start: number, end: number): void {
     const { bytes, bodies } = this.#module;
@@ -239,22 +281,15 @@ export class ModuleEditor extends Definitions {
       copied = bodies[body * 2]!;
       const bodyEnd = bodies[body * 2 + 1]!;
       writer.u32(bodyEnd - copied + replacements.reduce((total, edit) => total + growth(edit), 0));
-      for (const edit of replacements) {
-        if (edit.start < copied)
-          throw new RangeError(`Cannot replace code at offset ${edit.start}: it is replaced twice`);
-        writer.bytes(bytes, copied, edit.start);
-        writer.bytes(edit.bytes);
-        copied = edit.end;
-      }
-      writer.bytes(bytes, copied, bodyEnd);
+      this.#copyReplacing(writer, { start: copied, end: bodyEnd }, replacements);
       copied = bodyEnd;
     }
     writer.bytes(bytes, copied, end);
   }
 
   /** Bodies and replacements in the order of the code. */
-  #replacementsByBody(): Map<number, Replacement[]> {
-    const byBody = new Map<number, Replacement[]>();
+  #replacementsByBody(): Map<number, CodeReplacement[]> {
+    const byBody = new Map<number, CodeReplacement[]>();
     for (const edit of this.#replacements.toSorted((a, b) => a.start - b.start)) {
       const others = byBody.get(edit.body);
       if (others) others.push(edit);
@@ -262,6 +297,10 @@ export class ModuleEditor extends Definitions {
     }
     return byBody;
   }
+}
+
+function isInside({ contentStart, end }: Section, range: Range): boolean {
+  return contentStart <= range.start && range.start <= range.end && range.end <= end;
 }
 
 /** Bytes by which a replacement makes the code longer. */

@@ -40,6 +40,8 @@ export interface Export {
   readonly name: string;
   readonly kind: ExternKind;
   readonly index: number;
+  /** The bytes of its index. */
+  readonly description: Range;
 }
 
 export interface Table extends TableType {
@@ -74,6 +76,8 @@ export interface ElementSegment {
   readonly functions: Uint32Array | null;
   /** Constant expressions, when the elements are written as such; else null. */
   readonly expressions: readonly Range[] | null;
+  /** The bytes of all elements, without their number. */
+  readonly elements: Range;
 }
 
 export interface DataSegment {

@@ -1,12 +1,13 @@
 /**
- * Looks up debug names: the name section, read when it is first asked.
+ * Looks up debug names: the name section, read when it is first asked. Also appends names of functions to it.
  *
  * A broken name section is no error, as in engines: what can be read of it counts, the rest is as if it were not there.
  */
 
 import type { BinaryModule } from "./module.ts";
 import { Reader } from "./reader.ts";
-import { NAME_SECTION, NAME_SUBSECTION } from "./sections.ts";
+import { NAME_SECTION, NAME_SUBSECTION, SECTION } from "./sections.ts";
+import type { Writer } from "./writer.ts";
 
 /** What has a name map of its own. */
 export type NamedKind = "function" | "type" | "table" | "memory" | "global" | "element" | "data" | "tag";
@@ -69,7 +70,7 @@ export class ModuleNames {
   }
 
   #subsection(id: number): Reader | undefined {
-    this.#subsections ??= readSubsections(this.#module);
+    this.#subsections ??= nameSubsections(this.#module);
     return this.#subsections.get(id);
   }
 
@@ -103,7 +104,8 @@ function readName(from: Reader, offset: number): string | undefined {
   return name;
 }
 
-function readSubsections(module: BinaryModule): ReadonlyMap<number, Reader> {
+/** The subsections of the name section, by their ids. */
+export function nameSubsections(module: BinaryModule): ReadonlyMap<number, Reader> {
   const subsections = new Map<number, Reader>();
   const section = module.customSections.find(({ name }) => name === NAME_SECTION);
   if (!section) return subsections;
@@ -144,4 +146,41 @@ function readLocalMaps(subsection: Reader | undefined): ReadonlyMap<number, Read
     }
   });
   return functions;
+}
+
+/** A function and its debug name. */
+export type FunctionName = readonly [index: number, name: string];
+
+/**
+ * Appends a name section: what `subsections` has, and `names`, which are of functions behind all others.
+ *
+ * @param subsections as {@link nameSubsections} finds them
+ */
+export function writeNameSection(
+  writer: Writer,
+  names: readonly FunctionName[],
+  subsections: ReadonlyMap<number, Reader> = new Map(),
+): void {
+  const ids = new Set([...subsections.keys(), NAME_SUBSECTION.function]);
+  writer.section(SECTION.custom, () => {
+    writer.name(NAME_SECTION);
+    for (const id of [...ids].toSorted((a, b) => a - b)) {
+      const known = subsections.get(id);
+      writer.section(id, () => {
+        if (id === NAME_SUBSECTION.function) writeFunctionNames(writer, names, known);
+        else if (known !== undefined) writer.bytes(known.bytes, known.position, known.end);
+      });
+    }
+  });
+}
+
+function writeFunctionNames(writer: Writer, names: readonly FunctionName[], known: Reader | undefined): void {
+  let count = 0;
+  readWhilePossible(() => (count = known?.u32() ?? 0));
+  writer.u32(count + names.length);
+  if (known !== undefined) writer.bytes(known.bytes, known.position, known.end);
+  for (const [index, name] of names) {
+    writer.u32(index);
+    writer.name(name);
+  }
 }

@@ -156,3 +156,10 @@ export class Writer {
     return this.buffer.subarray(0, this.length);
   }
 }
+
+/** The bytes of an index. */
+export function encodeIndex(index: number): Uint8Array {
+  const writer = new Writer(5);
+  writer.u32(index);
+  return writer.toBytes();
+}

@@ -8,6 +8,11 @@ export class Suspension {
   readonly value: unknown;
   /** The coroutine that yields; `undefined`: the innermost one. */
   readonly coroutine: Coroutine | undefined;
+  static {
+    // No function, so that it is no thenable; but there, so that one look at an answer finds whatever has to be waited for.
+    // oxlint-disable-next-line unicorn/no-thenable -- it is none
+    Object.defineProperty(this.prototype, "then", { value: null });
+  }
 
   constructor(value: unknown, coroutine: Coroutine | undefined) {
     this.value = value;

@@ -1,30 +1,34 @@
 /**
- * Generates the half of the link module that enters, leaves and re-enters a guest's activations.
+ * Generates the link module of a guest: what enters, leaves and re-enters its activations.
  *
  * It is instantiated after the guest, whose exports and stack pointer it imports. Its functions keep the switchboard and the
  * guest's stack pointer right at every switch; they have to be wasm, since between the settling of a promise and the guest's
  * continuation no JavaScript of ours runs. What one of them does in text form stands above it.
  *
  *     entry_f(record, P…) -> R…       enters record, calls the guest's f, ends record also when f throws
- *     await_i(P…) -> R…               calls the host function of import i, whose answer is expected to be a promise, and waits
+ *     await_i(P…) -> R…               for the shim of import i: calls the host function, which is expected to answer with a promise
+ *     judge_i(…) -> R…                for the shim of import i: what has crossed may be, or announce, something to wait for
  *     wait_R(answer, import) -> R…    waits for an answer that is at hand: leaves the record, suspends, enters it again
  *     end(record)                     for the host: ends a record whose guest code was cut off by a trap
  */
 
 import { ModuleBuilder } from "../binary/builder.ts";
 import type { FunctionType } from "../binary/extern-types.ts";
-import { EXTERNREF, I32 } from "../binary/value-types.ts";
+import { EXTERNREF, FUNCREF, I32 } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
-import { AWAIT_HOST, EXTERN, HOST, LINK, MEMORY, sameTypes, settleType } from "./import-shims.ts";
+import { AWAITS, MARK, WAITS, crossingOf, emitGetAll, judgeType } from "./import-shims.ts";
 import type { ShimmedImport } from "./import-shims.ts";
 import { Switches } from "./record-switches.ts";
 import type { Imports, Stack } from "./record-switches.ts";
 import { AWAITED, CROWD, CURRENT, FLAGS, LIVE, ON_MAIN_STACK, SYNCHRONOUS, THREW } from "./switchboard.ts";
 
+/** Where its imports come from: the guest, its host functions, the same to suspend for, and what links them. */
 export const GUEST = "guest";
+export const HOST = "host";
+export const AWAIT_HOST = "await-host";
+export const LINK = "link";
+export const MEMORY = "memory";
 export const ENTRY = "entry.";
-export const AWAIT = "await.";
-export const WAIT = "wait.";
 export const END = "end";
 /** Names under which the prepared guest exports its stack pointer and the limit that it checks. */
 export const STACK_POINTER = "stackful:stack-pointer";
@@ -37,29 +41,49 @@ export interface EntryPlan {
   readonly entries: readonly { readonly name: string; readonly type: FunctionType }[];
   /** The imports that have a shim, by their position. */
   readonly imports: readonly ShimmedImport[];
-  readonly waits: readonly (readonly ValueType[])[];
   /** `undefined`: the guest keeps no stack in its memory. */
   readonly stackPointer: { readonly type: ValueType; readonly checked: boolean } | undefined;
 }
 
+/** The distinct result types of the imports: each has its `wait`. */
+export function distinctResults(imports: readonly ShimmedImport[]): (readonly ValueType[])[] {
+  const distinct: (readonly ValueType[])[] = [];
+  for (const { type } of imports) {
+    if (!distinct.some((known) => sameTypes(known, type.results))) distinct.push(type.results);
+  }
+  return distinct;
+}
+
+function sameTypes(a: readonly ValueType[], b: readonly ValueType[]): boolean {
+  return a.length === b.length && a.every((type, position) => type === b[position]);
+}
+
+/** The function of `wait` and `settle` for these results: takes the answer and the position of its import. */
+function settleType(results: readonly ValueType[]): FunctionType {
+  return { params: [EXTERNREF, I32], results };
+}
+
 /**
- * Imports `guest.<name>`: its functions; `host.<import>`: a host function as `P -> externref`; `await-host.<import>`: the same as
- * `P -> R`, suspending; `link.await.<slot>`: suspends until the answer (its first argument) has settled; `link.settle.<slot>`,
- * `link.failed`, `link.was-left`, `link.not-left`: see import-side.ts; `link.hook`, `link.ended`, `link.cut-off`: see record-switches.ts.
+ * Imports `guest.<name>`: its functions, and what prepare.ts has it export; `host.<import>`: a host function as `P -> externref`;
+ * `await-host.<import>`: the same as `P -> R`, suspending; `link.await.<slot>`: suspends until the answer (its first argument) has
+ * settled; `link.settle.<slot>`, `link.pending`, `link.surprise`, `link.failed`, `link.was-left`, `link.not-left`: see import-side.ts; `link.hook`,
+ * `link.ended`, `link.cut-off`: see record-switches.ts.
  */
 export function buildEntryShims(plan: EntryPlan): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
-  const imports = importAll(module, plan);
+  const results = distinctResults(plan.imports);
+  const imports = importAll(module, plan, results);
   const stack = importStack(module, plan.stackPointer);
   const guest = module.importGlobal(LINK, "guest", { type: I32, mutable: false });
   const parts = new Switches(module, { imports, guest, stack });
-  const waits = plan.waits.map((results, slot) => emitWait(module, parts, { slot, results }));
-  for (const [slot, wait] of waits.entries()) module.export(`${WAIT}${slot}`, "function", wait);
-  for (const [position, { type, name }] of plan.imports.entries()) {
-    const slot = plan.waits.findIndex((results) => sameTypes(results, type.results));
-    const wait = { slow: waits[slot]!, settle: imports.settles[slot]! };
-    module.export(`${AWAIT}${position}`, "function", emitAwait(module, parts, { position, name, type, wait }));
-  }
+  const waits = results.map((each, slot) => emitWait(module, parts, { slot, results: each }));
+  const shimmed = plan.imports.map(({ type, name }, position) => {
+    const slot = results.findIndex((known) => sameTypes(known, type.results));
+    return { type, name, position, wait: waits[slot]!, settle: imports.settles[slot]! };
+  });
+  const awaits = shimmed.map((each) => emitAwait(module, parts, each));
+  const judges = shimmed.map((each) => emitJudge(module, imports, each));
+  if (shimmed.length > 0) module.addElements(0, (code) => code.i32Const(0), [...awaits, ...judges]);
   for (const [position, entry] of plan.entries.entries()) {
     module.export(`${ENTRY}${position}`, "function", emitEntry(module, parts, { position, ...entry }));
   }
@@ -67,23 +91,30 @@ export function buildEntryShims(plan: EntryPlan): Uint8Array<ArrayBuffer> {
   return module.build();
 }
 
-function importAll(module: ModuleBuilder, plan: EntryPlan): Imports {
+function importAll(module: ModuleBuilder, plan: EntryPlan, waits: readonly (readonly ValueType[])[]): Imports {
   const imports = {
     entries: plan.entries.map(({ name, type }) => module.importFunction(GUEST, name, type)),
-    awaits: plan.waits.map((results, slot) => module.importFunction(LINK, `await.${slot}`, settleType(results))),
+    awaits: waits.map((results, slot) => module.importFunction(LINK, `await.${slot}`, settleType(results))),
     hosts: plan.imports.map(({ type: { params } }, position) =>
       module.importFunction(HOST, String(position), { params, results: [EXTERNREF] }),
     ),
     awaitHosts: plan.imports.map(({ type }, position) => module.importFunction(AWAIT_HOST, String(position), type)),
     failed: module.importFunction(LINK, "failed", { params: [EXTERNREF, I32], results: [] }),
     jsException: module.importTag(LINK, "js-exception", [EXTERNREF]),
-    settles: plan.waits.map((results, slot) => module.importFunction(LINK, `settle.${slot}`, settleType(results))),
+    settles: waits.map((results, slot) => module.importFunction(LINK, `settle.${slot}`, settleType(results))),
+    pending: module.importFunction(LINK, "pending", { params: [], results: [EXTERNREF] }),
+    surprise: module.importFunction(LINK, "surprise", { params: [], results: [EXTERNREF] }),
     wasLeft: module.importFunction(LINK, "was-left", { params: [EXTERNREF, I32], results: [I32] }),
     notLeft: module.importFunction(LINK, "not-left", { params: [EXTERNREF, I32], results: [] }),
     hook: module.importFunction(LINK, "hook", { params: [I32, I32], results: [] }),
     ended: module.importFunction(LINK, "ended", { params: [I32], results: [] }),
     cutOff: module.importFunction(LINK, "cut-off", { params: [I32], results: [] }),
+    expects: plan.imports.map((_, slot) =>
+      module.importGlobal(GUEST, `${AWAITS}${slot}`, { type: I32, mutable: true }),
+    ),
   };
+  const slots = 2 * plan.imports.length;
+  if (slots > 0) module.importTable(GUEST, WAITS, { element: FUNCREF, minimum: slots, maximum: slots });
   module.importMemory(LINK, MEMORY, { minimum: 1 });
   return imports;
 }
@@ -124,6 +155,50 @@ function emitEntry(
   return entry.index;
 }
 
+/** A shimmed import by its position among them, with the functions for its results. */
+interface WaitingImport {
+  readonly position: number;
+  readonly name: string;
+  readonly type: FunctionType;
+  readonly wait: number;
+  readonly settle: number;
+}
+
+/**
+ * What a shim could not return at once, by how it has crossed. (A promise that announces nothing else has its place in $promise.)
+ *
+ *     (func $judge (param $crossed …) (result R…)
+ *       <"integer">  (local.set $value (call $settle (local.get $crossed) (i32.const position)))
+ *                    (if (i32.ne (local.get $value) (i32.const MARK)) (then (return (local.get $value))))
+ *       <"nothing">  (local.set $promise (local.get $crossed))
+ *       <others>     (if (ref.is_null (local.tee $promise (call $pending))) (then (return (local.get $crossed …))))
+ *       (global.set $awaits (i32.or (global.get $awaits) (i32.eqz (global.get $awaits))))     ;; 1, unless it is -1
+ *       (return_call $wait_R (local.get $promise) (i32.const position)))
+ */
+function emitJudge(module: ModuleBuilder, imports: Imports, plan: WaitingImport): number {
+  const { position, name, type, wait, settle } = plan;
+  const judge = module.addFunction(judgeType(type), `judge ${name}`);
+  const { code } = judge;
+  const crossing = crossingOf(type.results);
+  let [promise, crossed] = [0, [...judge.type.params.keys()]];
+  if (crossing === "integer") {
+    const value = judge.local(I32);
+    code.localGet(0).i32Const(position).call(settle).localTee(value).i32Const(MARK).i32Ne().if();
+    code.localGet(value).return().end();
+    crossed = [value];
+  }
+  if (crossing !== "nothing") {
+    promise = judge.local(EXTERNREF);
+    code.call(imports.pending).localTee(promise).refIsNull().if();
+    emitGetAll(code, crossed, type.results);
+    code.return().end();
+  }
+  const awaits = imports.expects[position]!;
+  code.globalGet(awaits).globalGet(awaits).i32Eqz().i32Or().globalSet(awaits);
+  code.localGet(promise).i32Const(position).returnCall(wait);
+  return judge.index;
+}
+
 /**
  * The common case: nothing of what flags announce has to be looked at, and nothing else is running. It costs one call of the host
  * function and one suspension, as the engine's own import does.
@@ -138,14 +213,14 @@ function emitEntry(
  *         (catch $js-exception                                      ;; an externref
  *           <enter from idle>
  *           (call $failed (i32.const position))                     ;; throws, unless the answer was no promise
- *           (return (call $settle (ref.null extern) (i32.const position))))
+ *           (return (call $settle (call $surprise) (i32.const position))))
  *         (catch_all <enter from idle> (rethrow 0)))
  *       <enter from idle>)
  */
 function emitAwait(
   module: ModuleBuilder,
   parts: Switches,
-  { position, name, type, wait }: ShimmedImport & { position: number; wait: { slow: number; settle: number } },
+  { position, name, type, wait, settle }: WaitingImport,
 ): number {
   const { imports } = parts;
   const body = module.addFunction(type, `await ${name}`);
@@ -159,7 +234,7 @@ function emitAwait(
   parts.emitIsForeign(code, record);
   code.i32Or().i32Const(0).i32Load(LIVE).i32Const(0).i32Load(CROWD).i32GeS().i32Or().if();
   passParams();
-  code.call(imports.hosts[position]!).i32Const(position).returnCall(wait.slow).end();
+  code.call(imports.hosts[position]!).i32Const(position).returnCall(wait).end();
   code
     .localGet(record)
     .i32Const(position + 1)
@@ -171,7 +246,7 @@ function emitAwait(
   code.catch(imports.jsException);
   parts.emitEnterFromIdle(code, record);
   code.i32Const(position).call(imports.failed);
-  code.refNull(EXTERN).i32Const(position).call(wait.settle).return();
+  code.call(imports.surprise).i32Const(position).call(settle).return();
   code.catchAll();
   parts.emitEnterFromIdle(code, record);
   code.rethrow(0).end();
@@ -192,7 +267,7 @@ function emitAwait(
  *             (then (call $enter-again (local.get $record)) (rethrow 1)))
  *           (call $undo-leave (local.get $record))
  *           (call $not-left (local.get $answer) (local.get $import))               ;; throws, unless it was no promise
- *           (return (call $settle (ref.null extern) (local.get $import))))         ;; what $await has put aside
+ *           (return (call $settle (call $surprise) (local.get $import))))          ;; what $await has put aside
  *         (catch_all (call $enter-again (local.get $record)) (rethrow 0)))
  *       (call $enter-again (local.get $record)))
  */
@@ -218,7 +293,7 @@ function emitWait(
   code.localGet(record).call(parts.enterAgain.index).rethrow(1).end();
   code.localGet(record).call(parts.undoLeave.index);
   code.localGet(answer).localGet(imported).call(parts.imports.notLeft);
-  code.refNull(EXTERN).localGet(imported).call(settle).return();
+  code.call(parts.imports.surprise).localGet(imported).call(settle).return();
   code.catchAll().localGet(record).call(parts.enterAgain.index).rethrow(0).end();
   code.localGet(record).call(parts.enterAgain.index);
   return wait.index;

@@ -57,9 +57,10 @@ export class GuestModule {
   readonly options: CompileOptions;
   /** @internal `undefined` when only a compiled module was given. */
   readonly prepared: PreparedGuest | undefined;
+  /** @internal Given instead of bytes. */
+  readonly compiled: WebAssembly.Module | undefined;
   /** @internal Backends keep here what they have generated for it, by their name. */
   readonly generated: Map<string, unknown> = new Map();
-  #compiled: Promise<WebAssembly.Module> | undefined;
   #exportsByName: ReadonlyMap<string, GuestExport> | undefined;
 
   /** @internal Made by {@link prepareModule} and {@link wrapModule}. */
@@ -67,11 +68,12 @@ export class GuestModule {
     this.options = options;
     if (guest instanceof WebAssembly.Module) {
       this.prepared = undefined;
-      this.#compiled = Promise.resolve(guest);
+      this.compiled = guest;
       this.imports = WebAssembly.Module.imports(guest).map(untyped);
       this.exports = WebAssembly.Module.exports(guest).map(untyped);
     } else {
       this.prepared = guest;
+      this.compiled = undefined;
       this.imports = importsOf(guest.surface);
       this.exports = exportsOf(guest.surface);
     }
@@ -81,11 +83,6 @@ export class GuestModule {
   exportNamed(name: string): GuestExport | undefined {
     this.#exportsByName ??= new Map(this.exports.map((entry) => [entry.name, entry]));
     return this.#exportsByName.get(name);
-  }
-
-  /** @internal What the engine makes of it: the guest with a few exports more. */
-  compiled(): Promise<WebAssembly.Module> {
-    return (this.#compiled ??= compileValid(this.prepared!));
   }
 
   /** Why calls of this guest cannot overlap; `undefined` if they can. */
@@ -109,14 +106,6 @@ export async function prepareModule(bytes: Uint8Array<ArrayBuffer>, options: Com
     return new GuestModule(prepareGuest(bytes, preparation), options);
   } catch (error) {
     throw await betterError(bytes, error);
-  }
-}
-
-async function compileValid({ bytes, original }: PreparedGuest): Promise<WebAssembly.Module> {
-  try {
-    return await WebAssembly.compile(bytes);
-  } catch (error) {
-    throw await betterError(original.bytes, error);
   }
 }
 

@@ -1,31 +1,41 @@
 /**
- * Generates the half of the link module that stands between a guest's imports and the host's functions.
+ * Puts a shim into a prepared guest for each function that it imports: a few instructions that test what the host function has answered.
  *
- * One shim per imported function. A host function that answers at once costs about as much as a plain import: no suspension,
- * no promise, no microtask. That is not what `WebAssembly.Suspending` does, which suspends whatever the function returns.
+ * A host function that answers at once costs about as much as a plain import: no suspension, no promise, no microtask. That is not
+ * what `WebAssembly.Suspending` does, which suspends whatever the function returns. The shims are the guest's own, so that
+ * the engine inlines them; from another module each call would pass through two instances (1.26 times a plain import by itself).
+ *
+ * The import keeps its index and gets the type of what crosses (see {@link Crossing}); everything that named it names the shim:
  *
  *     (func $shim (param P…) (result R…)
- *       (if (global.get $awaits)                                   ;; its last answer was a promise: expect another
- *         (then (return_call_indirect $await (local.get P…))))
- *       (call $ask (local.get P…))                                 ;; into JavaScript, which classifies the answer
- *       (if (i32.load $STATUS)                                     ;; PENDING
- *         (then (global.set $awaits (global.get $learns))         ;; 1, until it has surprised too often
- *               (return_call_indirect $wait_R (ref.null extern) (i32.const import)))))
+ *       (block $expected
+ *         (br_if $expected (i32.gt_s (global.get $awaits) (i32.const 0)))    ;; its last answer was a promise: expect another
+ *         (call $host (local.get P…))
+ *         <return if that is an answer>
+ *         (return_call_indirect $judge_i …))
+ *       (return_call_indirect $await_i (local.get P…)))
  *
- * An import with one i32 as its result gets by without JavaScript of ours: the host function is called for an `externref`, and
- * a small integer in it is recognised as an `i31ref`. `$await` and `$wait_R` are in the other half, see entry-shims.ts, which
- * can only be made when the guest exists; so the two meet in a table. The tail calls keep the shim off the suspended stack.
+ * `$await_i` and `$judge_i` need the guest, so they are in the module that is made after it, entry-shims.ts: it fills the table.
+ * The tail calls keep the shim off the suspended stack.
  */
 
-import { ModuleBuilder } from "../binary/builder.ts";
-import type { FunctionBuilder } from "../binary/builder.ts";
+import type { Code } from "../binary/code.ts";
+import type { FunctionBuilder } from "../binary/definitions.ts";
+import { decodeModule } from "../binary/decode-module.ts";
+import { ModuleEditor } from "../binary/editor.ts";
 import type { FunctionType } from "../binary/extern-types.ts";
+import { functionType } from "../binary/module.ts";
+import type { BinaryModule, Import } from "../binary/module.ts";
+import { redirectFunctions } from "../binary/redirect.ts";
 import {
   ANYREF,
   EXNREF,
   EXTERNREF,
+  F32,
+  F64,
   FUNCREF,
   I32,
+  I64,
   V128,
   heapTypeOf,
   isDefaultable,
@@ -33,39 +43,55 @@ import {
   referenceType,
 } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
-import { READY, STATUS } from "./switchboard.ts";
+import { suspendableImports } from "./suspendable-imports.ts";
 
-/** The generated module, and what its second half has to provide for it. */
-export interface ImportShims {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** The distinct result types of all shims. In the table, the wait functions for them follow the await functions of the shims. */
-  readonly waits: readonly (readonly ValueType[])[];
-}
-
-/** One function that a guest imports. */
+/** One function that a guest imports, and its shim. */
 export interface ShimmedImport {
+  /** Among all imports of the guest. */
+  readonly position: number;
+  /** Among all functions. */
+  readonly index: number;
   readonly type: FunctionType;
   /** `module.name`, for stack traces. */
   readonly name: string;
+  /** Index of the function that takes its place. */
+  readonly shim: number;
 }
 
-/** Names of what the two halves and the host give each other. */
-export const HOST = "host";
-export const ASK = "ask";
-export const AWAIT_HOST = "await-host";
-export const LINK = "link";
-export const MEMORY = "memory";
-/** The table in which the first half finds functions of the second. */
-export const WAITS = "waits";
-export const EXPECT = "expect.";
+/** Names under which the guest exports a table for the functions that its shims call, and what each import is expected to do. */
+export const WAITS = "stackful:waits";
+export const AWAITS = "stackful:awaits.";
 
-/** The function of `wait` and `settle` for these results: takes the answer and the position of its import. */
-export function settleType(results: readonly ValueType[]): FunctionType {
-  return { params: [EXTERNREF, I32], results };
+/**
+ * How the answer of an import crosses from JavaScript to its shim.
+ *
+ * - `"nothing"`: as `externref`, which is null, unless it has to be waited for
+ * - `"integer"`: as `externref`; a small integer is recognised as an `i31ref`, so that no JavaScript of ours is needed
+ * - `"values"`: as its results; {@link MARK}, or whatever stands for it, as the first of them says that JavaScript may have kept
+ *   something to wait for
+ */
+export type Crossing = "nothing" | "integer" | "values";
+
+export function crossingOf(results: readonly unknown[]): Crossing {
+  if (results.length === 0) return "nothing";
+  return results.length === 1 && (results[0] === I32 || results[0] === "i32") ? "integer" : "values";
 }
 
-export function isI32(results: readonly ValueType[]): boolean {
-  return results.length === 1 && results[0] === I32;
+/** A number that is exact as f32 and as i31, and that hardly any host function answers; if one does, it is asked after in vain. */
+export const MARK = 0x2f0c3a40;
+
+/** The type of a function that judges what has crossed. */
+export function judgeType({ results }: FunctionType): FunctionType {
+  return { params: crossingTypes(results), results };
+}
+
+function crossingTypes(results: readonly ValueType[]): ValueType[] {
+  return crossingOf(results) === "values" ? results.map(withDefault) : [EXTERNREF];
+}
+
+/** The type that also has a value while there is no answer yet. */
+function withDefault(type: ValueType): ValueType {
+  return isDefaultable(type) ? type : referenceType(true, heapTypeOf(type));
 }
 
 /**
@@ -80,157 +106,153 @@ function isOwnReference(type: ValueType): boolean {
   return isReference(type) && heapTypeOf(type) >= 0;
 }
 
-/** The type that also has a value while there is no answer yet. */
-function withDefault(type: ValueType): ValueType {
-  return isDefaultable(type) ? type : referenceType(true, heapTypeOf(type));
+/** A copy of a guest with shims. */
+export interface ShimmedGuest {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly shims: readonly ShimmedImport[];
+}
+
+export function shimImports(bytes: Uint8Array<ArrayBuffer>): ShimmedGuest {
+  const module = decodeModule(bytes);
+  const imports = suspendableImports(module).filter((position) => {
+    return canShim(functionType(module, module.imports[position]!.index));
+  });
+  if (imports.length === 0) return { bytes, shims: [] };
+  const editor = new ModuleEditor(module);
+  const slots = 2 * imports.length;
+  const table = editor.addTable({ element: FUNCREF, minimum: slots, maximum: slots });
+  editor.export(WAITS, "table", table);
+  const shims = imports.map((position, slot) => {
+    const imported = module.imports[position]!;
+    const awaits = editor.addGlobal({ type: I32, mutable: true }, (code) => code.i32Const(0));
+    editor.export(`${AWAITS}${slot}`, "global", awaits);
+    return addShim(editor, module, { imported, position, awaits, table, slot, judgeSlot: imports.length + slot });
+  });
+  redirectFunctions(editor, module, new Map(shims.map(({ index, shim }) => [index, shim])));
+  return { bytes: editor.build(), shims };
+}
+
+interface ShimPlan {
+  readonly imported: Import;
+  readonly position: number;
+  /** The global that is 1 if a promise is expected, 0 if not, -1 if never again. */
+  readonly awaits: number;
+  readonly table: number;
+  /** Of `$await_i` in the table. */
+  readonly slot: number;
+  readonly judgeSlot: number;
+}
+
+function addShim(editor: ModuleEditor, module: BinaryModule, plan: ShimPlan): ShimmedImport {
+  const { imported, position, awaits, table } = plan;
+  const type = functionType(module, imported.index);
+  editor.retype(imported, editor.type({ params: type.params, results: crossingTypes(type.results) }));
+  // The very type of the import: guests can tell it from an equal one.
+  const name = `${imported.module}.${imported.name}`;
+  const shim = editor.addFunctionOf(module.functions[imported.index]!, type, `import ${name}`);
+  const { code } = shim;
+  const passParams = (): void => {
+    for (const index of type.params.keys()) code.localGet(index);
+  };
+  code.block().globalGet(awaits).i32Const(0).i32GtS().brIf(0);
+  passParams();
+  code.call(imported.index);
+  emitTest(shim, (judged) => judged.i32Const(plan.judgeSlot).returnCallIndirect(editor.type(judgeType(type)), table));
+  code.end();
+  passParams();
+  code.i32Const(plan.slot).returnCallIndirect(editor.type(type), table);
+  return { position, index: imported.index, type, name, shim: shim.index };
 }
 
 const I31 = referenceType(false, -0x14);
 
-/**
- * The module for these imports.
- *
- * Imports, for i32, `host.<position>`: the host function as `P -> externref`, and `link.settle`: classifies its answer; for others
- * `ask.<position>`: the host function, with its answer classified. Exports `<position>`: the shims; `expect.<position>`: sets
- * whether one expects a promise, and whether it will after the next one; `waits`: the table.
- */
-export function buildImportShims(imports: readonly ShimmedImport[]): ImportShims {
-  const types = imports.map(({ type }) => type);
-  const waits = distinctResults(types);
-  const module = new ModuleBuilder();
-  const hosts = types.map((type, position) => importHost(module, type, position));
-  const settle = module.importFunction(LINK, "settle", settleType([I32]));
-  module.importMemory(LINK, MEMORY, { minimum: 1 });
-  const slots = types.length + waits.length;
-  module.export(WAITS, "table", module.addTable({ element: FUNCREF, minimum: slots, maximum: slots }));
-
-  for (const [position, type] of types.entries()) {
-    const awaits = module.addGlobal({ type: I32, mutable: true }, (code) => code.i32Const(0));
-    const learns = module.addGlobal({ type: I32, mutable: true }, (code) => code.i32Const(1));
-    const slot = types.length + waits.findIndex((results) => sameTypes(results, type.results));
-    const shim = module.addFunction(type, `import ${imports[position]!.name}`);
-    const wait: Wait = { type: module.type(settleType(type.results)), slot, position, awaits, learns };
-    shim.code.block().globalGet(awaits).brIf(0);
-    const pending = addPending(module, type.results, wait);
-    const host = hosts[position]!;
-    if (isI32(type.results)) emitIntegerAnswer(shim, host, addOtherAnswer(module, { settle, pending, position }));
-    else emitAnswer(shim, host, pending);
-    shim.code.return().end();
-    passParams(shim);
-    shim.code.i32Const(position).returnCallIndirect(module.type(type), 0);
-    module.export(String(position), "function", shim.index);
-    const expect = module.addFunction({ params: [I32, I32], results: [] }, `expect ${position}`);
-    expect.code.localGet(0).globalSet(awaits).localGet(1).globalSet(learns);
-    module.export(`${EXPECT}${position}`, "function", expect.index);
-  }
-  return { bytes: module.build(), waits };
-}
-
-function importHost(module: ModuleBuilder, { params, results }: FunctionType, position: number): number {
-  if (isI32(results)) return module.importFunction(HOST, String(position), { params, results: [EXTERNREF] });
-  return module.importFunction(ASK, String(position), { params, results: results.map(withDefault) });
-}
-
-/** How to wait for the answer of one import. */
-interface Wait {
-  readonly type: number;
-  readonly slot: number;
-  readonly position: number;
-  /** The global that remembers whether the last answer was a promise. */
-  readonly awaits: number;
-  /** The global that says whether it should: not for one whose answers are of both kinds. */
-  readonly learns: number;
-}
-
-function passParams({ code, type }: FunctionBuilder): void {
-  for (const index of type.params.keys()) code.localGet(index);
-}
-
-/**
- * What is less likely is a function of its own, so that the shim stays small: in line it cost 0.8 ns per call.
- *
- *     (func $pending (param $answer externref) (result R…)
- *       STATUS = READY
- *       (global.set $awaits (global.get $learns))
- *       (return_call_indirect $wait_R (local.get $answer) (i32.const position)))
- */
-function addPending(module: ModuleBuilder, results: readonly ValueType[], wait: Wait): number {
-  const body = module.addFunction({ params: [EXTERNREF], results }, `pending ${wait.position}`);
-  const { code } = body;
-  code.i32Const(0).i32Const(READY).i32Store(STATUS);
-  code.globalGet(wait.learns).globalSet(wait.awaits);
-  code.localGet(0).i32Const(wait.position).i32Const(wait.slot).returnCallIndirect(wait.type, 0);
-  return body.index;
-}
-
-/** `(if (i32.load $STATUS) (then (return_call $pending <answer>)))` */
-function emitPending(shim: FunctionBuilder, pending: number, answer: number | undefined): void {
-  const { code } = shim;
-  code.i32Const(0).i32Load(STATUS).if();
-  if (answer === undefined) code.refNull(EXTERN);
-  else code.localGet(answer);
-  code.returnCall(pending).end();
-}
-
-/** Code of the heap type `extern`, for `ref.null extern`. */
-export const EXTERN = -0x11;
-
-/** The form at the top of this file. */
-function emitAnswer(shim: FunctionBuilder, ask: number, pending: number): void {
-  const { code, type } = shim;
-  passParams(shim);
-  code.call(ask);
-  const values = type.results.map((result) => shim.local(withDefault(result)));
-  for (const value of values.toReversed()) code.localSet(value);
-  emitPending(shim, pending, undefined);
-  for (const [position, value] of values.entries()) {
-    code.localGet(value);
-    if (!isDefaultable(type.results[position]!)) code.refAsNonNull();
-  }
+/** Returns what is on the stack if it is an answer; `judge` emits the call that takes it otherwise. */
+function emitTest(shim: FunctionBuilder, judge: (code: Code) => void): void {
+  const { results } = shim.type;
+  const crossing = crossingOf(results);
+  if (crossing === "integer") emitIntegerTest(shim, judge);
+  else if (crossing === "nothing") emitNothingTest(shim, judge);
+  else emitMarkTest(shim, judge);
 }
 
 /**
  *     (block $other (result anyref)
- *       (return (i31.get_s (br_on_cast_fail $other anyref (ref i31)
- *         (any.convert_extern (local.tee $answer (call $host (local.get P…))))))))
+ *       (return (i31.get_s (br_on_cast_fail $other anyref (ref i31) (any.convert_extern (local.tee $answer …))))))
  *     (drop)
- *     (return_call $other-answer (local.get $answer))
+ *     <judge $answer>
  */
-function emitIntegerAnswer(shim: FunctionBuilder, host: number, otherAnswer: number): void {
+function emitIntegerTest(shim: FunctionBuilder, judge: (code: Code) => void): void {
   const { code } = shim;
   const answer = shim.local(EXTERNREF);
-  code.block(ANYREF);
+  code.localSet(answer).block(ANYREF);
   const other = code.label();
-  passParams(shim);
-  code.call(host).localTee(answer).anyConvertExtern();
+  code.localGet(answer).anyConvertExtern();
   code.brOnCastFail({ label: other, from: ANYREF, to: I31 }).i31GetS().return().end().drop();
-  code.localGet(answer).returnCall(otherAnswer);
+  judge(code.localGet(answer));
+}
+
+/** `(if (ref.is_null (local.tee $answer …)) (then (return))) <judge $answer>` */
+function emitNothingTest(shim: FunctionBuilder, judge: (code: Code) => void): void {
+  const { code } = shim;
+  const answer = shim.local(EXTERNREF);
+  code.localTee(answer).refIsNull().if().return().end();
+  judge(code.localGet(answer));
+}
+
+/** `(local.set $values …) (if <first is MARK> (then <judge $values>)) (return (local.get $values))` */
+function emitMarkTest(shim: FunctionBuilder, judge: (code: Code) => void): void {
+  const { code, type } = shim;
+  const values = type.results.map((result) => shim.local(withDefault(result)));
+  const getAll = (): Code => {
+    for (const value of values) code.localGet(value);
+    return code;
+  };
+  for (const value of values.toReversed()) code.localSet(value);
+  emitIsMark(code, values[0]!, withDefault(type.results[0]!));
+  code.if();
+  judge(getAll());
+  code.end();
+  emitGetAll(code, values, type.results);
+  code.return();
+}
+
+/** The values of locals that have default values, as results that may have none. */
+export function emitGetAll(code: Code, locals: readonly number[], results: readonly ValueType[]): void {
+  for (const [position, type] of results.entries()) {
+    code.localGet(locals[position]!);
+    if (!isDefaultable(type)) code.refAsNonNull();
+  }
+}
+
+/** Whether a local holds {@link MARK}. References other than `externref` cannot: for them it is null. */
+function emitIsMark(code: Code, local: number, type: ValueType): void {
+  if (type === EXTERNREF) {
+    emitIsMarkReference(code, local);
+    return;
+  }
+  code.localGet(local);
+  if (type === F64) code.f64Const(MARK).f64Eq();
+  else if (type === F32) code.f32Const(MARK).f32Eq();
+  else if (type === I64) code.i64Const(MARK).i64Eq();
+  else if (type === I32) code.i32Const(MARK).i32Eq();
+  else code.refIsNull();
 }
 
 /**
- *     (func $other-answer (param $answer externref) (result i32)
- *       (local.set $value (call $settle (local.get $answer) (i32.const position)))
- *       (if (i32.load $STATUS) (then (return_call $pending (local.get $answer))))
- *       (local.get $value))
+ * Null is too common an answer to ask after it, and of all others wasm can tell small integers only.
+ *
+ *     (block $done (result i32)
+ *       (block $other (result anyref)
+ *         (br $done (i32.eq (i32.const MARK)
+ *           (i31.get_s (br_on_cast_fail $other anyref (ref i31) (any.convert_extern (local.get $local)))))))
+ *       (drop) (i32.const 0))
  */
-function addOtherAnswer(module: ModuleBuilder, parts: { settle: number; pending: number; position: number }): number {
-  const { settle, pending, position } = parts;
-  const body = module.addFunction({ params: [EXTERNREF], results: [I32] }, `answer ${position}`);
-  const value = body.local(I32);
-  body.code.localGet(0).i32Const(position).call(settle).localSet(value);
-  emitPending(body, pending, 0);
-  body.code.localGet(value);
-  return body.index;
-}
-
-export function distinctResults(types: readonly FunctionType[]): (readonly ValueType[])[] {
-  const distinct: (readonly ValueType[])[] = [];
-  for (const { results } of types) {
-    if (!distinct.some((known) => sameTypes(known, results))) distinct.push(results);
-  }
-  return distinct;
-}
-
-export function sameTypes(a: readonly ValueType[], b: readonly ValueType[]): boolean {
-  return a.length === b.length && a.every((type, position) => type === b[position]);
+function emitIsMarkReference(code: Code, local: number): void {
+  code.block(I32);
+  const done = code.label();
+  code.block(ANYREF);
+  const other = code.label();
+  code.localGet(local).anyConvertExtern().brOnCastFail({ label: other, from: ANYREF, to: I31 }).i31GetS();
+  code.i32Const(MARK).i32Eq().br(done).end();
+  code.drop().i32Const(0).end();
 }

@@ -1,5 +1,5 @@
 /**
- * The JavaScript that the link module calls when it is not sure what a host function has answered.
+ * The JavaScript that a guest's shims and its link module call when they are not sure what a host function has answered.
  *
  * Everything that runs once per call is here and small: a ready answer passes one comparison.
  */
@@ -13,7 +13,8 @@ import { askerFor, withPromise } from "./answer-tests.ts";
 import type { HostFunction } from "./answer-tests.ts";
 import { conversionCheck, conversionFailure } from "./conversion.ts";
 import type { Check } from "./conversion.ts";
-import { AWAITED, CURRENT, FLAGS, GUEST, OUTER, PENDING, STATUS, SYNCHRONOUS, readWord, words } from "./switchboard.ts";
+import { MARK, crossingOf } from "./import-shims.ts";
+import { AWAITED, CURRENT, FLAGS, GUEST, OUTER, SYNCHRONOUS, readWord, words } from "./switchboard.ts";
 
 /** The engine's class, which TypeScript's library does not know: thrown when it will not suspend. */
 const { SuspendError: EngineSuspendError } = WebAssembly as { readonly SuspendError?: new () => Error };
@@ -58,17 +59,19 @@ export class ImportSide {
   readonly #checks: readonly (Check | undefined)[];
   /** Position → how often the shim expected a promise and got none, which costs an exception: 700 ns. */
   readonly #surprises: number[];
+  /** What generated code has to wait for, until it asks for it, which it does at once. */
+  #pending: unknown = null;
   /**
-   * Answers that JavaScript has seen and generated code does not hold, until it asks for them. A hook that runs in between may call
-   * the guest, which puts its own on top and takes it away again.
+   * Answers that were no promises, until generated code asks for them. A hook that runs in between may call the guest, which puts
+   * its own on top and takes it away again.
    */
-  readonly #stash: unknown[] = [];
+  readonly #surprising: unknown[] = [];
   /** Whether a suspending import has just found that there is nothing to wait for. */
   #isSurprise = false;
   /** Block of the guest whose imports these are. Set when it has one. */
   guest = 0;
-  /** Position → tells the shim whether to expect a promise. Set when the shims exist. */
-  expect: readonly ((awaits: number, learns: number) => void)[] = [];
+  /** Position → what its shim expects: 1 a promise, 0 a value, -1 either. Set when the shims exist. */
+  expects: readonly WebAssembly.Global[] = [];
 
   constructor(imports: readonly HostImport[]) {
     this.#imports = imports;
@@ -82,19 +85,19 @@ export class ImportSide {
     return this.#imports.map(({ module, name }) => `${module}.${name}`);
   }
 
-  /** `ask.<position>`: calls the host function and classifies its answer. */
+  /** The function that the guest imports: the host function, whose answer has its {@link Crossing}. */
   ask(position: number, paramCount: number): HostFunction {
     const { host, results } = this.#imports[position]!;
-    const placeholder = this.#placeholders[position];
-    const check = this.#checks[position];
-    const classify = (answer: unknown): unknown => {
-      if (!isPending(answer)) return check === undefined ? answer : check(answer);
+    const crossing = crossingOf(results);
+    if (crossing === "integer") return host;
+    if (crossing === "values") {
+      return askerFor(results)(host, paramCount, (answer) => this.#classify(position, answer));
+    }
+    return askerFor(results)(host, paramCount, (answer) => {
+      if (!isPending(answer)) return null;
       this.#requireSuspendable(position, answer);
-      words[STATUS >> 2] = PENDING;
-      this.#stash.push(answer);
-      return placeholder;
-    };
-    return askerFor(results)(host, paramCount, classify);
+      return answer;
+    });
   }
 
   /** `await-host.<position>`, to be made suspending: calls the host function, whose answer is expected to be a promise. */
@@ -123,21 +126,32 @@ export class ImportSide {
     throw conversionFailure(this.#imports[position]!, exception) ?? exception;
   };
 
-  /** `link.settle`: classifies an answer that the shim holds, or else the stash; it is the value, or STATUS becomes PENDING. */
-  readonly settle = (held: unknown, position: number): unknown => {
-    const answer = held === null && this.#stash.length > 0 ? this.#stash.pop() : held;
+  /** `link.settle`: classifies an answer that generated code holds. */
+  readonly settle = (answer: unknown, position: number): unknown => this.#classify(position, answer);
+
+  /** The values of `answer`; if it is pending, what announces it, and {@link ImportSide.pending} is it. */
+  #classify(position: number, answer: unknown): unknown {
     if (!isPending(answer)) {
       const check = this.#checks[position];
       return check === undefined ? answer : check(answer);
     }
     this.#requireSuspendable(position, answer);
-    words[STATUS >> 2] = PENDING;
+    this.#pending = answer;
     return this.#placeholders[position];
+  }
+
+  /** `link.pending`: what has just been announced, or null. */
+  readonly pending = (): unknown => {
+    const answer = this.#pending;
+    this.#pending = null;
+    return answer;
   };
 
+  /** `link.surprise`: the answer that was no promise. */
+  readonly surprise = (): unknown => this.#surprising.pop();
+
   /** `link.await.<slot>`, to be made suspending: the promise to suspend for. */
-  readonly await = (held: unknown, record: number): unknown => {
-    const answer = held === null && this.#stash.length > 0 ? this.#stash.pop() : held;
+  readonly await = (answer: unknown, record: number): unknown => {
     const position = readWord(record, AWAITED) - 1;
     if (!isPendingOrFails(answer)) this.#expectNoPromise(position, answer);
     return awaitAnswer(answer, activationOf(record), this.#checks[position]);
@@ -146,8 +160,8 @@ export class ImportSide {
   /** The last answer was a promise and this one is not: the shim asks first again, and no stack is left for it. */
   #expectNoPromise(position: number, answer: unknown): never {
     const surprises = ++this.#surprises[position]!;
-    this.expect[position]!(0, surprises < MAX_SURPRISES ? 1 : 0);
-    this.#stash.push(answer);
+    this.expects[position]!.value = surprises < MAX_SURPRISES ? 0 : -1;
+    this.#surprising.push(answer);
     this.#isSurprise = true;
     throw notPending;
   }
@@ -161,13 +175,13 @@ export class ImportSide {
     return isEngineRefusal(exception) && readWord(record, OUTER) === words[CURRENT >> 2] ? 0 : 1;
   };
 
-  /** `link.not-left`: the engine would not suspend, unless the answer was no promise, which is in the stash then. */
-  readonly notLeft = (held: unknown, position: number): void => {
+  /** `link.not-left`: the engine would not suspend, unless the answer was no promise. */
+  readonly notLeft = (answer: unknown, position: number): void => {
     if (this.#isSurprise) {
       this.#isSurprise = false;
       return;
     }
-    ignore(held === null && this.#stash.length > 0 ? this.#stash.pop() : held);
+    ignore(answer);
     this.#refuse(position);
   };
 
@@ -234,15 +248,16 @@ function isNumber(type: string): boolean {
   return type === "i32" || type === "f32" || type === "f64";
 }
 
-/** What JavaScript returns to wasm while the answer is pending: nobody looks at it, but it has to convert. */
+/** What JavaScript returns to wasm while the answer is pending: the first value tells, all of them have to convert. */
 function placeholderOf({ results }: HostImport): unknown {
   const values = results.map((type) => PLACEHOLDERS.get(type) ?? null);
   return values.length < 2 ? values[0] : values;
 }
 
 const PLACEHOLDERS: ReadonlyMap<string, number | bigint> = new Map<string, number | bigint>([
-  ["i32", 0],
-  ["i64", 0n],
-  ["f32", 0],
-  ["f64", 0],
+  ["i32", MARK],
+  ["i64", BigInt(MARK)],
+  ["f32", MARK],
+  ["f64", MARK],
+  ["externref", MARK],
 ]);

@@ -1,71 +1,52 @@
-/** The two generated halves of the link module of one guest, and how they are put together around an instance of it. */
+/** The generated link module of one guest, and how it is put around an instance of it. */
 
 import { functionType } from "../binary/module.ts";
 import type { BinaryModule } from "../binary/module.ts";
-import { AWAIT, END, ENTRY, GUEST, WAIT, buildEntryShims } from "./entry-shims.ts";
-import type { EntryPlan } from "./entry-shims.ts";
-import { ASK, EXPECT, AWAIT_HOST, HOST, LINK, MEMORY, WAITS, buildImportShims, canShim } from "./import-shims.ts";
 import type { HostFunction } from "./answer-tests.ts";
+import { AWAIT_HOST, END, ENTRY, GUEST, HOST, LINK, MEMORY, buildEntryShims, distinctResults } from "./entry-shims.ts";
+import type { EntryPlan } from "./entry-shims.ts";
 import type { ImportSide } from "./import-side.ts";
-import type { PreparedGuest } from "./prepare.ts";
+import { betterError } from "./guest-module.ts";
+import { AWAITS, canShim, shimImports } from "./import-shims.ts";
+import type { ShimmedImport } from "./import-shims.ts";
 import { START } from "./prepare.ts";
+import type { PreparedGuest } from "./prepare.ts";
 import { memory } from "./switchboard.ts";
 
 /** The tag of JavaScript's own exceptions; TypeScript's library does not know it. All engines with JSPI have it. */
 const { JSTag } = WebAssembly as { readonly JSTag?: object };
 
-/** Generated once for a guest, instantiated with each of its instances. */
+/** Made once of a guest, instantiated with each of its instances. */
 export interface LinkModule {
-  readonly imports: WebAssembly.Module;
+  /** The copy of the guest. */
+  readonly guest: WebAssembly.Module;
+  readonly shims: readonly ShimmedImport[];
   readonly entries: WebAssembly.Module;
-  /** Positions, among all imports of the guest, of those that have a shim. */
-  readonly shimmed: readonly number[];
   /** Names of the functions that have an entry: exports, and the start function. */
   readonly entered: readonly string[];
   /** Number of distinct result types that can be waited for. */
   readonly waitCount: number;
 }
 
-export function buildLinkModule(guest: PreparedGuest): LinkModule {
-  const { surface } = guest;
-  const shimmed = shimmedImports(surface);
-  const imports = shimmed.map((position) => {
-    const { module, name, index } = surface.imports[position]!;
-    return { type: functionType(surface, index), name: `${module}.${name}` };
-  });
-  const shims = buildImportShims(imports);
-  const entries = enteredFunctions(surface);
-  const entryShims = buildEntryShims({
-    entries,
-    imports,
-    waits: shims.waits,
-    stackPointer: stackPointerOf(guest),
-  });
+export async function buildLinkModule(guest: PreparedGuest): Promise<LinkModule> {
+  const copy = await compileCopy(guest);
+  const entries = enteredFunctions(guest.surface);
+  const bytes = buildEntryShims({ entries, imports: copy.shims, stackPointer: stackPointerOf(guest) });
   return {
-    imports: new WebAssembly.Module(shims.bytes),
-    entries: new WebAssembly.Module(entryShims),
-    shimmed,
+    ...copy,
+    entries: new WebAssembly.Module(bytes),
     entered: entries.map(({ name }) => name),
-    waitCount: shims.waits.length,
+    waitCount: distinctResults(copy.shims).length,
   };
 }
 
-/**
- * A name that is imported twice with different types has one value in the import object, which only a JavaScript function can
- * be for both: it is not shimmed.
- */
-function shimmedImports(module: BinaryModule): number[] {
-  const typesOf = new Map<string, Set<number>>();
-  const key = (position: number): string =>
-    JSON.stringify([module.imports[position]!.module, module.imports[position]!.name]);
-  const functions = [...module.imports.keys()].filter((position) => module.imports[position]!.kind === "function");
-  for (const position of functions) {
-    const types = typesOf.get(key(position)) ?? new Set();
-    typesOf.set(key(position), types.add(module.functions[module.imports[position]!.index]!));
+async function compileCopy({ bytes, original }: PreparedGuest): Promise<Pick<LinkModule, "guest" | "shims">> {
+  try {
+    const copy = shimImports(bytes);
+    return { guest: await WebAssembly.compile(copy.bytes), shims: copy.shims };
+  } catch (error) {
+    throw await betterError(original.bytes, error);
   }
-  return functions.filter((position) => {
-    return typesOf.get(key(position))!.size === 1 && canShim(functionType(module, module.imports[position]!.index));
-  });
 }
 
 function enteredFunctions(module: BinaryModule): EntryPlan["entries"] {
@@ -80,34 +61,14 @@ function stackPointerOf({ original, stack, checksStack }: PreparedGuest): EntryP
   return stack.kind === "found" ? { type: original.globals[stack.global]!.type, checked: checksStack } : undefined;
 }
 
-/** The host's function for one of the shims. */
+/** A host function that has a shim. */
 export interface LinkedHost {
   readonly host: HostFunction;
   readonly paramCount: number;
   readonly alwaysAwaits: boolean;
 }
 
-/** Shims of one instance: position among the shimmed imports → function for the guest. */
-export interface LinkedImports {
-  readonly hosts: readonly LinkedHost[];
-  readonly functions: readonly unknown[];
-  readonly table: WebAssembly.Table;
-}
-
-/** Makes the first half, which the guest imports. `alwaysAwaits`: position → whether a promise is to be expected at once. */
-export function linkImports(link: LinkModule, side: ImportSide, hosts: readonly LinkedHost[]): LinkedImports {
-  const { exports } = new WebAssembly.Instance(link.imports, {
-    [HOST]: Object.fromEntries(hosts.map(({ host }, position) => [position, host])),
-    [ASK]: Object.fromEntries(hosts.map(({ paramCount }, position) => [position, side.ask(position, paramCount)])),
-    [LINK]: { settle: side.settle, [MEMORY]: memory },
-  });
-  side.expect = hosts.map((_, position) => exports[`${EXPECT}${position}`] as (awaits: number, learns: number) => void);
-  for (const [position, { alwaysAwaits }] of hosts.entries()) if (alwaysAwaits) side.expect[position]!(1, 1);
-  const functions = hosts.map((_, position) => exports[String(position)]);
-  return { hosts, functions, table: exports[WAITS] as WebAssembly.Table };
-}
-
-/** What JavaScript gives the second half. */
+/** What JavaScript gives the link module. */
 export interface EntrySide {
   /** Address of the guest's block in the switchboard. */
   readonly guest: number;
@@ -128,15 +89,16 @@ export interface LinkedEntries {
   readonly end: (record: number) => void;
 }
 
-/** Makes the second half around the guest's instance, and puts its wait functions where the first half looks for them. */
+/** Makes the link module around the guest's instance. `hosts`: in the order of the shims. */
 export function linkEntries(
   link: LinkModule,
   instance: WebAssembly.Instance,
-  { side, imports, entrySide }: { side: ImportSide; imports: LinkedImports; entrySide: EntrySide },
+  { side, hosts, entrySide }: { side: ImportSide; hosts: readonly LinkedHost[]; entrySide: EntrySide },
 ): LinkedEntries {
   const { guest, hook, ended, cutOff, suspending } = entrySide;
   side.guest = guest;
-  const { hosts, table } = imports;
+  side.expects = hosts.map((_, position) => instance.exports[`${AWAITS}${position}`] as WebAssembly.Global);
+  for (const [position, { alwaysAwaits }] of hosts.entries()) if (alwaysAwaits) side.expects[position]!.value = 1;
   const host: Record<string, unknown> = {
     guest,
     hook,
@@ -145,6 +107,8 @@ export function linkEntries(
     "was-left": side.wasLeft,
     "not-left": side.notLeft,
     failed: side.failed,
+    pending: side.pending,
+    surprise: side.surprise,
     "js-exception": JSTag,
     [MEMORY]: memory,
   };
@@ -161,8 +125,6 @@ export function linkEntries(
       hosts.map(({ paramCount }, position) => [position, suspending(side.awaitHost(position, paramCount))]),
     ) as WebAssembly.ModuleImports,
   });
-  for (const position of hosts.keys()) table.set(position, exports[`${AWAIT}${position}`]);
-  for (let slot = 0; slot < link.waitCount; slot++) table.set(hosts.length + slot, exports[`${WAIT}${slot}`]);
   return {
     entries: new Map(link.entered.map((name, position) => [name, exports[`${ENTRY}${position}`] as Entry])),
     end: exports[END] as (record: number) => void,

@@ -54,10 +54,16 @@ export interface Imports extends SwitchImports {
   readonly failed: number;
   readonly jsException: number;
   readonly settles: readonly number[];
+  /** () -> externref: what has to be waited for, if JavaScript has kept something; else null. */
+  readonly pending: number;
+  /** () -> externref: the answer that was no promise when one was expected. */
+  readonly surprise: number;
   /** (exception, record) -> i32: whether the exception has come after the stack was left. */
   readonly wasLeft: number;
   /** (answer, import) -> (): throws, unless the stack was not left because the answer was no promise. */
   readonly notLeft: number;
+  /** Globals of the guest, by the position of the import: whether its shim expects a promise. */
+  readonly expects: readonly number[];
 }
 
 /** The guest's stack pointer and, if its code checks it, the lowest value that it may take. */

@@ -11,8 +11,7 @@
 
 import { ModuleBuilder } from "../binary/builder.ts";
 import { I32 } from "../binary/value-types.ts";
-import { GUEST, STACK_LIMIT, STACK_POINTER } from "./entry-shims.ts";
-import { LINK, MEMORY } from "./import-shims.ts";
+import { GUEST, LINK, MEMORY, STACK_LIMIT, STACK_POINTER } from "./entry-shims.ts";
 import type { PreparedGuest } from "./prepare.ts";
 import { Switches } from "./record-switches.ts";
 import { SAVED, memory } from "./switchboard.ts";

@@ -10,7 +10,6 @@
  *          40   THREW        not 0: an activation has ended by an exception since the host has set it to 0
  *          44   SAVED        as LIVE, on a backend that saves the frames of a suspended stack in memory
  *          48   CURRENT      record of the innermost activation on the native stack; 0: none
- *          52   STATUS       how the host function called last has answered: READY or PENDING
  *          56   LIVE         activations that have started and not ended, on a backend that leaves native stacks behind
  *          60   REPORT_ENDS  not 0: the host wants to hear of every activation that ends
  *          64   blocks of 64 bytes, each a guest or a record
@@ -36,7 +35,6 @@ export const CROWD = 36;
 export const THREW = 40;
 export const SAVED = 44;
 export const CURRENT = 48;
-export const STATUS = 52;
 export const LIVE = 56;
 export const REPORT_ENDS = 60;
 
@@ -55,11 +53,6 @@ export const LIMIT = 24;
 export const BASE = 32;
 export const AWAITED = 40;
 export const GUEST = 44;
-
-/** Values of {@link STATUS}. */
-export const READY = 0;
-/** The result of the host function must be awaited. */
-export const PENDING = 1;
 
 /** Flags: it cannot suspend, since it was called synchronously. */
 export const SYNCHRONOUS = 1;

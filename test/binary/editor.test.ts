@@ -138,6 +138,26 @@ describe("ModuleEditor", () => {
     assert.equal(new ModuleNames(decodeModule(edited)).name("function", 2), "last");
   });
 
+  it("appends names to the name section, and makes one where there is none", async () => {
+    const named = decodeWat(COUNTER);
+    const bare = decodeModule(new Uint8Array(parseWat("test.wat", COUNTER).toBinary({}).buffer));
+    for (const module of [named, bare]) {
+      const editor = new ModuleEditor(module);
+      const added = editor.addFunction({ params: [], results: [I32] }, "one that is added");
+      added.code.i32Const(5);
+      editor.export("added", "function", added.index);
+      const edited = editor.build();
+      assert.equal(call(await instantiate(edited), "added"), 5);
+      const [before, after] = [new ModuleNames(module), new ModuleNames(decodeModule(edited))];
+      assert.equal(after.name("function", added.index), "one that is added");
+      for (const index of module.functions.keys())
+        assert.equal(after.name("function", index), before.name("function", index));
+      assert.equal(after.local(0, 0), before.local(0, 0));
+      assert.equal(decodeModule(edited).customSections.length, 1);
+    }
+    assert.notEqual(new ModuleNames(named).name("function", 0), undefined);
+  });
+
   it("refuses replacements that overlap or are not inside a body", () => {
     const module = decodeWat(COUNTER);
     const { start, end } = functionBody(module, 0);
