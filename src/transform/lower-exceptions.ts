@@ -68,6 +68,8 @@ const ALL = -1;
 interface Try {
   /** Whether a `delegate` from further in leads here. */
   isDelegatedTo: boolean;
+  /** How many there are around it. */
+  readonly nesting: number;
   readonly type: FunctionType;
   readonly clauses: { readonly tag: number; readonly values: readonly ValueType[] }[];
 }
@@ -185,11 +187,12 @@ class LoweredFunction {
   #findTries(start: number, end: number): void {
     const reader = this.#reader;
     const open: OpenTry[] = [{ try: null, clause: -1 }];
+    let nesting = 0;
     reader.enterBody(start, end);
     while (reader.next()) {
       const kind = op.KIND_OF[reader.opcode]!;
       if (kind === op.TRY) {
-        const found = { type: this.#rules.blockType(), clauses: [], isDelegatedTo: false };
+        const found = { type: this.#rules.blockType(), clauses: [], isDelegatedTo: false, nesting: nesting++ };
         this.#tries.push(found);
         open.push({ try: found, clause: -1 });
       } else if (kind <= op.TRY_TABLE && kind !== op.SIMPLE) {
@@ -202,8 +205,9 @@ class LoweredFunction {
       } else if (kind === op.DELEGATE) {
         this.#findDelegation(open);
         open.pop()!.try!.clauses.push({ tag: ALL, values: [] });
-      } else if (kind === op.END) {
-        open.pop();
+        nesting--;
+      } else if (kind === op.END && open.pop()!.try) {
+        nesting--;
       }
     }
   }
@@ -216,12 +220,12 @@ class LoweredFunction {
     else this.#delegatesToCaller = true;
   }
 
-  /** The declarations, and a local for the exception of each try that may be around another. */
+  /** The declarations, and locals for exceptions: those of one `try` after another can be in the same. */
   #writeLocals(start: number, codeStart: number): void {
     const reader = new Reader(this.#module.bytes, start, codeStart);
     this.#out.u32(reader.u32() + 1);
     this.#out.bytes(this.#module.bytes, reader.position, codeStart);
-    this.#out.u32(this.#tries.length);
+    this.#out.u32(1 + this.#tries.reduce((most, { nesting }) => Math.max(most, nesting), 0));
     this.#out.u8(EXNREF);
     const declared = this.#reader.locals().reduce((total, { count }) => total + count, 0);
     this.#firstException = functionType(this.#module, this.#index).params.length + declared;
@@ -282,9 +286,8 @@ class LoweredFunction {
   }
 
   #openTry(): void {
-    const number = this.#nextTry++;
-    const opened = this.#tries[number]!;
-    const { type, clauses } = opened;
+    const opened = this.#tries[this.#nextTry++]!;
+    const { type, clauses, nesting } = opened;
     const depth = this.#depth;
     this.#out.u8(BLOCK);
     this.#writeType(type);
@@ -302,7 +305,7 @@ class LoweredFunction {
     }
     this.#depth += clauses.length + 2;
     const delegated = this.#openDelegated(opened.isDelegatedTo, type.params);
-    this.#open.push({ depth, try: opened, clause: -1, exception: this.#firstException + number, delegated });
+    this.#open.push({ depth, try: opened, clause: -1, exception: this.#firstException + nesting, delegated });
   }
 
   /** Ends the body or the arm before, and the block that this clause is behind. */

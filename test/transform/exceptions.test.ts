@@ -173,6 +173,19 @@ describe("A suspension in a catch block, with a delegate", () => {
   }
 });
 
+describe("A suspension in the catch blocks of a large function", () => {
+  it("keeps an exception for each try around, not for each try", { skip }, async () => {
+    const one = `(drop (try (result i32)
+      (do (call $ask (i32.const 1)))
+      (catch_all (drop (call $ask (i32.const 2))) (rethrow 0))))`;
+    const bytes = await assemble(`(module
+      (import "env" "ask" (func $ask (param i32) (result i32)))
+      (func (export "main") ${one.repeat(1200)}))`);
+    assert.equal(compareRuns(bytes).suspensions, 2400);
+    assert(compareRuns(bytes, { throwEvery: 50 }).suspensions > 50);
+  });
+});
+
 for (const form of ["exnref", "legacy"]) {
   describe(`A suspension in any place of exceptions in the ${form} form`, () => {
     const bytes = readFileSync(`test/guests/catch-${form}.wasm`);
