@@ -24,7 +24,7 @@ import { addHostFunctions, forgetThrown, recordThrown, recordingImports } from "
 import { SuspendedStack } from "./suspended-stack.ts";
 import type { Outcome, Step } from "./suspended-stack.ts";
 import type { TransformedModule } from "./transform-module.ts";
-import { Suspending, wrapsSuspending } from "./wrap-import.ts";
+import { Suspending, importedValues, wrapsSuspending } from "./wrap-import.ts";
 import type { HostFunction, WrapImport } from "./wrap-import.ts";
 
 export interface InstanceOptions {
@@ -304,10 +304,9 @@ export class SuspendableInstance {
     wrap: WrapImport = wrapsSuspending(this.#suspending),
   ): WebAssembly.Imports {
     const { module, calls } = this.#transformed;
-    const wrapped: Record<string, Record<string, WebAssembly.ImportValue>> = {};
-    for (const name of Object.keys(imports)) wrapped[name] = { ...imports[name] };
+    const wrapped = importedValues(module, imports);
     for (const entry of importedFunctions(module)) {
-      const host = imports[entry.module]?.[entry.name];
+      const host = wrapped[entry.module]?.[entry.name];
       if (calls.functions[entry.index] === 0 || typeof host !== "function") continue;
       const { params, results } = entry.type;
       const zeros = results.map(zeroFor);

@@ -1,5 +1,7 @@
 /** What a guest imports of a host function that may suspend it. */
 
+import type { BinaryModule } from "../binary/module.ts";
+
 export type HostFunction = (...parameters: readonly unknown[]) => unknown;
 
 /** An import that may suspend. */
@@ -37,4 +39,19 @@ export function wrapsSuspending(suspending: Suspending): WrapImport {
         return (...all) => settle(host(...all));
     }
   };
+}
+
+/** What a module imports of `imports`, and no more: for dynamic linking, they are proxies that make what they are asked for. */
+export function importedValues(
+  { imports: entries }: BinaryModule,
+  imports: WebAssembly.Imports,
+): Record<string, Record<string, WebAssembly.ImportValue>> {
+  const values: Record<string, Record<string, WebAssembly.ImportValue>> = {};
+  for (const { module, name } of entries) {
+    if (!imports[module]) continue;
+    const value = imports[module][name];
+    values[module] ??= {};
+    if (value !== undefined) values[module][name] = value;
+  }
+  return values;
 }

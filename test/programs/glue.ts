@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
+import { DrivenTable } from "./driven-table.ts";
 import type { Load } from "./guest.ts";
 import { installed } from "./program.ts";
 
@@ -65,5 +66,12 @@ export function substituteWebAssembly(load: Load): unknown {
     const module = new WebAssembly.Module(bytes);
     return { module, instance: make(module, imports) };
   };
-  return Object.create(WebAssembly, { Instance: { value: Instance }, instantiate: { value: instantiate } });
+  function Table(type: WebAssembly.TableDescriptor): DrivenTable {
+    return new DrivenTable(new WebAssembly.Table(type));
+  }
+  return Object.create(WebAssembly, {
+    Table: { value: Table },
+    Instance: { value: Instance },
+    instantiate: { value: instantiate },
+  });
 }

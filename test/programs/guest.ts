@@ -7,6 +7,8 @@ import { SuspendableInstance } from "#src/transform/suspendable-instance";
 import type { Outcome } from "#src/transform/suspended-stack";
 import type { TransformedModule } from "#src/transform/transform-module";
 import { ABI } from "#src/transform/abi";
+import { DrivenTable } from "./driven-table.ts";
+import type { TableGuest } from "./driven-table.ts";
 import type { CallLog, HostFunction } from "./observation.ts";
 
 /** Instantiates the program; a start function has run when it returns. */
@@ -14,11 +16,11 @@ export type Load = (imports: WebAssembly.Imports) => WebAssembly.Instance;
 
 /** The program as it is. */
 export function loadPlain(module: WebAssembly.Module, log: CallLog): Load {
-  return (imports) =>
-    new WebAssembly.Instance(
-      module,
-      mapFunctions(imports, (host, name) => log.wrap(name, host)),
-    );
+  const entries = WebAssembly.Module.imports(module);
+  return (imports) => {
+    const logging = mapImports(entries, imports, (host, name) => log.wrap(name, host));
+    return new WebAssembly.Instance(module, logging);
+  };
 }
 
 /** The transformed program. Every function it calls suspends it, is called then, and answers by resuming it. */
@@ -38,9 +40,10 @@ export interface HostCall {
   answer(): unknown;
 }
 
-export class SuspendingGuest {
+export class SuspendingGuest implements TableGuest {
   /** Each call runs to its end. */
   readonly exports: WebAssembly.Exports;
+  readonly exportOf: Map<HostFunction, HostFunction> = new Map();
   readonly #instance: SuspendableInstance;
   readonly #log: CallLog;
   /** Whether the innermost frame belongs to a run that may suspend; not while a function of the host runs. */
@@ -48,7 +51,8 @@ export class SuspendingGuest {
 
   constructor(transformed: TransformedModule, imports: WebAssembly.Imports, log: CallLog) {
     this.#log = log;
-    const suspending = mapFunctions(imports, (given, name) => {
+    const entries = transformed.module.imports;
+    const suspending = mapImports(entries, imports, (given, name) => {
       const host = log.wrap(name, given);
       return (...parameters) => {
         if (!this.#isInside) return host(...parameters);
@@ -56,6 +60,10 @@ export class SuspendingGuest {
         return this.#instance.suspend(call);
       };
     });
+    for (const { module, name } of entries) {
+      const given: unknown = imports[module]![name];
+      if (given instanceof DrivenTable) given.connect(this);
+    }
     this.#instance = new SuspendableInstance(transformed, suspending);
     this.exports = this.#driveExports();
     if (this.#instance.hasStart) this.#drive(this.start(ABI.start));
@@ -100,19 +108,22 @@ export class SuspendingGuest {
   }
 
   #driveExports(): WebAssembly.Exports {
-    const driven: Record<string, WebAssembly.ExportValue> = {};
+    const all: Record<string, WebAssembly.ExportValue> = {};
     for (const [name, value] of Object.entries(this.#instance.instance.exports)) {
-      driven[name] = value;
+      all[name] = value;
       if (typeof value === "function") {
-        driven[name] = (...parameters: unknown[]) => this.#drive(this.start(name, ...parameters));
+        const driven = (...parameters: unknown[]): unknown => this.#drive(this.start(name, ...parameters));
+        this.exportOf.set(driven, value as HostFunction);
+        all[name] = driven;
       } else if (value instanceof WebAssembly.Table) {
-        const drive = (entry: HostFunction): HostFunction => {
-          return (...parameters) => this.#drive(this.startFunction(entry, ...parameters));
-        };
-        driven[name] = new DrivenTable(value, drive) as unknown as WebAssembly.Table;
+        all[name] = new DrivenTable(value, this) as unknown as WebAssembly.Table;
       }
     }
-    return driven;
+    return all;
+  }
+
+  drive(entry: HostFunction): HostFunction {
+    return (...parameters) => this.#drive(this.startFunction(entry, ...parameters));
   }
 
   #drive(started: Outcome): unknown {
@@ -132,54 +143,21 @@ export class SuspendingGuest {
   }
 }
 
-/** A table whose functions suspend when the host calls them; what the host sets is what it gets. */
-class DrivenTable {
-  readonly #table: WebAssembly.Table;
-  readonly #drive: (entry: HostFunction) => HostFunction;
-  readonly #drivenOf = new Map<HostFunction, HostFunction>();
-  readonly #entryOf = new Map<HostFunction, HostFunction>();
-
-  constructor(table: WebAssembly.Table, drive: (entry: HostFunction) => HostFunction) {
-    this.#table = table;
-    this.#drive = drive;
-  }
-
-  get length(): number {
-    return this.#table.length;
-  }
-
-  get(index: number): HostFunction | null {
-    const entry = this.#table.get(index) as HostFunction | null;
-    if (!entry) return null;
-    let driven = this.#drivenOf.get(entry);
-    if (!driven) {
-      driven = this.#drive(entry);
-      this.#drivenOf.set(entry, driven);
-      this.#entryOf.set(driven, entry);
-    }
-    return driven;
-  }
-
-  set(index: number, value: HostFunction | null): void {
-    this.#table.set(index, value && (this.#entryOf.get(value) ?? value));
-  }
-
-  grow(delta: number): number {
-    return this.#table.grow(delta);
-  }
-}
-
-/** The same imports with each function replaced; its name is `module.name`. */
-export function mapFunctions(
+/**
+ * The imports of a module with each function replaced; its name is `module.name`. Asks for nothing else: in dynamic linking,
+ * the imports are a proxy that makes what is asked for.
+ */
+function mapImports(
+  entries: readonly { readonly module: string; readonly name: string }[],
   imports: WebAssembly.Imports,
   replace: (host: HostFunction, name: string) => HostFunction,
 ): WebAssembly.Imports {
   const replaced: Record<string, Record<string, WebAssembly.ImportValue>> = {};
-  for (const [module, values] of Object.entries(imports)) {
-    const space = (replaced[module] = {} as Record<string, WebAssembly.ImportValue>);
-    for (const [name, value] of Object.entries(values)) {
-      space[name] = typeof value === "function" ? replace(value as HostFunction, `${module}.${name}`) : value;
-    }
+  for (const { module, name } of entries) {
+    const space = (replaced[module] ??= {});
+    const value: unknown = imports[module]![name];
+    if (typeof value === "function") space[name] = replace(value as HostFunction, `${module}.${name}`);
+    else space[name] = (value instanceof DrivenTable ? value.table : value) as WebAssembly.ImportValue;
   }
   return replaced;
 }

@@ -138,6 +138,21 @@ describe("SuspendableInstance", () => {
     assert.equal((guest.instance.exports["value"] as WebAssembly.Global).value, 42);
   });
 
+  it("asks for nothing but what the module imports", async () => {
+    const transformed = transformModule(
+      await assemble(`(module
+        (import "env" "ask" (func $ask (result i32)))
+        (import "env" "base" (global $base i32))
+        (func (export "main") (result i32) (i32.add (global.get $base) (call $ask))))`),
+    );
+    const asked: unknown[] = [];
+    const values: Record<string | symbol, unknown> = { ask: () => guest.suspend(), base: 1000 };
+    const env = new Proxy({}, { get: (_, name) => (asked.push(name), values[name]) });
+    const guest = new SuspendableInstance(transformed, { env });
+    assert.deepEqual(suspended(guest.start("main")).stack.resume(7), { done: true, values: [1007] });
+    assert.deepEqual(new Set(asked), new Set(["ask", "base"]));
+  });
+
   it("starts a function that is in a table, though not exported", async () => {
     const guest = await guestOf(`(module
       (import "env" "ask" (func $ask (param i32) (result i32)))
