@@ -44,6 +44,7 @@ export class SuspendingGuest implements TableGuest {
   /** Each call runs to its end. */
   readonly exports: WebAssembly.Exports;
   readonly exportOf: Map<HostFunction, HostFunction> = new Map();
+  readonly #transformed: TransformedModule;
   readonly #instance: SuspendableInstance;
   readonly #log: CallLog;
   /** Whether the innermost frame belongs to a run that may suspend; not while a function of the host runs. */
@@ -51,6 +52,7 @@ export class SuspendingGuest implements TableGuest {
 
   constructor(transformed: TransformedModule, imports: WebAssembly.Imports, log: CallLog) {
     this.#log = log;
+    this.#transformed = transformed;
     const entries = transformed.module.imports;
     const suspending = mapImports(entries, imports, (given, name) => {
       const host = log.wrap(name, given);
@@ -107,9 +109,11 @@ export class SuspendingGuest implements TableGuest {
     return this.#enter(() => stack.resume(result));
   }
 
+  /** Those of the program only: glue may look at all there are. */
   #driveExports(): WebAssembly.Exports {
     const all: Record<string, WebAssembly.ExportValue> = {};
-    for (const [name, value] of Object.entries(this.#instance.instance.exports)) {
+    for (const { name } of this.#transformed.module.exports) {
+      const value = this.#instance.instance.exports[name]!;
       all[name] = value;
       if (typeof value === "function") {
         const driven = (...parameters: unknown[]): unknown => this.#drive(this.start(name, ...parameters));
