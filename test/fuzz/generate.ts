@@ -1,4 +1,4 @@
-/** Random modules, made with `wasm-opt -ttf` of the npm package `binaryen`. The same seed gives the same module. */
+/** Random modules, most of them made with `wasm-opt -ttf` of the npm package `binaryen`. The same seed gives the same module. */
 
 import { execFile } from "node:child_process";
 import { createCipheriv } from "node:crypto";
@@ -6,6 +6,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { generateLegacyModule } from "./generate-legacy.ts";
 
 const BASE = [
   "--enable-mutable-globals",
@@ -33,8 +34,11 @@ const FEATURES: Readonly<Record<string, readonly string[]>> = {
   memory64: [...REFERENCES, "--enable-memory64"],
 };
 
+/** Exceptions in the legacy form, from a generator of their own. */
+export const LEGACY = "legacy";
+
 /** The sets of features that there are. */
-export const FEATURE_NAMES: readonly string[] = Object.keys(FEATURES);
+export const FEATURE_NAMES: readonly string[] = [...Object.keys(FEATURES), LEGACY];
 
 const WASM_OPT = fileURLToPath(import.meta.resolve("binaryen/bin/wasm-opt"));
 const TIMEOUT_MS = 60_000;
@@ -53,6 +57,7 @@ export interface GeneratedModule {
 /** `folder` is for files that exist while the generator runs. */
 export async function generateModule(seed: number, folder: string): Promise<GeneratedModule> {
   const features = FEATURE_NAMES[seed % FEATURE_NAMES.length]!;
+  if (features === LEGACY) return { seed, features, bytes: await generateLegacyModule(seed) };
   const input = path.join(folder, `${seed}.bytes`);
   const output = path.join(folder, `${seed}.wasm`);
   await writeFile(input, randomBytes(seed));
