@@ -16,23 +16,27 @@ export interface CatchClause {
   readonly tag: number;
   /** What the tag carries. */
   readonly values: readonly ValueType[];
-  /** Whether a call that may suspend stands in the block. */
-  maySuspend: boolean;
+  /** Whether a call stands in the block, or one that may suspend. */
   hasCalls: boolean;
+  maySuspend: boolean;
   /** Whether `rethrow` names it. */
   isRethrown: boolean;
 }
 
-/** The clauses of `delegate` are one ALL. */
+/** One that ends with `delegate` has no clauses. */
 export interface LegacyTry {
   readonly type: FunctionType;
   readonly clauses: readonly CatchClause[];
 }
 
-/** A construct that is open: null for all but `try`, and the clause that the code is in, if any. */
+/** A construct that is open. */
 interface Open {
+  /** Null for all but `try`. */
   readonly clauses: CatchClause[] | null;
+  /** The clause of it that the code is in, if any. */
   clause: CatchClause | null;
+  /** The innermost clause around it. */
+  readonly outer: CatchClause | null;
 }
 
 /** All of a function, in the order of its code. `maySuspend` is about the current instruction of `reader`, a call. */
@@ -43,19 +47,17 @@ export function readTries(
   maySuspend: () => boolean,
 ): LegacyTry[] {
   const tries: LegacyTry[] = [];
-  const open: Open[] = [{ clauses: null, clause: null }];
+  const open: Open[] = [{ clauses: null, clause: null, outer: null }];
   reader.enterBody(start, end);
   while (reader.next()) {
     const kind = op.KIND_OF[reader.opcode]!;
-    if (kind === op.TRY) {
-      const clauses: CatchClause[] = [];
-      tries.push({ type: rules.blockType(), clauses });
-      open.push({ clauses, clause: null });
-    } else if (kind >= op.BLOCK && kind <= op.TRY_TABLE) {
-      open.push({ clauses: null, clause: null });
+    if (kind >= op.BLOCK && kind <= op.TRY) {
+      const { clause, outer } = open.at(-1)!;
+      const clauses: CatchClause[] | null = kind === op.TRY ? [] : null;
+      if (clauses) tries.push({ type: rules.blockType(), clauses });
+      open.push({ clauses, clause: null, outer: clause ?? outer });
     } else if (kind === op.END || kind === op.DELEGATE) {
-      const ended = open.pop();
-      if (kind === op.DELEGATE) ended!.clauses!.push(makeClause(ALL, []));
+      leaveClause(open.pop()!);
     } else {
       note(reader, rules, open, maySuspend);
     }
@@ -65,21 +67,27 @@ export function readTries(
 
 function note(reader: InstructionReader, rules: TypingRules, open: readonly Open[], maySuspend: () => boolean): void {
   const kind = op.KIND_OF[reader.opcode]!;
+  const innermost = open.at(-1)!;
   if (kind === op.CATCH) {
-    const innermost = open.at(-1)!;
+    leaveClause(innermost);
     const isAll = reader.opcode === CATCH_ALL;
     innermost.clause = isAll ? makeClause(ALL, []) : makeClause(reader.index(), rules.tagParams());
     innermost.clauses!.push(innermost.clause);
   } else if (kind === op.CALL) {
-    const suspends = maySuspend();
-    for (const { clause } of open) {
-      if (!clause) continue;
-      clause.hasCalls = true;
-      if (suspends) clause.maySuspend = true;
-    }
+    const around = innermost.clause ?? innermost.outer;
+    if (!around) return;
+    around.hasCalls = true;
+    around.maySuspend ||= maySuspend();
   } else if (kind === op.RETHROW) {
     open.at(-1 - reader.index())!.clause!.isRethrown = true;
   }
+}
+
+/** What is in the clause is in the one around, too. */
+function leaveClause({ clause, outer }: Open): void {
+  if (!clause || !outer) return;
+  outer.hasCalls ||= clause.hasCalls;
+  outer.maySuspend ||= clause.maySuspend;
 }
 
 function makeClause(tag: number, values: readonly ValueType[]): CatchClause {

@@ -102,6 +102,11 @@ export function checkModule(first: FirstModule, resumeCopies: number): void {
   refuseBeyond("imports and exports", shared + module.exports.length + RESERVED_EXPORTS, MAX_ENTRIES);
 }
 
+/** The function that throws an exception again takes the values of any tag, which one, and what else it may be. */
+export function checkTagValues(count: number): void {
+  refuseBeyond("values of tags", count + 2, MAX_VALUES);
+}
+
 /** More than abi.ts adds. */
 const RESERVED_EXPORTS = 1000;
 

@@ -44,6 +44,7 @@ import type { SuspendableCalls } from "./calls.ts";
 import { ExceptionLocals, HostFunctions, TagValues } from "./caught-exceptions.ts";
 import { LOCAL_GET, LOCAL_SET, REF_AS_NON_NULL } from "./code-copier.ts";
 import { copyWithLabels } from "./labels.ts";
+import { checkTagValues } from "./limits.ts";
 import { ALL, readTries } from "./legacy-tries.ts";
 import type { CatchClause, LegacyTry } from "./legacy-tries.ts";
 import * as op from "./operations.ts";
@@ -80,6 +81,7 @@ export function moveCatchBlocks(module: BinaryModule, calls: SuspendableCalls): 
     if (tries.length > 0) triesOf.set(index, tries);
   }
   const values = new TagValues(module);
+  checkTagValues(values.places.length);
   const host = [...triesOf.values()].flat().some(needsHost) ? new HostFunctions(editor, values) : null;
   const surroundings = { module, editor, values, host, operation: new Operations() };
   for (const [index, tries] of triesOf) {
@@ -198,7 +200,13 @@ class MovingFunction {
 
   #openPlain(): void {
     const depth = this.#depth++;
-    this.#open.push({ depth, try: null, isMoved: false, tryDepth: depth, level: 0, clause: -1 });
+    this.#open.push({ depth, try: null, isMoved: false, tryDepth: depth, level: this.#level(), clause: -1 });
+  }
+
+  /** Of what is opened now. */
+  #level(): number {
+    const around = this.#open.at(-1);
+    return around ? around.level + (around.clause < 0 ? 0 : 1) : 0;
   }
 
   #close(): void {
@@ -212,8 +220,7 @@ class MovingFunction {
     const depth = this.#depth;
     const moved = isMoved(opened);
     const tryDepth = moved ? depth + clauses.length + 1 : depth;
-    const level = this.#open.filter(({ clause }) => clause >= 0).length;
-    this.#open.push({ depth, try: opened, isMoved: moved, tryDepth, level, clause: -1 });
+    this.#open.push({ depth, try: opened, isMoved: moved, tryDepth, level: this.#level(), clause: -1 });
     this.#depth = tryDepth + 1;
     if (!moved) return this.#copy();
     this.#writeBlock(BLOCK, type);
