@@ -19,6 +19,7 @@ const BR = opcode("br");
 const BR_IF = opcode("br_if");
 const BR_TABLE = opcode("br_table");
 const CALL = opcode("call");
+const I32_EQ = opcode("i32.eq");
 const I32_EQZ = opcode("i32.eqz");
 const I32_SUB = opcode("i32.sub");
 const I32_LE_U = opcode("i32.le_u");
@@ -43,10 +44,12 @@ export class Dispatcher {
   readonly #resume: number;
   /** The last operation that starts a construct with sites. */
   readonly #lastDispatch: number;
+  /** Loops that are points themselves, see loop-entries.ts. */
+  readonly #entries: ReadonlySet<number>;
 
   constructor(
     bytes: Uint8Array,
-    { shape, resume }: { shape: FunctionShape; resume: number },
+    { shape, resume, entries }: { shape: FunctionShape; resume: number; entries: ReadonlySet<number> },
     parts: ResumeModuleParts,
     out: BlockWriter,
   ) {
@@ -55,6 +58,7 @@ export class Dispatcher {
     this.#parts = parts;
     this.#out = out;
     this.#resume = resume;
+    this.#entries = entries;
     this.#lastDispatch = shape.constructs.findLast(hasSites)?.start ?? -1;
   }
 
@@ -67,7 +71,8 @@ export class Dispatcher {
    * stack whichever point it then goes to, so it has to be something that there always is.
    */
   canDelegate(point: Point): boolean {
-    return point < 0 && this.constructOf(point).kind <= op.LOOP && this.typesAt(point).every(isDefaultable);
+    if (point >= 0 || this.#entries.has(~point)) return false;
+    return this.constructOf(point).kind <= op.LOOP && this.typesAt(point).every(isDefaultable);
   }
 
   operationOf(point: Point): number {
@@ -95,8 +100,21 @@ export class Dispatcher {
 
   /** Puts on the stack what the code needs to continue at the point. */
   writeStub(point: Point): void {
+    if (this.#entries.has(~point)) this.#writeEntryStub(this.constructOf(point));
     if (point >= 0) this.#writeSiteStub(point);
     else this.#writeConstructStub(this.constructOf(point));
+  }
+
+  /** Normal control is in the loop from now on, if it is the one to go to. */
+  #writeEntryStub({ firstSite }: Construct): void {
+    this.#out.index(LOCAL_GET, this.#resume);
+    this.#out.constant(firstSite + 1);
+    this.#out.writer.u8(I32_EQ);
+    this.#out.writer.u8(IF);
+    this.#out.writer.u8(EMPTY_BLOCK);
+    this.#out.constant(0);
+    this.#out.index(LOCAL_SET, this.#resume);
+    this.#out.writer.u8(END);
   }
 
   #writeSiteStub(site: number): void {

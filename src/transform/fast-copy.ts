@@ -24,6 +24,7 @@ import type { FrameFunctions } from "./frame-functions.ts";
 import type { FunctionShape } from "./function-shape.ts";
 import type { Homes } from "./homes.ts";
 import { guardedHomes, writeRefusal } from "./guard.ts";
+import type { Liveness } from "./liveness.ts";
 import { copyWithLabels } from "./labels.ts";
 import * as op from "./operations.ts";
 import type { Operations } from "./operations.ts";
@@ -41,6 +42,7 @@ const END = opcode("end");
 export interface FunctionPlan {
   readonly shape: FunctionShape;
   readonly homes: Homes;
+  readonly liveness: Liveness;
   readonly frame: SavedFrame;
 }
 

@@ -113,3 +113,11 @@ const RESERVED_EXPORTS = 1000;
 function refuseBeyond(what: string, count: number, limit: number): void {
   if (count > limit) throw new TransformError("the module", what, `there would be ${count}, engines allow ${limit}`);
 }
+
+/** The analysis trusts indices and types: the engine checks them, many times faster than it could be done here. */
+export function checkValid(bytes: Uint8Array): void {
+  if (WebAssembly.validate(bytes as BufferSource)) return;
+  // Says what is wrong.
+  void new WebAssembly.Module(bytes as BufferSource);
+  throw new WebAssembly.CompileError("Cannot transform module: the engine does not accept it");
+}

@@ -77,6 +77,18 @@ export class Liveness {
     return this.#isTooMuch ? locals : locals.filter((local) => has(this.#needed, local));
   }
 
+  /** The locals that any of the loops needs at its head, in ascending order; to be asked for after {@link Liveness.savedLocals}. */
+  neededAtLoops(loops: readonly number[]): number[] {
+    const locals = this.#homes.locals.map((_, local) => local);
+    if (this.#isTooMuch) return locals;
+    const needed = this.#newSet();
+    for (const loop of loops) {
+      addAll(needed, this.#heads.get(loop)!);
+      this.#siteHomes.visit(this.#shape.constructs[loop]!.firstSite, (home) => add(needed, home));
+    }
+    return locals.filter((local) => has(needed, local));
+  }
+
   get #isTooMuch(): boolean {
     return this.#work > MAX_WORK || this.#open.length * this.#words > MAX_KEPT;
   }

@@ -1,5 +1,9 @@
 /** What a transformation did, in numbers, and why. */
 
+import { importedFunctions } from "../binary/module.ts";
+import type { BinaryModule } from "../binary/module.ts";
+import { findCallers, suspendableCalls } from "./call-graph.ts";
+
 export interface TransformReport {
   /** Functions that the module defines, and those of them that may suspend. */
   readonly functions: number;
@@ -29,4 +33,23 @@ export function makeReport(
       return causes;
     },
   };
+}
+
+/** Which functions may suspend because of each of the imports. */
+export function findCauses(
+  module: BinaryModule,
+  suspendingImports: readonly number[],
+  isExcluded: (index: number) => boolean,
+): TransformReport["causes"] {
+  const entries = importedFunctions(module);
+  const callers = findCallers(module);
+  const causes = new Map<string, readonly number[]>();
+  for (const only of suspendingImports) {
+    const { functions } = suspendableCalls(module, callers, [only], isExcluded);
+    const defined = [...functions.keys()].filter(
+      (index) => index >= module.importedFunctions && functions[index] === 1,
+    );
+    causes.set(`${entries[only]!.module}.${entries[only]!.name}`, defined);
+  }
+  return causes;
 }

@@ -35,24 +35,27 @@
  * When the first point of a region is a block or a loop, its dispatch also does the work of the region around it
  * (*delegation*): the `switch` of a C program is a chain of hundreds of blocks, and a table for each would be quadratic.
  *
+ * A frame that loops on leaves this copy for another one, see loop-entries.ts.
+ *
  * Code in front of the first point that control cannot reach is left out. A frame that is to throw (`$throwing`) does so
  * where the dispatch of its region continues at the site, which is inside the same handlers as the call was.
  */
 
 import { opcode } from "../binary/opcodes.ts";
-import { I32, isDefaultable } from "../binary/value-types.ts";
+import { I32 } from "../binary/value-types.ts";
 import { Writer } from "../binary/writer.ts";
 import { BlockWriter } from "./block-writer.ts";
-import { plainCall } from "./calls.ts";
-import { CodeCopier, LOCAL_GET, LOCAL_SET, REF_AS_NON_NULL, writeGets, writeSets } from "./code-copier.ts";
+import { CodeCopier, LOCAL_GET, LOCAL_SET, writeGets, writeSets } from "./code-copier.ts";
 import { Dispatcher } from "./dispatch.ts";
 import type { Target } from "./dispatch.ts";
 import type { FunctionPlan } from "./fast-copy.ts";
 import type { FrameFunctions } from "./frame-functions.ts";
 import type { FunctionShape, Point } from "./function-shape.ts";
-import { copyWithLabels } from "./labels.ts";
+import { writeLoopEntry } from "./loop-entries.ts";
+import type { LoopEntries } from "./loop-entries.ts";
 import * as op from "./operations.ts";
 import type { Operations } from "./operations.ts";
+import { PlainCode } from "./plain-code.ts";
 import type { ResumeModuleParts } from "./resume-module.ts";
 import { writeFrameLoad, writeFrameSave, writeLocals } from "./saved-frame.ts";
 
@@ -60,10 +63,8 @@ const END = opcode("end");
 const UNREACHABLE = opcode("unreachable");
 const BR_IF = opcode("br_if");
 const RETURN = opcode("return");
-const CALL = opcode("call");
 const I32_EQZ = opcode("i32.eqz");
 const GLOBAL_SET = opcode("global.set");
-const RETURN_CALL = opcode("return_call");
 const NO_BLOCK = -1;
 
 /** A region whose points are being passed. */
@@ -89,52 +90,84 @@ interface RegionStart extends Pick<OpenRegion, "live" | "delegated" | "construct
   readonly end: number;
 }
 
-/** The resume copy of one function, whose operations are in the list. */
+/** Which copy it is. */
+export interface CopyKind {
+  /** The loops that a resume copy leaves for the loop copy, a function of this index; or those that a loop copy is entered at. */
+  readonly entries: LoopEntries | null;
+  /** {@link IS_LOOP_COPY} in the loop copy itself. */
+  readonly loopCopy: number;
+}
+
+export const IS_LOOP_COPY = -1;
+/** A resume copy that a frame stays in. */
+export const NO_LOOPS: CopyKind = { entries: null, loopCopy: 0 };
+
+/** The resume copy of one function, or its loop copy; the operations of the function are in the list. */
 export class ResumeCopy {
-  readonly #bytes: Uint8Array;
   readonly #operations: Operations;
   readonly #parts: ResumeModuleParts;
   readonly #plan: FunctionPlan;
+  readonly #kind: CopyKind;
   readonly #shape: FunctionShape;
   readonly #out: BlockWriter;
   readonly #points: Dispatcher;
   readonly #copier: CodeCopier;
   /** The local that says where to continue. */
   readonly #resume: number;
-  /** Depths of the constructs of the original code that are open, the function first. */
-  #labels: number[] = [];
+  readonly #code: PlainCode;
+  /** Depth of the block at whose end the loop copy is called. */
+  #enter = NO_BLOCK;
   readonly #regions: OpenRegion[] = [];
 
-  constructor(bytes: Uint8Array, operations: Operations, parts: ResumeModuleParts, plan: FunctionPlan) {
-    const { shape, homes } = plan;
+  constructor(operations: Operations, parts: ResumeModuleParts, plan: FunctionPlan, kind: CopyKind) {
+    const { homes } = plan;
+    const { bytes } = parts;
+    const entered = kind.loopCopy === IS_LOOP_COPY ? kind.entries : null;
+    const shape = entered?.shape ?? plan.shape;
     const writer = new Writer(shape.body.end - shape.body.start + 256);
-    this.#bytes = bytes;
     this.#operations = operations;
     this.#parts = parts;
     this.#plan = plan;
+    this.#kind = kind;
     this.#shape = shape;
     this.#resume = homes.locals.length;
     this.#out = new BlockWriter(writer, (target, results) => parts.writeBlockType(target, results));
-    this.#points = new Dispatcher(bytes, { shape, resume: this.#resume }, parts, this.#out);
-    this.#copier = new CodeCopier(writer, bytes, shape.codeStart, homes);
+    this.#points = new Dispatcher(
+      bytes,
+      { shape, resume: this.#resume, entries: new Set(entered?.loops.keys()) },
+      parts,
+      this.#out,
+    );
+    const copier = new CodeCopier(writer, bytes, shape.codeStart, homes);
+    this.#copier = copier;
+    this.#code = new PlainCode(shape, operations, { bytes, parts, out: this.#out, copier });
   }
 
   /** Locals and code of the copy. */
   write(frames: FrameFunctions): Uint8Array<ArrayBuffer> {
     const { writer } = this.#out;
     const { shape, homes, frame } = this.#plan;
+    const { entries, loopCopy } = this.#kind;
+    const leavesLoops = entries !== null && loopCopy !== IS_LOOP_COPY;
+    const loaded = entries !== null && !leavesLoops ? entries.layout : frame.layout;
     writeLocals(writer, [...homes.locals, I32, I32]);
-    writeFrameLoad(writer, frames, frame.layout, this.#resume);
+    writeFrameLoad(writer, frames, loaded, this.#resume);
     this.#out.index(LOCAL_SET, this.#resume);
-    writeSets(writer, frame.layout.locals);
-    this.#out.openBlock([I32]);
-    this.#labels = [this.#out.openBlock(shape.type.results)];
+    writeSets(writer, loaded.locals);
+    if (leavesLoops) this.#enter = this.#out.openBlock([]);
+    this.#code.save = this.#out.openBlock([I32]);
+    this.#code.labels.push(this.#out.openBlock(shape.type.results));
     this.#writeBody();
     this.#out.closeBlock();
     for (const global of this.#parts.results.for(shape.type.results).toReversed()) this.#out.index(GLOBAL_SET, global);
     writer.u8(RETURN);
     this.#out.closeBlock();
     writeFrameSave(writer, frames, frame, this.#resume);
+    if (leavesLoops) {
+      writer.u8(RETURN);
+      this.#out.closeBlock();
+      writeLoopEntry(writer, frames, entries, { resume: this.#resume, loopCopy, globals: this.#parts.globals });
+    }
     writer.u8(END);
     return writer.view();
   }
@@ -148,7 +181,7 @@ export class ResumeCopy {
       const point = region.points[region.next];
       if (point !== undefined && this.#points.operationOf(point) === index) index = this.#pass(region, point, index);
       else if (this.#endsRegion(region, index)) index = this.#closeRegion(region, index);
-      else this.#plain(index++);
+      else this.#code.write(index++);
     }
     this.#copier.copyTo(operations.start[last]!);
   }
@@ -169,18 +202,13 @@ export class ResumeCopy {
       if (live) return first;
       // An arm that only normal control could reach, which never comes.
       this.#out.writer.u8(UNREACHABLE);
-      return this.#skipToOperation(start.end);
+      return this.#code.skipTo(start.end);
     }
     if (homes.length === 0 && this.#points.canDelegate(point)) this.#openDelegating(open, start);
     else this.#openDispatching(open, start);
-    if (!live) return this.#skipToOperation(this.#points.operationOf(point));
+    if (!live) return this.#code.skipTo(this.#points.operationOf(point));
     writeGets(this.#out.writer, homes, params);
     return first;
-  }
-
-  #skipToOperation(operation: number): number {
-    this.#copier.skipTo(this.#operations.start[operation]!);
-    return operation;
   }
 
   #openPointBlocks(open: OpenRegion, from: number, targets: Target[]): void {
@@ -232,7 +260,7 @@ export class ResumeCopy {
     const isReached = region.live || position > 0;
     const hasBlock = region.blocks[position] !== NO_BLOCK;
     if (point >= 0) {
-      if (isReached) this.#writeSite(point, index);
+      if (isReached) this.#code.writeSite(point, index);
       this.#copier.skipTo(operations.end[index]!);
       if (hasBlock) this.#out.closeBlock();
       return index + 1;
@@ -242,38 +270,37 @@ export class ResumeCopy {
     return this.#openConstruct(~point, index, { live: isReached, delegated: position === 0 ? region.delegated : [] });
   }
 
-  #writeSite(site: number, index: number): void {
-    const operations = this.#operations;
-    const call = { start: operations.start[index]!, end: operations.end[index]! };
-    this.#copier.copyTo(call.start);
-    this.#parts.sites.write(this.#out.writer, this.#shape, site, { call, save: this.#out.depth - 1 });
-  }
-
   #openConstruct(
     construct: number,
     index: number,
     { live, delegated }: { live: boolean; delegated: Target[] },
   ): number {
     const { kind, region, elseOperation, endOperation } = this.#shape.constructs[construct]!;
-    this.#writeHeader(kind, index);
+    this.#code.writeHeader(kind, index);
+    const isLeft = this.#enter !== NO_BLOCK && this.#leaveLoop(construct);
     const end = elseOperation >= 0 ? elseOperation : endOperation;
     return this.#openRegion({
       region,
       construct,
-      live: live || kind === op.LOOP,
+      live: kind === op.LOOP ? !isLeft : live,
       delegated,
       first: index + 1,
       end,
     });
   }
 
-  #writeHeader(kind: number, index: number): void {
-    const operations = this.#operations;
-    this.#copier.copyTo(operations.start[index]!);
-    if (kind === op.TRY_TABLE) this.#relabel(index);
-    else this.#out.writer.bytes(this.#bytes, operations.start[index], operations.end[index]);
-    this.#copier.skipTo(operations.end[index]!);
-    this.#labels.push(this.#out.depth++);
+  /** At the head of a loop: normal control goes on in the loop copy, if the loop is one of those. */
+  #leaveLoop(construct: number): boolean {
+    const entry = this.#kind.entries?.loops.get(construct);
+    if (entry === undefined) return false;
+    this.#out.openBlock([]);
+    this.#out.index(LOCAL_GET, this.#resume);
+    this.#out.index(BR_IF, 0);
+    this.#out.constant(entry + 1);
+    this.#out.index(LOCAL_SET, this.#resume);
+    this.#out.branchTo(this.#enter);
+    this.#out.closeBlock();
+    return true;
   }
 
   #endsRegion({ construct }: OpenRegion, index: number): boolean {
@@ -286,7 +313,7 @@ export class ResumeCopy {
     this.#regions.pop();
     const { elseOperation, endOperation, elseRegion } = this.#shape.constructs[construct]!;
     if (index === elseOperation) {
-      this.#copyInstruction(index);
+      this.#code.copyInstruction(index);
       return this.#openRegion({
         region: elseRegion,
         construct,
@@ -296,105 +323,7 @@ export class ResumeCopy {
         end: endOperation,
       });
     }
-    this.#plain(index);
+    this.#code.write(index);
     return index + 1;
-  }
-
-  #plain(index: number): void {
-    const operations = this.#operations;
-    const kind = operations.kind[index]!;
-    if (kind <= op.TRY) return this.#writeHeader(kind, index);
-    if (kind <= op.DELEGATE) return this.#plainEnd(kind, index);
-    if (kind <= op.BR_ON_CAST) {
-      this.#copier.copyTo(operations.start[index]!);
-      this.#relabel(index);
-      this.#copier.skipTo(operations.end[index]!);
-      if (kind <= op.BR_TABLE) this.#skipUnreachable(index);
-      return undefined;
-    }
-    return this.#plainInstruction(kind, index);
-  }
-
-  #plainEnd(kind: number, index: number): void {
-    const operations = this.#operations;
-    if (kind === op.ELSE || kind === op.CATCH) return;
-    this.#copier.copyTo(operations.start[index]!);
-    this.#labels.pop();
-    this.#out.depth--;
-    if (kind === op.DELEGATE) this.#relabel(index);
-    else this.#out.writer.u8(END);
-    this.#copier.skipTo(operations.end[index]!);
-  }
-
-  #plainInstruction(kind: number, index: number): void {
-    const operations = this.#operations;
-    const argument = operations.argument[index]!;
-    switch (kind) {
-      case op.RETURN:
-        this.#copier.copyTo(operations.start[index]!);
-        this.#out.branchTo(this.#labels[0]!);
-        return this.#skipUnreachable(index);
-      case op.UNREACHABLE:
-      case op.THROW:
-        this.#copier.copyTo(operations.end[index]!);
-        return this.#skipUnreachable(index);
-      case op.RETURN_CALL:
-        return this.#writeReturnCall(index);
-      case op.LOCAL_GET:
-      case op.LOCAL_TEE:
-        if (!isDefaultable(this.#shape.locals[argument]!)) this.#writeNonNull(index);
-        return undefined;
-      case op.SEGMENT:
-        return this.#callOutlined(CALL, index);
-      case op.OUTLINED_CALL:
-        this.#callOutlined(RETURN_CALL, index);
-        return this.#skipUnreachable(index);
-      case op.REF_FUNC:
-        this.#parts.declareReference(argument);
-        return undefined;
-      default:
-        return undefined;
-    }
-  }
-
-  #callOutlined(call: number, index: number): void {
-    this.#copier.copyTo(this.#operations.start[index]!);
-    this.#out.index(call, this.#parts.outlined.for(this.#shape, index, this.#operations));
-    this.#copier.skipTo(this.#operations.end[index]!);
-  }
-
-  /** A call, then the results are those of this function. */
-  #writeReturnCall(index: number): void {
-    const operations = this.#operations;
-    const start = operations.start[index]!;
-    this.#copier.copyTo(start);
-    this.#out.writer.u8(plainCall(this.#bytes[start]!));
-    this.#out.writer.bytes(this.#bytes, start + 1, operations.end[index]);
-    this.#out.branchTo(this.#labels[0]!);
-    this.#skipUnreachable(index);
-  }
-
-  #writeNonNull(index: number): void {
-    this.#copyInstruction(index);
-    this.#out.writer.u8(REF_AS_NON_NULL);
-  }
-
-  /** Without what is inserted behind it. */
-  #copyInstruction(index: number): void {
-    const operations = this.#operations;
-    this.#copier.copyTo(operations.start[index]!);
-    this.#out.writer.bytes(this.#bytes, operations.start[index], operations.end[index]);
-    this.#copier.skipTo(operations.end[index]!);
-  }
-
-  #skipUnreachable(index: number): void {
-    this.#skipToOperation(index + 1);
-  }
-
-  #relabel(index: number): void {
-    copyWithLabels(this.#out.writer, this.#operations, index, {
-      bytes: this.#bytes,
-      translate: (label) => this.#out.depth - 1 - this.#labels.at(-1 - label)!,
-    });
   }
 }

@@ -3,7 +3,7 @@
  *
  *     types      those of the first module, then types of blocks
  *     imports    everything of the first module, at the same indices, then `raise`: throws what a frame is to throw
- *     functions  the resume copies, each [] -> []
+ *     functions  the resume copies, then the loop copies (loop-entries.ts), each [] -> []
  *     elements   the resume copies, into the resume table of the first module
  *     names      those of the functions they are copies of
  */
@@ -45,6 +45,8 @@ export interface SharedParts {
 
 /** What resume copies refer to besides what the first module has at the same index. */
 export class ResumeModuleParts {
+  /** Bytes of the module that is compiled. */
+  readonly bytes: Uint8Array;
   readonly globals: RuntimeGlobals;
   readonly results: ResultGlobals;
   /** Index of the function that throws what the frame is to throw. */
@@ -57,6 +59,7 @@ export class ResumeModuleParts {
   readonly #typeIndices = new Map<string, number>();
 
   constructor(first: FirstModule, { globals, results, outlined, sites }: SharedParts) {
+    this.bytes = first.module.bytes;
     this.globals = globals;
     this.results = results;
     this.sites = sites;
@@ -90,7 +93,7 @@ function keyOf({ params, results }: FunctionType): string {
   return `${params.join()}>${results.join()}`;
 }
 
-/** A resume copy: of which function, and its locals and code. */
+/** A resume copy or a loop copy: of which function, and its locals and code. */
 export interface ResumeBody {
   readonly functionIndex: number;
   readonly bytes: Uint8Array;
@@ -99,9 +102,10 @@ export interface ResumeBody {
 export function assembleResumeModule(
   first: FirstModule,
   parts: ResumeModuleParts,
-  bodies: readonly ResumeBody[],
+  { resumeCopies, loopCopies }: { resumeCopies: readonly ResumeBody[]; loopCopies: readonly ResumeBody[] },
   resumeTable: number,
 ): Uint8Array<ArrayBuffer> {
+  const bodies = [...resumeCopies, ...loopCopies];
   const codeBytes = bodies.reduce((total, { bytes }) => total + bytes.length, 0);
   const writer = new Writer(codeBytes + 65_536);
   const resumeType = parts.type({ params: [], results: [] });
@@ -116,7 +120,7 @@ export function assembleResumeModule(
     writer.u8(FUNCREF_ELEMENTS_WITH_TABLE);
     writer.u32(resumeTable);
     for (const byte of [I32_CONST, 0, END, 0]) writer.u8(byte);
-    writer.vector([...bodies.keys()], (position) => writer.u32(firstIndex + position));
+    writer.vector([...resumeCopies.keys()], (position) => writer.u32(firstIndex + position));
     if (references.length === 0) return;
     writer.u8(DECLARATIVE);
     writer.u8(0);

@@ -9,6 +9,7 @@
  *                 liveness    which locals a frame has to hold          (frame-layout)
  *                 fast-copy   replaces the function in the first module
  *                 resume-copy continues a frame; second module          (only when something really suspends)
+ *                 loop-entries where it goes on in a loop; second module
  *            ─▶ first-module: with the runtime (stack-areas, frame-functions, reference-tables) and the exports of abi.ts
  *            ─▶ resume-module
  *
@@ -25,7 +26,7 @@ import { opcodeName } from "../binary/opcodes.ts";
 import { I32, valueTypeName } from "../binary/value-types.ts";
 import { AbiExports, ABI, typeUnknownToJavaScript } from "./abi.ts";
 import { FunctionAnalysis } from "./analysis.ts";
-import { findCallers, findSuspendable, suspendableCalls } from "./call-graph.ts";
+import { findSuspendable } from "./call-graph.ts";
 import type { CallGraph } from "./call-graph.ts";
 import type { SuspendableCalls } from "./calls.ts";
 import { FastCopy } from "./fast-copy.ts";
@@ -38,7 +39,16 @@ import type { FunctionShape } from "./function-shape.ts";
 import { addRefuse } from "./guard.ts";
 import { findHomes } from "./homes.ts";
 import { Liveness } from "./liveness.ts";
-import { LARGE_BODY_BYTES, checkBody, checkFunction, checkImport, checkModule, checkNames } from "./limits.ts";
+import {
+  LARGE_BODY_BYTES,
+  checkBody,
+  checkFunction,
+  checkImport,
+  checkModule,
+  checkNames,
+  checkValid,
+} from "./limits.ts";
+import { findLoopEntries } from "./loop-entries.ts";
 import { hasTryTable, lowerExceptions, suspendsInLegacyCatch } from "./lower-exceptions.ts";
 import { moveCatchBlocks } from "./move-catch-blocks.ts";
 import * as op from "./operations.ts";
@@ -48,10 +58,12 @@ import { Progress } from "./progress.ts";
 import type { TellProgress } from "./progress.ts";
 import { TransformError } from "./refusal.ts";
 import type { Refuse } from "./refusal.ts";
-import { makeReport } from "./report.ts";
+import { findCauses, makeReport } from "./report.ts";
 import type { TransformReport } from "./report.ts";
-import { ResumeCopy } from "./resume-copy.ts";
+import { IS_LOOP_COPY, NO_LOOPS, ResumeCopy } from "./resume-copy.ts";
+import type { CopyKind } from "./resume-copy.ts";
 import { ResumeModuleParts, assembleResumeModule } from "./resume-module.ts";
+import type { ResumeBody } from "./resume-module.ts";
 import { ResultGlobals } from "./runtime-globals.ts";
 import { chooseRuntimeHome, hasMultiMemory } from "./runtime-home.ts";
 import type { RuntimeHome } from "./runtime-home.ts";
@@ -170,32 +182,6 @@ function isSelected(
   );
 }
 
-/** The analysis trusts indices and types: the engine checks them, many times faster than it could be done here. */
-function checkValid(bytes: Uint8Array): void {
-  if (WebAssembly.validate(bytes as BufferSource)) return;
-  // Says what is wrong.
-  void new WebAssembly.Module(bytes as BufferSource);
-  throw new WebAssembly.CompileError("Cannot transform module: the engine does not accept it");
-}
-
-function findCauses(
-  module: BinaryModule,
-  suspendingImports: readonly number[],
-  isExcluded: (index: number) => boolean,
-): TransformReport["causes"] {
-  const entries = importedFunctions(module);
-  const callers = findCallers(module);
-  const causes = new Map<string, readonly number[]>();
-  for (const only of suspendingImports) {
-    const { functions } = suspendableCalls(module, callers, [only], isExcluded);
-    const defined = [...functions.keys()].filter(
-      (index) => index >= module.importedFunctions && functions[index] === 1,
-    );
-    causes.set(`${entries[only]!.module}.${entries[only]!.name}`, defined);
-  }
-  return causes;
-}
-
 interface ModuleLayout {
   readonly multiMemory: boolean;
   /** Index of the table for functions of the host, if there is one. */
@@ -293,7 +279,7 @@ class ModuleCompiler {
   /** The resume copy is made later; whether it can be has to be known now. */
   #checkCopies(plan: FunctionPlan, fastBytes: number): void {
     const { index } = plan.shape;
-    const resumeBytes = this.#resumeCopy(this.#resumeParts(), plan).length;
+    const resumeBytes = this.#resumeCopy(this.#resumeParts(), plan, NO_LOOPS).length;
     // Some indices get longer while more is added.
     checkBody(index, Math.max(fastBytes, Math.ceil(resumeBytes * 1.05)), this.#refuse);
   }
@@ -307,8 +293,8 @@ class ModuleCompiler {
     });
   }
 
-  #resumeCopy(parts: ResumeModuleParts, plan: FunctionPlan): Uint8Array<ArrayBuffer> {
-    return new ResumeCopy(this.#module.bytes, this.#operations, parts, plan).write(this.#frames);
+  #resumeCopy(parts: ResumeModuleParts, plan: FunctionPlan, kind: CopyKind): Uint8Array<ArrayBuffer> {
+    return new ResumeCopy(this.#operations, parts, plan, kind).write(this.#frames);
   }
 
   #guardExcluded(copy: FastCopy): void {
@@ -338,12 +324,18 @@ class ModuleCompiler {
   compileResumeModule(onProgress?: TellProgress): Uint8Array<ArrayBuffer> {
     const progress = new Progress(this.#module, onProgress);
     const parts = this.#resumeParts();
-    const bodies = this.#withFrames.map((functionIndex, resumeIndex) => {
+    const loopCopies: ResumeBody[] = [];
+    const resumeCopies = this.#withFrames.map((functionIndex, resumeIndex): ResumeBody => {
       progress.reached(functionIndex);
       const plan = this.#plan(functionIndex, resumeIndex)!;
-      return { functionIndex, bytes: this.#resumeCopy(parts, plan) };
+      const entries = findLoopEntries(plan, this.#frames);
+      const loopCopy = parts.raise + 1 + this.#withFrames.length + loopCopies.length;
+      if (entries) {
+        loopCopies.push({ functionIndex, bytes: this.#resumeCopy(parts, plan, { entries, loopCopy: IS_LOOP_COPY }) });
+      }
+      return { functionIndex, bytes: this.#resumeCopy(parts, plan, { entries, loopCopy }) };
     });
-    return assembleResumeModule(this.#first, parts, bodies, this.#home.firstResumeTable);
+    return assembleResumeModule(this.#first, parts, { resumeCopies, loopCopies }, this.#home.firstResumeTable);
   }
 
   counts(): Pick<TransformReport, "functions" | "suspendable" | "withFrames" | "sites"> {
@@ -364,14 +356,15 @@ class ModuleCompiler {
     const shape = this.#analysis.analyze(functionIndex);
     if (!shape) return null;
     const homes = findHomes(shape, this.#operations);
-    const saved = new Liveness(this.#module.bytes, shape, this.#operations, homes).savedLocals();
+    const liveness = new Liveness(this.#module.bytes, shape, this.#operations, homes);
+    const saved = liveness.savedLocals();
     checkFunction(shape, homes, this.#refuse);
     const layout = layOutFrame(saved, homes.locals);
     if (isWide(layout) && !this.#home.hasGuestTypes) {
       this.#refuse(functionIndex, op.CALL_OPCODE, `the function has ${saved.length} values to save`);
     }
     const save = this.#frames.saveFunction(layout);
-    return { shape, homes, frame: { layout, resumeIndex, hasHandlers: shape.hasHandlers, save } };
+    return { shape, homes, liveness, frame: { layout, resumeIndex, hasHandlers: shape.hasHandlers, save } };
   }
 
   /** Adds to the first module what the resume copy will need of it. */
