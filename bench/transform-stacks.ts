@@ -1,6 +1,6 @@
 /**
- * Backend `transform`: what a suspension takes, with nothing but the exports of the modules and with the driver, and how
- * many stacks there may be. transform.ts measures what does not suspend.
+ * Backend `transform`: what a suspension takes, with nothing but the exports of the modules and with the driver, what a frame
+ * costs that loops on afterwards, and how many stacks there may be. transform.ts measures what does not suspend.
  */
 
 import assert from "node:assert/strict";
@@ -19,6 +19,7 @@ import type { GuestFunctions } from "./harness/guests.ts";
 import { compared, measure } from "./harness/measure.ts";
 import type { GroupResult, Row } from "./harness/measure.ts";
 import { runParts } from "./harness/parts.ts";
+import { callingLoop, interpretedLoops } from "./harness/resumed-loops.ts";
 import { addDriver, suspendingHost } from "./harness/wasm-host.ts";
 
 // -- Suspend and resume
@@ -122,6 +123,34 @@ async function byBinaryen(): Promise<GroupResult[]> {
   return loop ? switches("through an import, Binaryen's Asyncify -O2", loop) : [];
 }
 
+// -- Frames that loop on after they were resumed
+
+const LOOP_LIMIT = 2;
+
+async function loops(): Promise<GroupResult[]> {
+  const groups: GroupResult[] = [];
+  for (const { name, plain, transformed, suspended } of [callingLoop(), ...(await interpretedLoops())]) {
+    const expected = plain();
+    let resume = (): number => 0;
+    const rows: Row[] = [
+      { name: "plain", run: plain, expected },
+      { name: "transformed", run: transformed, expected },
+      {
+        name: "transformed, after a suspension",
+        prepare: () => (resume = suspended()),
+        run: () => resume(),
+        expected,
+        limit: LOOP_LIMIT,
+      },
+    ];
+    const title = `a frame that loops on after it was resumed: ${name}; goal 1.2x`;
+    for (let warmUp = 0; warmUp < 300; warmUp++) for (const { prepare, run } of rows) void (prepare?.(), run());
+    await new Promise((done) => setTimeout(done, 3000));
+    groups.push(await measure({ title, operations: 1, samples: SAMPLES, rows }));
+  }
+  return groups;
+}
+
 // -- Many stacks
 
 const STACKS = 1_000_000;
@@ -184,6 +213,7 @@ await runParts(
     "switch-import": () => switches("through an import, with the exports of the modules", byAbi(), IMPORT_LIMIT_NS),
     "switch-driver": () => switches("through an import, with the driver", byDriver(), IMPORT_LIMIT_NS),
     "switch-binaryen": byBinaryen,
+    loops,
     million,
   },
   ["--expose-gc"],

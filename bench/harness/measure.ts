@@ -7,6 +7,8 @@ export interface Row {
   readonly name: string;
   /** Does all operations of one sample. */
   readonly run: () => unknown;
+  /** Comes before each of them, and is not timed. */
+  readonly prepare?: () => void;
   /** What `run` returns, or what its promise fulfils with. */
   readonly expected: unknown;
   /** Name of the row that this one is compared with; the first one when left out. */
@@ -60,7 +62,8 @@ export async function measure({ title, operations, rows, samples = 31 }: Group):
   return { title, samples, rows: rows.map((row, index) => summarize(row, { times, index, rows })) };
 }
 
-async function timeOf({ run, expected, name }: Row, title: string): Promise<number> {
+async function timeOf({ run, prepare, expected, name }: Row, title: string): Promise<number> {
+  prepare?.();
   const start = performance.now();
   let result = run();
   if (result instanceof Promise) result = await result;
