@@ -7,9 +7,8 @@
  *     editor.retype(module.imports[0], type);
  *     const edited = editor.build();
  *
- * Additions are appended to their sections, so no index shifts and the name section stays right (it goes to the end when a function
- * with a name is added). Sections that nothing is added to are copied with their headers; a section that the module does not have
- * is put where the format wants it.
+ * Additions are appended to their sections, so no index shifts and the name section stays right. Sections that nothing is added to
+ * are copied with their headers; a section that the module does not have is put where the format wants it, a name section at the end.
  * Custom sections stay where they are. Branch hints follow their instructions. Sections that hold offsets into the code otherwise
  * (DWARF, source maps, relocations) are left out as soon as {@link ModuleEditor.replace} is used: they would be wrong.
  */
@@ -137,9 +136,10 @@ export class ModuleEditor extends Definitions {
     for (const section of this.#outputSections()) {
       // Their place is before the code.
       if (section.id === SECTION.code && !hasHints) writeBranchHints(writer, this.branchHints());
-      if (names === undefined || section !== nameSection) this.#writeSection(writer, section);
+      if (names !== undefined && section === nameSection) writeNameSection(writer, this.functionNames, names);
+      else this.#writeSection(writer, section);
     }
-    if (names !== undefined) writeNameSection(writer, this.functionNames, names);
+    if (names !== undefined && nameSection === undefined) writeNameSection(writer, this.functionNames, names);
     return writer.toBytes();
   }
 

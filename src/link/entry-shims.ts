@@ -38,7 +38,12 @@ export const STACK_BEFORE = "stackful:stack-before";
 
 /** The exported functions to enter, by their position, and what the guest has for a stack. */
 export interface EntryPlan {
-  readonly entries: readonly { readonly name: string; readonly type: FunctionType }[];
+  readonly entries: readonly {
+    readonly name: string;
+    /** The name under which the guest exports a function of this very type. */
+    readonly imported: string;
+    readonly type: FunctionType;
+  }[];
   /** The imports that have a shim, by their position. */
   readonly imports: readonly ShimmedImport[];
   /** `undefined`: the guest keeps no stack in its memory. */
@@ -93,7 +98,7 @@ export function buildEntryShims(plan: EntryPlan): Uint8Array<ArrayBuffer> {
 
 function importAll(module: ModuleBuilder, plan: EntryPlan, waits: readonly (readonly ValueType[])[]): Imports {
   const imports = {
-    entries: plan.entries.map(({ name, type }) => module.importFunction(GUEST, name, type)),
+    entries: plan.entries.map(({ imported, type }) => module.importFunction(GUEST, imported, type)),
     awaits: waits.map((results, slot) => module.importFunction(LINK, `await.${slot}`, settleType(results))),
     hosts: plan.imports.map(({ type: { params } }, position) =>
       module.importFunction(HOST, String(position), { params, results: [EXTERNREF] }),

@@ -43,6 +43,7 @@ import {
   referenceType,
 } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
+import { addForwarders } from "./plain-exports.ts";
 import { suspendableImports } from "./suspendable-imports.ts";
 
 /** One function that a guest imports, and its shim. */
@@ -117,8 +118,9 @@ export function shimImports(bytes: Uint8Array<ArrayBuffer>): ShimmedGuest {
   const imports = suspendableImports(module).filter((position) => {
     return canShim(functionType(module, module.imports[position]!.index));
   });
-  if (imports.length === 0) return { bytes, shims: [] };
   const editor = new ModuleEditor(module);
+  addForwarders(editor, module);
+  if (imports.length === 0) return { bytes: editor.build(), shims: [] };
   const slots = 2 * imports.length;
   const table = editor.addTable({ element: FUNCREF, minimum: slots, maximum: slots });
   editor.export(WAITS, "table", table);

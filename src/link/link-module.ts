@@ -10,6 +10,7 @@ import { betterError } from "./guest-module.ts";
 import { AWAITS, canShim, shimImports } from "./import-shims.ts";
 import type { ShimmedImport } from "./import-shims.ts";
 import { START } from "./prepare.ts";
+import { plainName } from "./plain-exports.ts";
 import type { PreparedGuest } from "./prepare.ts";
 import { memory } from "./switchboard.ts";
 
@@ -53,7 +54,7 @@ function enteredFunctions(module: BinaryModule): EntryPlan["entries"] {
   const functions = module.exports.filter(({ kind }) => kind === "function");
   const start = module.start === null ? [] : [{ name: START, index: module.start }];
   return [...functions, ...start]
-    .map(({ name, index }) => ({ name, type: functionType(module, index) }))
+    .map(({ name, index }) => ({ name, imported: plainName(module, name, index), type: functionType(module, index) }))
     .filter(({ type }) => canShim(type));
 }
 

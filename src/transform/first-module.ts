@@ -11,6 +11,7 @@ import { ModuleEditor } from "../binary/editor.ts";
 import type { ExternKind, FunctionType, GlobalType, MemoryType, TableType } from "../binary/extern-types.ts";
 import { functionBody } from "../binary/module.ts";
 import type { BinaryModule } from "../binary/module.ts";
+import { NAME_SECTION } from "../binary/sections.ts";
 import type { ValueType } from "../binary/value-types.ts";
 
 /** First character of all export names that this compiler adds: no toolchain starts a name with it. */
@@ -32,6 +33,9 @@ export function sharedName(kind: ExternKind, index: number): string {
   return `${RESERVED}${LETTERS[kind]}${index.toString(36)}`;
 }
 
+/** What backtraces call functions of the runtime. */
+const RUNTIME_NAME = "[stackful]";
+
 export class FirstModule extends ModuleEditor {
   readonly module: BinaryModule;
   readonly addedTypes: FunctionType[] = [];
@@ -43,10 +47,13 @@ export class FirstModule extends ModuleEditor {
   readonly addedTags: number[] = [];
   #usedFunctions: ReadonlySet<number> = new Set();
   readonly #typeIndices = new Map<string, number>();
+  /** Whether functions of the guest have names. */
+  readonly #hasNames: boolean;
 
   constructor(module: BinaryModule) {
     super(module);
     this.module = module;
+    this.#hasNames = module.customSections.some(({ name }) => name === NAME_SECTION);
   }
 
   override type(type: FunctionType): number {
@@ -61,7 +68,8 @@ export class FirstModule extends ModuleEditor {
   }
 
   override addFunction(type: FunctionType): FunctionBuilder {
-    const builder = super.addFunction(type);
+    // Backtraces would show a function without a name as the module itself, between those of the guest.
+    const builder = super.addFunction(type, this.#hasNames ? RUNTIME_NAME : undefined);
     this.addedFunctions.push(builder);
     return builder;
   }

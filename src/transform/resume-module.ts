@@ -173,7 +173,7 @@ function writeImports(writer: Writer, first: FirstModule, raiseType: number): vo
   });
 }
 
-/** Backtraces show a resume copy by the name of its function. */
+/** Backtraces show a resume copy by the names of its function and of the guest. */
 function writeNames(writer: Writer, { module }: FirstModule, bodies: readonly ResumeBody[], firstIndex: number): void {
   const names = new ModuleNames(module);
   const named = bodies
@@ -183,8 +183,10 @@ function writeNames(writer: Writer, { module }: FirstModule, bodies: readonly Re
     }))
     .filter(({ name }) => name !== undefined);
   if (named.length === 0) return;
+  const moduleName = names.module;
   writer.section(SECTION.custom, () => {
     writer.name(NAME_SECTION);
+    if (moduleName !== undefined) writer.section(NAME_SUBSECTION.module, () => writer.name(moduleName));
     writer.section(NAME_SUBSECTION.function, () => {
       writer.vector(named, ({ index, name }) => {
         writer.u32(index);
