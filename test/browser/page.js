@@ -1,6 +1,10 @@
 /** What differs between engines, in a page: suspending, keeping stacks apart, traps, unwinding. See scripts/browsers.mjs. */
 
-import { Trap, backends, instantiate, suspend } from "../../dist/index.js";
+import { Trap, backends, instantiate as instantiateAny, suspend } from "../../dist/index.js";
+
+/** The backend under test. */
+let backend;
+const instantiate = (source, imports, options) => instantiateAny(source, imports, { backend, ...options });
 
 const guest = (name) => fetch(`/test/guests/${name}.wasm`);
 const permutations = (list) =>
@@ -22,7 +26,7 @@ function equal(found, wanted) {
 }
 
 const tests = {
-  "has backend jspi": () => equal(backends()[0].available, true),
+  "has the backend": () => equal(backends().find(({ name }) => name === backend).available, true),
 
   "overlapping calls of C code end in every order": async () => {
     const waits = new Map();
@@ -103,6 +107,38 @@ const tests = {
     equal(values, [0, 1, 2, 3, 4]);
   },
 
+  "a coroutine is a generator, if the backend can resume it synchronously": async () => {
+    const anything = new Proxy(
+      {},
+      { get: (_, key) => (/suspend|yield/.test(String(key)) ? (value) => suspend(value) : () => 0) },
+    );
+    const instance = await instantiate(guest("generator"), { host: anything });
+    if (!backends().find(({ name }) => name === backend).syncResume) return;
+    const values = [];
+    for (const value of instance.coroutine("count", { args: [5] })) if (values.push(value) === 4) break;
+    equal(values, [5, 6, 7, 8]);
+    const bodies = [1, 2, 3].map((first) => instance.coroutine("count", { args: [first] }));
+    for (const order of permutations([0, 1, 2])) for (const at of order) bodies[at].resume(0);
+    equal(
+      bodies.map((body) => body.resume(0).value),
+      [7, 8, 9],
+    );
+    for (const body of bodies) await body.unwind();
+  },
+
+  "an endless loop gives way to the event loop and can be aborted": async () => {
+    const instance = await instantiate(
+      guest("loop"),
+      { host: { step: () => 0, next: () => 0, tick: () => {} } },
+      { interruptible: { sliceMs: 2 } },
+    );
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    const error = await rejection(instance.function("loop").call([-1], { timeoutMs: 100 }));
+    clearInterval(timer);
+    equal([error.name, ticks > 2], ["TimeoutError", true]);
+  },
+
   "a call is cancelled by its signal and by its timeout": async () => {
     const instance = await instantiate(guest("frames"), {
       host: { wait: () => new Promise(() => {}), fill: async () => {} },
@@ -117,12 +153,15 @@ const tests = {
 };
 
 const results = [];
-for (const [name, test] of Object.entries(tests)) {
-  try {
-    await test();
-    results.push({ name });
-  } catch (error) {
-    results.push({ name, error: String(error) });
+for (const { name: under } of backends()) {
+  backend = under;
+  for (const [name, test] of Object.entries(tests)) {
+    try {
+      await test();
+      results.push({ name: `${backend}: ${name}` });
+    } catch (error) {
+      results.push({ name: `${backend}: ${name}`, error: String(error) });
+    }
   }
 }
 await fetch("/report", { method: "POST", body: JSON.stringify({ agent: navigator.userAgent, results }) });
