@@ -67,6 +67,8 @@ const fromC = {
   // the same exceptions in both encodings
   "setjmp-legacy": ["setjmp.c", ...LIBC, ...SETJMP, ...LEGACY_EXCEPTIONS],
   "setjmp-exnref": ["setjmp.c", ...LIBC, ...SETJMP, ...EXCEPTIONS],
+  "exceptions-legacy": ["exceptions.cpp", ...BARE, ...CLEANUPS, ...LEGACY_EXCEPTIONS],
+  "exceptions-exnref": ["exceptions.cpp", ...BARE, ...CLEANUPS, ...EXCEPTIONS],
   "cleanup-legacy": ["cleanup.cpp", ...BARE, ...CLEANUPS, ...LEGACY_EXCEPTIONS],
   "cleanup-exnref": ["cleanup.cpp", ...BARE, ...CLEANUPS, ...EXCEPTIONS],
 };

@@ -273,7 +273,7 @@ describe("A module whose catch blocks are moved", () => {
   });
 });
 
-for (const guest of ["catch-legacy", "cleanup-legacy", "setjmp-legacy"]) {
+for (const guest of ["catch-legacy", "cleanup-legacy", "setjmp-legacy", "exceptions-legacy"]) {
   describe(`Guest ${guest} with its catch blocks moved`, () => {
     const bytes = readFileSync(`test/guests/${guest}.wasm`);
     for (const throwEvery of [0, 1, 2, 3, 5]) {
