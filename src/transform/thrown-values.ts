@@ -41,11 +41,10 @@ function caught(): unknown {
 }
 
 function raise(value: unknown): never {
-  if (value === UNKNOWN) {
-    throw new Error("Cannot throw exception again: it came from a function of another module, which was not imported");
-  }
-  last = value;
-  throw value;
+  if (value !== UNKNOWN) throw recorded(value);
+  throw recorded(
+    new Error("Cannot throw exception again: it came neither from an import nor with a tag of the module"),
+  );
 }
 
 /** Puts {@link caught} and the other functions into the table of a module, if it has one for them. */
@@ -96,30 +95,46 @@ function isForGuestsOnly(type: ValueType): boolean {
 
 /** With as many parameters as the guest gives: engines call such functions faster than one that collects them. */
 function recordingFunction(host: HostFunction, { params, results }: FunctionType): HostFunction {
-  const call = recording(converterOf(results));
+  const convert = converterOf(results);
   switch (params.length) {
     case 0:
-      return () => call(host);
+      return () => {
+        try {
+          return convert(host());
+        } catch (error) {
+          throw recorded(error);
+        }
+      };
     case 1:
-      return (a: unknown) => call(host, a);
+      return (a) => {
+        try {
+          return convert(host(a));
+        } catch (error) {
+          throw recorded(error);
+        }
+      };
     case 2:
-      return (a: unknown, b: unknown) => call(host, a, b);
+      return (a, b) => {
+        try {
+          return convert(host(a, b));
+        } catch (error) {
+          throw recorded(error);
+        }
+      };
     default:
-      return (...all: readonly unknown[]) => call(host, ...all);
+      return (...all) => {
+        try {
+          return convert(host(...all));
+        } catch (error) {
+          throw recorded(error);
+        }
+      };
   }
 }
 
-function recording(
-  convert: (result: unknown) => unknown,
-): (host: HostFunction, ...given: readonly unknown[]) => unknown {
-  return (host, ...given) => {
-    try {
-      return convert(host(...given));
-    } catch (error) {
-      recordThrown(error);
-      throw error;
-    }
-  };
+function recorded(value: unknown): unknown {
+  last = value;
+  return value;
 }
 
 /** Converts results as the engine does, which may throw, too. */

@@ -185,6 +185,33 @@ describe("An exception that a moved catch block throws again", () => {
     assert.throws(() => stack.resume(0), /divide by zero/);
   });
 
+  it("is an error that says so when nobody knows it: it came from another module, through a table", async () => {
+    const other = new WebAssembly.Instance(
+      new WebAssembly.Module(
+        (await assemble(`(module
+          (import "env" "fail" (func $fail))
+          (func (export "fail") (call $fail)))`)) as BufferSource,
+      ),
+      {
+        env: {
+          fail: () => {
+            throw new Error("never recorded");
+          },
+        },
+      },
+    );
+    const guest = await guestOf(`(module
+      (import "env" "ask" (func $ask (param i32) (result i32)))
+      (table (export "table") 1 funcref)
+      (func (export "main")
+        (try
+          (do (call_indirect (i32.const 0)))
+          (catch_all (drop (call $ask (i32.const 1))) (rethrow 0)))))`);
+    (guest.exports["table"] as WebAssembly.Table).set(0, other.exports["fail"]);
+    const stack = suspended(guest.start("main"));
+    assert.throws(() => stack.resume(0), /neither from an import nor with a tag/);
+  });
+
   it("may be what the engine throws for a result that does not convert", async () => {
     const guest = await guestOf(
       `(module
