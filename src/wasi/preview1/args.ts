@@ -1,0 +1,41 @@
+/** `args_*` and `environ_*`: what the program was started with. */
+
+import type { GuestMemory } from "./guest-memory.ts";
+import type { Syscall, Syscalls } from "./syscall.ts";
+
+export const args: Syscalls = {
+  args_sizes_get({ program, memory }: Syscall, count: number, bytes: number) {
+    writeSizes(memory, program.args, { count, bytes });
+  },
+
+  args_get({ program, memory }: Syscall, pointers: number, buffer: number) {
+    writeTexts(memory, program.args, { pointers, buffer });
+  },
+
+  environ_sizes_get({ program, memory }: Syscall, count: number, bytes: number) {
+    writeSizes(memory, program.env, { count, bytes });
+  },
+
+  environ_get({ program, memory }: Syscall, pointers: number, buffer: number) {
+    writeTexts(memory, program.env, { pointers, buffer });
+  },
+};
+
+function writeSizes(memory: GuestMemory, texts: readonly Uint8Array[], at: { count: number; bytes: number }): void {
+  memory.setU32(at.count, texts.length);
+  memory.setU32(
+    at.bytes,
+    texts.reduce((sum, { length }) => sum + length, 0),
+  );
+}
+
+function writeTexts(memory: GuestMemory, texts: readonly Uint8Array[], at: { pointers: number; buffer: number }): void {
+  let pointer = at.pointers >>> 0;
+  let text = at.buffer >>> 0;
+  for (const bytes of texts) {
+    memory.setU32(pointer, text);
+    memory.setBytes(text, bytes);
+    pointer += 4;
+    text += bytes.length;
+  }
+}

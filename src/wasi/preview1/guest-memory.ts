@@ -1,0 +1,172 @@
+/** The program's memory, where every pointer is checked. */
+
+import { Errno } from "./errno.ts";
+import { IOVEC } from "./layout.ts";
+
+const encoder = new TextEncoder();
+/** `ignoreBOM`: a name may begin with one. */
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** POSIX: `IOV_MAX`. */
+const MAX_VECTORS = 1024;
+/** What a call can say that it has transferred: results are signed to a C library. */
+const MAX_TRANSFER = 0x7fff_ffff;
+
+/**
+ * Reads and writes what pointers point to. Pointers and lengths come as the engine gives them, signed 32-bit numbers.
+ *
+ * The memory may grow while a call waits, which replaces its buffer: nothing here keeps a view of it.
+ *
+ * Everything throws `EFAULT` where a pointer leads out of the memory.
+ */
+export class GuestMemory {
+  readonly #memory: WebAssembly.Memory;
+  #view: DataView;
+
+  constructor(memory: WebAssembly.Memory) {
+    this.#memory = memory;
+    this.#view = new DataView(memory.buffer);
+  }
+
+  /** Whether it is a memory of this `WebAssembly.Memory`. */
+  isOf(memory: WebAssembly.Memory): boolean {
+    return this.#memory === memory;
+  }
+
+  /** The offset of `length` bytes at `pointer`. */
+  #offset(pointer: number, length: number): number {
+    if (this.#view.buffer !== this.#memory.buffer) this.#view = new DataView(this.#memory.buffer);
+    const offset = pointer >>> 0;
+    if (offset + length > this.#view.byteLength) throw new Errno("EFAULT");
+    return offset;
+  }
+
+  u8(pointer: number): number {
+    return this.#view.getUint8(this.#offset(pointer, 1));
+  }
+
+  u16(pointer: number): number {
+    return this.#view.getUint16(this.#offset(pointer, 2), true);
+  }
+
+  u32(pointer: number): number {
+    return this.#view.getUint32(this.#offset(pointer, 4), true);
+  }
+
+  u64(pointer: number): bigint {
+    return this.#view.getBigUint64(this.#offset(pointer, 8), true);
+  }
+
+  setU8(pointer: number, value: number): void {
+    this.#view.setUint8(this.#offset(pointer, 1), value);
+  }
+
+  setU16(pointer: number, value: number): void {
+    this.#view.setUint16(this.#offset(pointer, 2), value, true);
+  }
+
+  setU32(pointer: number, value: number): void {
+    this.#view.setUint32(this.#offset(pointer, 4), value, true);
+  }
+
+  setU64(pointer: number, value: bigint): void {
+    this.#view.setBigUint64(this.#offset(pointer, 8), value, true);
+  }
+
+  /** The bytes themselves, for use before anything else happens. */
+  bytes(pointer: number, length: number): Uint8Array {
+    const offset = this.#offset(pointer, length >>> 0);
+    return new Uint8Array(this.#memory.buffer, offset, length >>> 0);
+  }
+
+  setBytes(pointer: number, bytes: Uint8Array): void {
+    this.bytes(pointer, bytes.length).set(bytes);
+  }
+
+  /** A copy, also of memory that is shared with other threads. */
+  copy(pointer: number, length: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.bytes(pointer, length));
+  }
+
+  /** Zeros from `pointer` on: what is written into a structure afterwards leaves no byte of it unknown. */
+  clear(pointer: number, length: number): void {
+    this.bytes(pointer, length).fill(0);
+  }
+
+  /** Throws `EILSEQ` where it is no UTF-8. */
+  text(pointer: number, length: number): string {
+    const bytes = this.copy(pointer, length);
+    try {
+      return decoder.decode(bytes);
+    } catch {
+      throw new Errno("EILSEQ");
+    }
+  }
+
+  /** The buffers that an array of `iovec` or `ciovec` lists: as it is now, whatever the program writes there while the call waits. */
+  vectors(pointer: number, count: number): GuestVectors {
+    if (count >>> 0 > MAX_VECTORS) throw new Errno("EINVAL");
+    const places: Place[] = [];
+    let total = 0;
+    for (let index = 0; index < count; index++) {
+      const vector = (pointer >>> 0) + index * IOVEC.bytes;
+      if (vector + IOVEC.bytes > 0xffff_ffff) throw new Errno("EFAULT");
+      const offset = this.u32(vector + IOVEC.buffer);
+      const length = Math.min(this.u32(vector + IOVEC.length), MAX_TRANSFER - total);
+      this.#offset(offset, length);
+      total += length;
+      if (length > 0) places.push({ offset, length });
+    }
+    return new GuestVectors(this, places, total);
+  }
+}
+
+/** Bytes of `text` as UTF-8. */
+export function encodeText(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(text);
+}
+
+interface Place {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Buffers in the program's memory that one call reads into or writes from, in order. */
+export class GuestVectors {
+  readonly #memory: GuestMemory;
+  readonly #places: readonly Place[];
+  /** Bytes. */
+  readonly total: number;
+
+  constructor(memory: GuestMemory, places: readonly Place[], total: number) {
+    this.#memory = memory;
+    this.#places = places;
+    this.total = total;
+  }
+
+  /** The memory itself, for use before anything else happens. */
+  views(): Uint8Array[] {
+    return this.#places.map(({ offset, length }) => this.#memory.bytes(offset, length));
+  }
+
+  /** A copy of it all. */
+  gather(): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(this.total);
+    let position = 0;
+    for (const view of this.views()) {
+      bytes.set(view, position);
+      position += view.length;
+    }
+    return bytes;
+  }
+
+  /** Writes `bytes`, at most {@link GuestVectors.total}. */
+  scatter(bytes: Uint8Array): void {
+    let position = 0;
+    for (const view of this.views()) {
+      if (position >= bytes.length) return;
+      view.set(bytes.subarray(position, position + view.length));
+      position += view.length;
+    }
+  }
+}

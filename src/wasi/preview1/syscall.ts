@@ -1,0 +1,96 @@
+/** What a call of preview 1 is: its program, its memory, and an error number at its end. */
+
+import type { Caller } from "../../link/caller.ts";
+import type { Clock } from "../host/clock.ts";
+import type { Soon } from "../host/file-system.ts";
+import type { Network } from "../host/network.ts";
+import type { Random } from "../host/random.ts";
+import type { DescriptorTable } from "./descriptor-table.ts";
+import { ESUCCESS, errnoOf } from "./errno.ts";
+import { GuestMemory } from "./guest-memory.ts";
+import { isPromise } from "./soon.ts";
+
+/** One running program, as its calls see it. */
+export interface Program {
+  /** UTF-8, each ending with a zero. */
+  readonly args: readonly Uint8Array[];
+  /** `NAME=value`, like {@link Program.args}. */
+  readonly env: readonly Uint8Array[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly descriptors: DescriptorTable;
+  /** Where `/dev/tcp/HOST/PORT` leads; `undefined`: nowhere. */
+  readonly network: Network | undefined;
+  /** What ends the guest's stack without any more code of the guest; thrown by `proc_exit` and `proc_raise`. */
+  exit(code: number): unknown;
+}
+
+/** One call. */
+export interface Syscall {
+  readonly program: Program;
+  readonly memory: GuestMemory;
+  /** Aborts when the call is not waited for any more. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What a call does: with its parameters as the engine gives them, i32 as signed numbers and i64 as signed bigints. It throws what
+ * {@link errnoOf} has a number for.
+ */
+export type SyscallBody = (call: Syscall, ...params: never[]) => Soon<void>;
+
+/** Calls by their names in witx. */
+export type Syscalls = Readonly<Record<string, SyscallBody>>;
+
+class CallOfGuest implements Syscall {
+  readonly program: Program;
+  readonly memory: GuestMemory;
+  readonly #caller: Caller;
+
+  constructor(program: Program, memory: GuestMemory, caller: Caller) {
+    this.program = program;
+    this.memory = memory;
+    this.#caller = caller;
+  }
+
+  get signal(): AbortSignal {
+    return this.#caller.signal;
+  }
+}
+
+/** The host function for a call: it answers with an error number, and never throws but to exit. */
+export function hostFunction(
+  program: Program,
+  body: SyscallBody,
+): (caller: Caller, ...params: unknown[]) => Soon<number> {
+  const call = body as (call: Syscall, ...params: unknown[]) => Soon<void>;
+  let memory: GuestMemory | undefined;
+  return (caller, ...params) => {
+    try {
+      const { memory: current } = caller;
+      if (memory?.isOf(current) !== true) memory = new GuestMemory(current);
+      const answer = call(new CallOfGuest(program, memory, caller), ...params);
+      return isPromise(answer) ? answer.then(succeed, fail) : ESUCCESS;
+    } catch (error) {
+      return fail(error);
+    }
+  };
+}
+
+function succeed(): number {
+  return ESUCCESS;
+}
+
+/** Thrown through {@link hostFunction} as it is. */
+export class Exit {
+  readonly trap: unknown;
+
+  constructor(trap: unknown) {
+    this.trap = trap;
+  }
+}
+
+function fail(error: unknown): number {
+  if (error instanceof Exit) throw error.trap;
+  return errnoOf(error);
+}

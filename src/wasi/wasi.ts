@@ -1,0 +1,122 @@
+/** A program that was compiled to WASI preview 1, and what it is given of the world. */
+
+import { wrapAsyncWithCaller } from "../link/host-function.ts";
+import type { Instance } from "../link/instance.ts";
+import type { CallOptions } from "../link/linked-guest.ts";
+import { trapFor } from "../link/uncatchable-trap.ts";
+import { WasiExit } from "./exit.ts";
+import { systemClock } from "./host/clock.ts";
+import type { Clock } from "./host/clock.ts";
+import { systemRandom } from "./host/random.ts";
+import type { Random } from "./host/random.ts";
+import { DescriptorTable } from "./preview1/descriptor-table.ts";
+import { encodeText } from "./preview1/guest-memory.ts";
+import { hostFunction } from "./preview1/syscall.ts";
+import type { Program } from "./preview1/syscall.ts";
+import { SYSCALLS } from "./preview1/syscall-table.ts";
+
+/** Names and meanings are those of `node:wasi`, as far as it has them. */
+export interface WasiOptions {
+  /** The only one there is is `"preview1"`. */
+  readonly version?: "preview1" | undefined;
+  /** The program's arguments; the first one is its own name. */
+  readonly args?: readonly string[] | undefined;
+  /** Its environment; nothing when left out. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** What time it is for the program. */
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
+  /** Descriptors that may be open at once; 1024 when left out. */
+  readonly maxOpenFiles?: number | undefined;
+}
+
+const MODULE = "wasi_snapshot_preview1";
+
+/** Descriptors that may be open at once: what a process may have on most systems. */
+const MAX_OPEN_FILES = 1024;
+
+/**
+ * One running program.
+ *
+ * ```ts
+ * import { instantiate } from "stackful";
+ * import { WASI } from "stackful/wasi";
+ *
+ * const wasi = new WASI({ args: ["sleep", "1"] });
+ * const exitCode = await wasi.start(await instantiate(bytes, wasi.imports()));
+ * ```
+ */
+export class WASI {
+  readonly #program: Program;
+  readonly #imports: Readonly<Record<string, unknown>>;
+  #isStarted = false;
+
+  /** @throws {TypeError} when an option is of the wrong type */
+  constructor(options: WasiOptions = {}) {
+    this.#program = programOf(options);
+    this.#imports = Object.freeze(
+      Object.fromEntries(
+        Object.entries(SYSCALLS).map(([name, body]) => [name, wrapAsyncWithCaller(hostFunction(this.#program, body))]),
+      ),
+    );
+  }
+
+  /** What to instantiate the program with. */
+  imports(): { readonly wasi_snapshot_preview1: Readonly<Record<string, unknown>> } {
+    return { [MODULE]: this.#imports };
+  }
+
+  /**
+   * Runs a program: its export `_start`. May be called once.
+   *
+   * @returns its exit code
+   * @throws whatever the program has ended with, if it was not its end or `proc_exit`
+   */
+  async start(instance: Instance<object>, options: CallOptions = {}): Promise<number> {
+    this.#begin();
+    try {
+      await instance.function("_start" as never).call([] as never, options);
+      return 0;
+    } catch (error) {
+      if (error instanceof WasiExit) return error.code;
+      throw error;
+    } finally {
+      await this.#closeAll();
+    }
+  }
+
+  /** Prepares a library for calls of its exports: calls `_initialize` if there is one. May be called once. */
+  async initialize(instance: Instance<object>, options: CallOptions = {}): Promise<void> {
+    this.#begin();
+    if ("_initialize" in instance.exports) await instance.function("_initialize" as never).call([] as never, options);
+  }
+
+  #begin(): void {
+    if (this.#isStarted) throw new TypeError("Cannot start program: this WASI has started one already; make another");
+    this.#isStarted = true;
+  }
+
+  async #closeAll(): Promise<void> {
+    await Promise.allSettled(this.#program.descriptors.drain().map(async (descriptor) => descriptor.close()));
+  }
+}
+
+function programOf(options: WasiOptions): Program {
+  const { args = [], env = {}, clock = systemClock, random = systemRandom } = options;
+  const variables = Object.entries(env).filter(([, value]) => value !== undefined);
+  return {
+    args: args.map((text) => terminated("args", text)),
+    env: variables.map(([name, value]) => terminated("env", `${name}=${value}`)),
+    clock,
+    random,
+    descriptors: new DescriptorTable(options.maxOpenFiles ?? MAX_OPEN_FILES),
+    network: undefined,
+    exit: (code) => trapFor(new WasiExit(code)),
+  };
+}
+
+/** As C strings are. */
+function terminated(option: string, text: string): Uint8Array {
+  if (text.includes("\0")) throw new TypeError(`Cannot make WASI: ${option} has a null character in "${text}"`);
+  return encodeText(`${text}\0`);
+}
