@@ -9,7 +9,7 @@
 
 import type { HostFunction } from "../transform/wrap-import.ts";
 
-/** Host functions of one guest on the native stack, above its innermost entry. */
+/** Host functions on the native stack, above the innermost entry into a guest. */
 export interface HostDepth {
   depth: number;
 }

@@ -26,10 +26,18 @@ export interface SuspendableImport {
   readonly host: HostFunction;
 }
 
+/** What is on the native stack: host functions of all guests above the innermost entry into one, and whose entry that is. */
+const nativeStack: HostDepth & { guest: SuspendableImports | undefined } = { depth: 0, guest: undefined };
+
+/** What the native stack was when a guest was entered. */
+export interface BelowEntry {
+  readonly depth: number;
+  readonly guest: SuspendableImports | undefined;
+}
+
 export class SuspendableImports {
   readonly #imports: readonly SuspendableImport[];
   readonly #checks: readonly (Check | undefined)[];
-  readonly #calls: HostDepth = { depth: 0 };
   /** Block of the guest in the switchboard. Set when it has one. */
   guest = 0;
 
@@ -67,24 +75,34 @@ export class SuspendableImports {
   wrap(position: number, suspend: (answer: unknown) => unknown): HostFunction {
     const { host, params, results } = this.#imports[position]!;
     const check = this.#checks[position];
-    return countedCallFor(results)(host, params.length, this.#calls, (answer) => {
+    return countedCallFor(results)(host, params.length, nativeStack, (answer) => {
       if (!isPending(answer)) return check === undefined ? answer : check(answer);
-      // Below a JavaScript frame it just goes on.
-      if (answer instanceof Pause && this.#calls.depth > 0) return undefined;
+      // Below a frame that cannot be left it just goes on.
+      if (answer instanceof Pause && !this.#isAlone) return undefined;
       writeWord(this.#requireSuspendable(position, answer), AWAITED, position + 1);
       return suspend(answer);
     });
   }
 
   /** To be called before the guest is entered; what it returns has to be given to {@link SuspendableImports.left} afterwards. */
-  entered(): number {
-    const { depth } = this.#calls;
-    this.#calls.depth = 0;
-    return depth;
+  entered(): BelowEntry {
+    const below = { depth: nativeStack.depth, guest: nativeStack.guest };
+    nativeStack.depth = 0;
+    nativeStack.guest = this;
+    return below;
   }
 
-  left(depth: number): void {
-    this.#calls.depth = depth;
+  left({ depth, guest }: BelowEntry): void {
+    nativeStack.depth = depth;
+    nativeStack.guest = guest;
+  }
+
+  /**
+   * Whether nothing but code of this guest is on the native stack since it was entered: neither a host function, nor another guest
+   * that was called through a table and has called back.
+   */
+  get #isAlone(): boolean {
+    return nativeStack.depth === 0 && nativeStack.guest === this;
   }
 
   /** The record of the activation that suspends. */
@@ -99,12 +117,12 @@ export class SuspendableImports {
           "synchronously; call it through instance.exports or instance.function(), or use resumeAsync()",
       );
     }
-    if (readWord(record, GUEST) !== this.guest || this.#calls.depth > 0) {
+    if (readWord(record, GUEST) !== this.guest || !this.#isAlone) {
       ignore(answer);
       throw new SuspendError(
         "javascript-frame",
-        `Cannot suspend in import ${module}.${name}: a JavaScript function stands between the guest's frames; ` +
-          "let it return before the guest waits, or call the guest back through instance.exports",
+        `Cannot suspend in import ${module}.${name}: a JavaScript function, or another guest, stands between the guest's ` +
+          "frames; let it return before the guest waits, or call the guest back through instance.exports",
       );
     }
     return record;

@@ -183,29 +183,29 @@ export class TransformGuest implements LinkedGuest, BodyRunner, RunningGuest {
   }
 
   begin(name: string, args: readonly unknown[]): Outcome {
-    const depth = this.#imports.entered();
+    const below = this.#imports.entered();
     try {
       return this.#driver.start(name, ...args);
     } finally {
-      this.#imports.left(depth);
+      this.#imports.left(below);
     }
   }
 
   resume(stack: SuspendedStack, position: number, value: unknown): Outcome {
-    const depth = this.#imports.entered();
+    const below = this.#imports.entered();
     try {
       return this.#imports.isList(position) ? stack.resume(...(value as readonly unknown[])) : stack.resume(value);
     } finally {
-      this.#imports.left(depth);
+      this.#imports.left(below);
     }
   }
 
   throw(stack: SuspendedStack, error: unknown): Outcome {
-    const depth = this.#imports.entered();
+    const below = this.#imports.entered();
     try {
       return stack.throw(error);
     } finally {
-      this.#imports.left(depth);
+      this.#imports.left(below);
     }
   }
 
@@ -255,12 +255,12 @@ export class TransformGuest implements LinkedGuest, BodyRunner, RunningGuest {
   }
 
   #callInside(name: string, args: readonly unknown[]): unknown {
-    const depth = this.#imports.entered();
+    const below = this.#imports.entered();
     try {
       const values = this.#driver.call(name, ...args);
       return values.length < 2 ? values[0] : values;
     } finally {
-      this.#imports.left(depth);
+      this.#imports.left(below);
     }
   }
 

@@ -92,6 +92,15 @@ export function valueTypeName(type: ValueType): string {
   return `(ref ${isDefaultable(type) ? "null " : ""}${heapTypeName(type >> 8)})`;
 }
 
+/** The type that {@link valueTypeName} calls so, if it is one that a module need not define: a number, a vector, `funcref` … */
+export function valueTypeNamed(name: string): ValueType | undefined {
+  return typesByName.get(name);
+}
+
+const typesByName: ReadonlyMap<string, ValueType> = new Map(
+  [...NUMBER_TYPES.keys(), ...HEAP_TYPES.keys()].map((type) => [valueTypeName(type), type]),
+);
+
 function heapTypeName(heap: number): string {
   return heap >= 0 ? String(heap) : (HEAP_TYPES.get(heap + 0x80)?.[0] ?? `0x${(heap + 0x80).toString(16)}`);
 }

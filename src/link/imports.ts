@@ -4,7 +4,8 @@ import type { ExternKind } from "../binary/extern-types.ts";
 import { SuspendError } from "../coroutine/errors.ts";
 import { makeCaller } from "./caller.ts";
 import type { CallerGuest } from "./caller.ts";
-import { declaredType, wantsCaller } from "./host-function.ts";
+import { hasType } from "./exported-function-type.ts";
+import { declaredType, isExportedFunction, wantsCaller } from "./host-function.ts";
 import type { HostFunctionType } from "./host-function.ts";
 import { isPending } from "./import-side.ts";
 
@@ -90,8 +91,14 @@ function fits(kind: ExternKind, value: unknown): boolean {
 }
 
 function checkType(wanted: GuestImport, value: Function, place: string): void {
+  if (wanted.type === undefined) return;
+  if (isExportedFunction(value) && !hasType(value, wanted.type)) {
+    throw new WebAssembly.LinkError(
+      `Cannot link ${place}: the guest calls it as ${typeText(wanted.type)}, the exported function has another type`,
+    );
+  }
   const declared = declaredType(value);
-  if (declared === undefined || wanted.type === undefined) return;
+  if (declared === undefined) return;
   const [found, expected] = [typeText(declared), typeText(wanted.type)];
   if (found !== expected) {
     throw new WebAssembly.LinkError(

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { compile, instantiate, newAsync } from "stackful";
 import type { HostImports } from "stackful";
+import { assemble } from "../transform/assemble.ts";
 import { guestBytes, rejection } from "./harness.ts";
 import type { Functions, Suite } from "./harness.ts";
 
@@ -48,6 +49,23 @@ function sources(suite: Suite): void {
         !WebAssembly.validate(bytes.slice(0, length)),
         `${length} bytes: ${String(error)}`,
       );
+    }
+  });
+
+  suite.it("that only becomes valid by what is added to it is a CompileError", async () => {
+    const cases: [string, string][] = [
+      ["a global that it does not have", `(module (func (export "f") (global.set 0 (i32.const -1))))`],
+      ["a function that it does not have", `(module (func (export "f") (call 1)))`],
+      ["a reference that was not declared", `(module (func $start (drop (ref.func $start))) (start $start))`],
+      ["a start function with a result", `(module (func $start (result i32) (i32.const 0)) (start $start))`],
+      ["a start function with a parameter", `(module (func $start (param i32)) (start $start))`],
+    ];
+    for (const [title, text] of cases) {
+      const bytes = Uint8Array.from(await assemble(text));
+      for (const interruptible of [false, true, { fuel: 1000 }]) {
+        const error = await rejection(suite.instantiate(bytes, {}, { interruptible }));
+        assert.ok(error instanceof WebAssembly.CompileError, `${title}: ${String(error)}`);
+      }
     }
   });
 

@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe } from "node:test";
-import { Trap, wrapAsyncWithCaller } from "stackful";
+import { SuspendError, Trap, wrapAsyncWithCaller } from "stackful";
 import type { Instance } from "stackful";
+import { assemble } from "../transform/assemble.ts";
 import { Doors, permutations, rejection, turn } from "./harness.ts";
 import type { Functions, Suite } from "./harness.ts";
 
@@ -23,8 +24,67 @@ function sideModule(memory: WebAssembly.Memory, top: number, base = 65536): Reco
 }
 
 export function sharing(suite: Suite): void {
+  describe("Guests that call each other", () => calls(suite));
   describe("Guests that share a stack", () => stacks(suite));
   describe("Guests that share a memory", () => memories(suite));
+}
+
+/** Calls what is in the table at 0, which calls `back` when `calls-back` is there, and then `wait`. */
+const CALLER = `(module
+  (import "env" "table" (table 2 funcref)) (import "host" "wait" (func $wait (param i32) (result i32)))
+  (type $call (func (param i32) (result i32)))
+  (func (export "back") (param i32) (result i32) (i32.add (call $wait (local.get 0)) (i32.const 100)))
+  (func (export "run") (param i32 i32) (result i32)
+    (i32.add (call_indirect (type $call) (local.get 0) (local.get 1)) (i32.const 1))))`;
+const CALLED = `(module
+  (import "env" "table" (table 2 funcref)) (import "host" "wait" (func $wait (param i32) (result i32)))
+  (import "caller" "back" (func $back (param i32) (result i32)))
+  (func $calls-back (param i32) (result i32) (i32.add (call $back (local.get 0)) (i32.const 1000)))
+  (func $waits (param i32) (result i32) (i32.add (call $wait (local.get 0)) (i32.const 1000)))
+  (elem (i32.const 0) func $calls-back $waits))`;
+
+function calls(suite: Suite): void {
+  type Caller = Functions<"run" | "back">;
+  const link = async (wait: (value: number) => unknown, interruptible = false): Promise<Instance<Caller>> => {
+    const imports = { host: { wait }, env: { table: new WebAssembly.Table({ element: "anyfunc", initial: 2 }) } };
+    const bytes = [Uint8Array.from(await assemble(CALLER)), Uint8Array.from(await assemble(CALLED))] as const;
+    const caller = await suite.instantiate<Caller>(bytes[0], imports, { interruptible });
+    await suite.instantiate(bytes[1], { ...imports, caller: caller.raw.exports }, { interruptible });
+    return caller;
+  };
+
+  suite.it("through a table: right as long as nobody waits", async () => {
+    for (const interruptible of [false, true]) {
+      const caller = await link((value) => value, interruptible);
+      assert.deepEqual([await caller.exports.run(5, 0), await caller.exports.run(5, 1)], [1106, 1006]);
+    }
+  });
+
+  suite.it("through a table: refused where frames of the other are in between", async () => {
+    const caller = await link((value) => Promise.resolve(value));
+    for (const entry of [0, 1]) {
+      const error = await rejection(caller.exports.run(5, entry));
+      assert.ok(error instanceof SuspendError, String(error));
+      assert.equal(error.reason, "javascript-frame");
+    }
+    assert.equal(await caller.exports.back(5), 105);
+  });
+
+  suite.it("by exports that they import, of the same type only", async () => {
+    const { raw } = await suite.instantiate(Uint8Array.from(await assemble(CALLER)), {
+      host: { wait: (value: number) => value },
+      env: { table: new WebAssembly.Table({ element: "anyfunc", initial: 2 }) },
+    });
+    for (const type of ["(param i64) (result i32)", "(param i32)", "(param i32) (result externref)"]) {
+      const importing = Uint8Array.from(await assemble(`(module (import "caller" "back" (func ${type})))`));
+      const error = await rejection(suite.instantiate(importing, { caller: raw.exports }));
+      assert.ok(error instanceof WebAssembly.LinkError);
+      assert.match(
+        error.message,
+        /import 0 "caller" "back": the guest calls it as .*, the exported function has another/,
+      );
+    }
+  });
 }
 
 /** Two instances, or more, with one stack pointer; `checkPointer` fails unless it is where it was. */
