@@ -10,7 +10,7 @@ import { Suspension } from "../coroutine/suspend.ts";
 import { activationOf } from "../link/activation.ts";
 import { conversionCheck } from "../link/conversion.ts";
 import type { Check } from "../link/conversion.ts";
-import { isPending } from "../link/import-side.ts";
+import { ignore, isPending } from "../link/import-side.ts";
 import { Pause } from "../link/pause.ts";
 import { AWAITED, CURRENT, FLAGS, GUEST, SYNCHRONOUS, readWord, words, writeWord } from "../link/switchboard.ts";
 import type { HostFunction } from "../transform/wrap-import.ts";
@@ -158,9 +158,4 @@ function isHeldBack(record: number, answer: PromiseLike<unknown> | Suspension): 
   const activation = activationOf(record);
   if (activation?.isResumedSynchronously !== true) return false;
   return !(answer instanceof Suspension && (answer.coroutine ?? activation.coroutine) === activation.coroutine);
-}
-
-/** Nobody will look at how `answer` ends: it must not be reported as an unhandled rejection. */
-function ignore(answer: PromiseLike<unknown> | Suspension): void {
-  if (!(answer instanceof Suspension)) Promise.resolve(answer).catch(() => {});
 }

@@ -235,7 +235,7 @@ function isPendingOrFails(answer: unknown): boolean {
 }
 
 /** Nobody will look at how `answer` ends: it must not be reported as an unhandled rejection. */
-function ignore(answer: unknown): void {
+export function ignore(answer: unknown): void {
   if (isPending(answer) && !(answer instanceof Suspension)) Promise.resolve(answer).catch(() => {});
 }
 

@@ -7,7 +7,7 @@ import type { CallerGuest } from "./caller.ts";
 import { hasType } from "./exported-function-type.ts";
 import { declaredType, isExportedFunction, wantsCaller } from "./host-function.ts";
 import type { HostFunctionType } from "./host-function.ts";
-import { isPending } from "./import-side.ts";
+import { ignore, isPending } from "./import-side.ts";
 
 /** What the host offers: module name → import name → function, memory, table, global or tag. */
 export type HostImports = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -57,6 +57,7 @@ export function refusePromises(
   return (...args) => {
     const answer = call(args);
     if (!isPending(answer)) return answer;
+    ignore(answer);
     throw new SuspendError("not-supported", `Cannot suspend in import ${module}.${name}: ${why}`);
   };
 }

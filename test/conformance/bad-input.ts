@@ -2,11 +2,18 @@
 
 import assert from "node:assert/strict";
 import { describe } from "node:test";
-import { compile, instantiate, newAsync } from "stackful";
+import { SuspendError, compile, instantiate, newAsync } from "stackful";
 import type { HostImports } from "stackful";
 import { assemble } from "../transform/assemble.ts";
-import { guestBytes, rejection } from "./harness.ts";
+import { guestBytes, rejection, turn } from "./harness.ts";
 import type { Functions, Suite } from "./harness.ts";
+
+/** One import with two types: it cannot have a shim. */
+const TWO_TYPES = `(module
+  (import "host" "read" (func $read-i32 (result i32)))
+  (import "host" "read" (func $read-i64 (result i64)))
+  (func (export "first") (drop (call $read-i32)))
+  (func (export "second") (drop (call $read-i64))))`;
 
 export function badInput(suite: Suite): void {
   describe("A source", () => sources(suite));
@@ -183,6 +190,27 @@ function imports(suite: Suite): void {
 
   suite.it("is an instance of LinkError when it is refused", async () => {
     assert.ok((await rejection(suite.instantiate("frames", { host: {} }))) instanceof WebAssembly.LinkError);
+  });
+
+  suite.it("that cannot wait refuses a promise, whose rejection is then nobody's", async () => {
+    const unhandled: unknown[] = [];
+    const onUnhandled = (error: unknown): void => void unhandled.push(error);
+    process.on("unhandledRejection", onUnhandled);
+    try {
+      const host = { read: async () => Promise.reject(new Error("late")) };
+      const bytes = Uint8Array.from(await assemble(TWO_TYPES));
+      const instance = await suite.instantiate<Functions<"first" | "second">>(bytes, { host });
+      for (const name of ["first", "second"] as const) {
+        const error = await rejection(instance.exports[name]());
+        assert.ok(error instanceof SuspendError, String(error));
+        assert.match(error.message, /host\.read/);
+      }
+      await turn();
+      await turn();
+      assert.deepEqual(unhandled, []);
+    } finally {
+      process.off("unhandledRejection", onUnhandled);
+    }
   });
 
   suite.it("is looked up once, when linking", async () => {
