@@ -168,7 +168,7 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
   call(name: string, args: readonly unknown[], options?: CallOptions): Promise<unknown> {
     const entry = this.#entry(name);
     if (entry === undefined) return this.#callUnshimmed(name, args);
-    if (options === undefined) {
+    if (options === undefined && words[CURRENT >> 2] === 0) {
       const record = this.#calls.admitPlain();
       if (record !== 0) return this.#run(entry, record, args);
     }

@@ -199,6 +199,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
       const state = this.#state === "running" && this.#isEnding ? "being unwound" : this.#state;
       throw new ResumeError(this.#state, `Cannot ${verb} coroutine: it is ${state}, expected created or suspended`);
     }
+    this.#fiber.requireRoom();
     this.#state = "running";
   }
 

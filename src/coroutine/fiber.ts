@@ -23,6 +23,13 @@ export interface Fiber<Input, Yield, Return> {
   readonly hasEnded: boolean;
 
   /**
+   * Called before it is entered: throws when that would fail half-way. The coroutine stays what it was.
+   *
+   * @throws {RangeError} when the caller has used up the native stack
+   */
+  requireRoom(): void;
+
+  /**
    * Enters the stack: the first call starts the body with `input`, a later one makes `input` the result of the pending
    * `suspend()`. Settles when the body suspends, returns or throws; host promises are awaited on the way.
    *

@@ -11,6 +11,7 @@ import { Activation, forgetActivation } from "./activation.ts";
 import type { Admission } from "./admission.ts";
 import { watchCancellation } from "./cancellation.ts";
 import type { CallOptions } from "./linked-guest.ts";
+import { requireNativeStack } from "./native-stack.ts";
 import type { StackPool } from "./stacks.ts";
 import { CURRENT, words } from "./switchboard.ts";
 
@@ -38,7 +39,10 @@ export class Calls {
     return this.#admission.waiting;
   }
 
-  /** The record for a call without options that may start now, and of which nothing is kept; 0: it has to be {@link Calls.start}ed. */
+  /**
+   * The record for a call without options that may start now, and of which nothing is kept; 0: it has to be {@link Calls.start}ed, as
+   * one that a host function makes.
+   */
   admitPlain(): number {
     if (areContextsWatched() || this.#stacks.isSingle) return 0;
     const record = this.#admission.admitUnknown();
@@ -48,6 +52,11 @@ export class Calls {
 
   /** One call, of which nothing is kept unless somebody may ask. */
   start(run: Run, options: CallOptions | undefined): Promise<unknown> {
+    try {
+      requireNativeStack();
+    } catch (error) {
+      return Promise.reject(error);
+    }
     if (options !== undefined) return this.#startWatched(run, options);
     const record = this.admitPlain();
     return record === 0 ? this.#startKnown(run) : run(record);

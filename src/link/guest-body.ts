@@ -10,6 +10,7 @@ import { cancellationSignal } from "./cancellation.ts";
 import { defer } from "./deferred.ts";
 import type { Deferred } from "./deferred.ts";
 import type { CallOptions, GuestFiber } from "./linked-guest.ts";
+import { requireNativeStack } from "./native-stack.ts";
 import { uncatchableTrap } from "./uncatchable-trap.ts";
 
 type Step = IteratorResult<unknown, unknown>;
@@ -79,6 +80,10 @@ export class GuestBody implements GuestFiber, Waiter {
 
   get hasEnded(): boolean {
     return this.#hasEnded;
+  }
+
+  requireRoom(): void {
+    requireNativeStack();
   }
 
   attach(coroutine: Coroutine): void {

@@ -81,6 +81,10 @@ class MeteredFiber implements GuestFiber {
     return this.#fiber.hasEnded;
   }
 
+  requireRoom(): void {
+    this.#fiber.requireRoom();
+  }
+
   attach(coroutine: Coroutine): void {
     this.#fiber.attach(coroutine);
   }

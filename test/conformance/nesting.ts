@@ -577,6 +577,27 @@ function frames(suite: Suite): void {
     }
   });
 
+  suite.it("leaves nothing behind when guest and host call each other until the native stack is full", async () => {
+    for (const way of ["call", "coroutine"] as const) {
+      const calls: Promise<unknown>[] = [];
+      const host = {
+        callback: (id: number): number => {
+          const call = way === "call" ? instance.exports.outer(id) : instance.coroutine("outer").resumeAsync(id);
+          call.catch(() => {});
+          calls.push(call);
+          return 0;
+        },
+        wait: () => 0,
+      };
+      const instance: Instance<JsFrame> = await suite.instantiate("jsframe", { host });
+      assert.equal(await instance.exports.outer(1), 1);
+      const failed = (await Promise.allSettled(calls)).filter(({ status }) => status === "rejected");
+      assert.ok(calls.length > 20 && failed.length > 0);
+      // What failed has ended, too; so the live activations that the harness counts are none.
+      assert.ok(instance.stacks.size <= calls.length);
+    }
+  });
+
   suite.it("can be left and the guest called back asynchronously instead", async () => {
     const instance: Instance<JsFrame> = await suite.instantiate("jsframe", {
       host: { callback: wrapAsyncWithCaller((_caller, id: number) => instance.exports.inner(id)), wait: async () => 9 },

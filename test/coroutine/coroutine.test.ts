@@ -27,6 +27,7 @@ class FakeFiber implements Fiber<number, string, string> {
   }
 
   hasEnded = false;
+  requireRoom: () => void = () => {};
 
   resumeSync(input: number): Step {
     this.events.push(["resumeSync", input]);
