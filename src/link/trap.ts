@@ -55,10 +55,19 @@ const traps = new WeakSet<object>();
 /** Marks `error` as a {@link Trap} if the engine raised it for guest code. */
 export function markTrap(error: unknown): void {
   if (!(error instanceof Error) || traps.has(error)) return;
-  const kind = MESSAGES.find(([, message]) => message.test(error.message))?.[0];
+  const kind = kindOf(error);
   // Other RangeErrors come from host functions; a RuntimeError comes from the engine, whatever it says.
   if (!(error instanceof WebAssembly.RuntimeError) && kind !== "stack-overflow") return;
   if (!Object.isExtensible(error)) return;
   Object.defineProperty(error, "kind", { value: kind ?? "other", configurable: true, writable: true });
   traps.add(error);
+}
+
+function kindOf({ message }: Error): TrapKind | undefined {
+  try {
+    return MESSAGES.find(([, pattern]) => pattern.test(message))?.[0];
+  } catch {
+    // Regular expressions take some of the native stack when they are compiled, and there was too little left.
+    return "stack-overflow";
+  }
 }

@@ -77,6 +77,8 @@ export class SuspendableInstance {
   #thrown: unknown;
   /** How often a stack was continued, as far as it has begun; the global of the same name follows when it is entered. */
   #resumptions = 0;
+  /** Whether that may be wrong, since an error has not been looked at: the native stack had no room for it. */
+  #isUncounted = false;
   /** Continues the stack that is being suspended. */
   #resumeWith: Step | undefined;
 
@@ -183,6 +185,7 @@ export class SuspendableInstance {
    */
   proceed(stack: SuspendedStack, area: number, value: unknown, moreValues: readonly unknown[]): Outcome {
     if (!this.#isResumable) this.#loadResumeCopies();
+    if (this.#isUncounted) this.#wasEntered();
     const { step } = stack;
     const outer = this.#maySuspend;
     let next: number;
@@ -192,6 +195,7 @@ export class SuspendableInstance {
     try {
       next = moreValues.length === 0 ? step(area, value) : step(area, value, ...moreValues);
     } catch (error) {
+      this.#isUncounted = true;
       next = this.#wasEntered() ? this.#deliver(error) : this.#throwInto(area, error);
     } finally {
       this.#maySuspend = outer;
@@ -220,9 +224,10 @@ export class SuspendableInstance {
   /** False when a value did not fit the result of the import: the stack is as it was then. */
   #wasEntered(): boolean {
     const { value } = this.#global(ABI.resumptions);
-    if (value === this.#resumptions) return true;
+    const isEntered = value === this.#resumptions;
     this.#resumptions = value;
-    return false;
+    this.#isUncounted = false;
+    return isEntered;
   }
 
   /** As if the import had thrown. */
@@ -232,7 +237,11 @@ export class SuspendableInstance {
     try {
       return this.#exports[ABI.resumeThrow]!(area);
     } catch (next) {
-      return this.#deliver(next);
+      this.#isUncounted = true;
+      if (this.#wasEntered()) return this.#deliver(next);
+      // The caller has used up the native stack: what is in use now is another's.
+      this.drop(area);
+      throw next;
     }
   }
 
@@ -242,6 +251,11 @@ export class SuspendableInstance {
     for (;;) {
       this.#leaveIfExhausted();
       if (this.#isUnwinding(thrown)) return this.#leave();
+      if (!hasNativeStack()) {
+        // No handler could run, nor would continueThrow() take a frame off.
+        this.#leave();
+        throw thrown;
+      }
       this.#thrown = thrown;
       try {
         return this.#exports[ABI.continueThrow]!();
@@ -338,6 +352,21 @@ export class SuspendableInstance {
     return entry.zero;
   }
 }
+
+/** As many arguments as there have to be words of 8 bytes: more than it takes on our side to continue a frame. */
+const FILLER: readonly unknown[] = Array.from({ length: 256 }, () => 0);
+
+/** Whether there is some of the native stack left; only asked when something has failed. */
+function hasNativeStack(): boolean {
+  try {
+    Reflect.apply(takeAll, undefined, FILLER);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function takeAll(): void {}
 
 function asList(values: unknown, results: readonly ValueType[]): readonly unknown[] {
   if (results.length === 0) return [];
