@@ -71,14 +71,25 @@ function startTimer(timeoutMs: number | undefined, body: () => void): ReturnType
   return timeoutMs === undefined || timeoutMs > LONGEST_TIMER_MS ? undefined : setTimeout(body, timeoutMs);
 }
 
-/** One signal for both ways to cancel, counted from now; `undefined`: there is none. */
-export function cancellationSignal({ signal, timeoutMs }: CancellationOptions): AbortSignal | undefined {
+/**
+ * One signal for both ways to cancel `activation`, counted from now; `undefined`: there is none.
+ *
+ * @throws the signal's reason, if it has aborted already
+ */
+export function cancellationSignal(
+  activation: Activation,
+  { signal, timeoutMs }: CancellationOptions,
+): AbortSignal | undefined {
   requireOptions(signal, timeoutMs);
   signal?.throwIfAborted();
   if (timeoutMs === undefined) return signal;
-  if (timeoutMs > LONGEST_TIMER_MS) return signal;
-  const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
-  return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+  const signals = signal === undefined ? [] : [signal];
+  if (timeoutMs <= LONGEST_TIMER_MS) signals.push(AbortSignal.timeout(Math.ceil(timeoutMs)));
+  // For a guest that never lets a timer fire.
+  const deadline = new AbortController();
+  const expire = (): void => deadline.abort(timeoutError(activation, timeoutMs));
+  activation.deadline = { at: performance.now() + timeoutMs, expire };
+  return AbortSignal.any([...signals, deadline.signal]);
 }
 
 function requireOptions(signal: AbortSignal | undefined, timeoutMs: number | undefined): void {

@@ -70,7 +70,7 @@ export class GuestBody implements GuestFiber, Waiter {
     this.name = name;
     this.toArguments = toArguments;
     this.options = options;
-    this.signal = cancellationSignal(options);
+    this.signal = cancellationSignal(this.activation, options);
     keepContexts();
   }
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { FuelExhaustedError, SuspendError, compile } from "stackful";
 import type { Instance, InstantiateOptions } from "stackful";
-import { Doors, eventually, guestBytes, liveActivations, range, rejection, turn } from "./harness.ts";
+import { Doors, errorOf, eventually, guestBytes, liveActivations, range, rejection, turn } from "./harness.ts";
 import type { Functions, Suite } from "./harness.ts";
 
 type Exports = Functions<"spin" | "spin_at" | "count" | "tree" | "fill" | "count_wait_count" | "call_back"> & {
@@ -218,6 +218,16 @@ function synchronous(suite: Suite, link: Link): void {
   });
 
   if (!suite.backend.syncResume) return;
+  suite.it("ends a coroutine that is resumed synchronously when its time is over", async () => {
+    const instance = await link(true);
+    const coroutine = instance.coroutine("spin", { timeoutMs: 20 });
+    const error = errorOf(() => coroutine.resume(undefined));
+    assert.ok(error instanceof DOMException && error.name === "TimeoutError", String(error));
+    await turn();
+    assert.equal(coroutine.state, "unwound");
+    assert.equal(instance.sync.count(10), (await link(true)).sync.count(10));
+  });
+
   suite.it("does not suspend a coroutine that is resumed synchronously", async () => {
     const instance = await link({ sliceMs: 0.01 });
     assert.deepEqual(instance.coroutine("count").resume(300_000), { done: true, value: 300_000 });
