@@ -112,7 +112,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
     const isFresh = this.#state === "created";
     this.#enterSync("throw into");
     try {
-      if (isFresh) throw error;
+      if (isFresh) this.#endBefore(error);
       return this.#settled(this.#fiber.throwSync(error));
     } catch (failure) {
       throw this.#failed(failure);
@@ -125,7 +125,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
     const isFresh = this.#state === "created";
     return this.#step("throw into", () => {
       // Thrown here, before the body has begun, it takes the same way as from the fiber.
-      if (isFresh) throw error;
+      if (isFresh) this.#endBefore(error);
       return this.#fiber.throw(error);
     });
   }
@@ -168,12 +168,18 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
   /** Like the async iterator, on the stack of the caller; only on a backend that can resume synchronously. */
   *[Symbol.iterator](): Generator<Yield, Return, Input | undefined> {
     // The first next() of a generator cannot carry a value: the first input is undefined, as for the async iterator.
-    let input = undefined as Input;
+    let step = (): IteratorResult<Yield, Return> => this.resume(undefined as Input);
     try {
       for (;;) {
-        const step = this.resume(input);
-        if (step.done === true) return step.value;
-        input = (yield step.value) as Input;
+        const result = step();
+        if (result.done === true) return result.value;
+        try {
+          const input = (yield result.value) as Input;
+          step = () => this.resume(input);
+        } catch (error) {
+          // Given to throw() of the generator: the guest may catch it.
+          step = () => this.throw(error);
+        }
       }
     } finally {
       // Left at a yield; one that could not be resumed is left alone.
@@ -231,6 +237,12 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
   #settled(step: IteratorResult<Yield, Return>): IteratorResult<Yield, Return> {
     if (!this.#isEnding) this.#state = step.done === true ? "returned" : "suspended";
     return step;
+  }
+
+  /** For one that never started: its body never will, and lets go of what it holds. */
+  #endBefore(error: unknown): never {
+    void this.#fiber.reset();
+    throw error;
   }
 
   /** One that never started has nothing to wait for. */

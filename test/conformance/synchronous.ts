@@ -55,6 +55,15 @@ function steps(suite: Suite): void {
     assert.equal(generator.next().done, true);
   });
 
+  suite.it("hands the guest what is thrown into its generator", async () => {
+    const instance = await suite.instantiate("catch-legacy", {
+      host: { wait: (id: number) => suspend(id), cleanup: () => {} },
+    });
+    const generator = instance.coroutine("await_in_try", { args: [3] })[Symbol.iterator]();
+    assert.deepEqual(generator.next(), { done: false, value: 3 });
+    assert.deepEqual(generator.throw(new Error("thrown")), { done: true, value: -1 });
+  });
+
   suite.it("continues any of 200 coroutines of one instance, in any order", async () => {
     const random = randomNumbers(11);
     for (const guest of ["frames", "frames-malloc", "frames-exported-sp"]) {

@@ -219,6 +219,51 @@ describe("Coroutine", () => {
     assert.equal(coroutine.state, "returned");
   });
 
+  it("is thrown into by throw() of its generator, and goes on if the body catches it", () => {
+    const { fiber, coroutine } = make();
+    const generator = coroutine[Symbol.iterator]();
+    generator.next();
+    assert.deepEqual(generator.throw("thrown"), { done: false, value: "synchronous" });
+    assert.deepEqual(generator.next(4), { done: false, value: "synchronous" });
+    fiber.syncStep = () => {
+      throw new Error("left");
+    };
+    assert.throws(() => generator.throw("again"), /left/);
+    assert.deepEqual(
+      fiber.events.map(([name, value]) => [name, value]),
+      [
+        ["resumeSync", undefined],
+        ["throwSync", "thrown"],
+        ["resumeSync", 4],
+        ["throwSync", "again"],
+      ],
+    );
+    assert.equal(coroutine.state, "threw");
+  });
+
+  it("lets go of what a body holds that is thrown into before it begins", async () => {
+    const sync = make();
+    assert.equal(
+      errorOf(() => sync.coroutine.throw("early")),
+      "early",
+    );
+    const { fiber, coroutine } = make();
+    assert.equal(await rejection(coroutine.throwAsync("early")), "early");
+    assert.deepEqual([sync.fiber.events, fiber.events], [[["reset"]], [["reset"]]]);
+    assert.deepEqual([sync.coroutine.state, coroutine.state], ["threw", "threw"]);
+  });
+
+  it("stays what it is when there is no room to enter it", async () => {
+    const { fiber, coroutine } = make();
+    fiber.requireRoom = () => {
+      throw new RangeError("no room");
+    };
+    assert.match(String(errorOf(() => coroutine.resume(1))), /no room/);
+    assert.match(String(await rejection(coroutine.resumeAsync(1))), /no room/);
+    assert.equal(coroutine.state, "created");
+    assert.deepEqual(fiber.events, []);
+  });
+
   it("is unwound when a loop over it is left", async () => {
     const { fiber, coroutine } = make();
     for (const value of coroutine) {
