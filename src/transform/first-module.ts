@@ -45,6 +45,7 @@ export class FirstModule extends ModuleEditor {
   readonly addedGlobals: GlobalType[] = [];
   /** Type indices. */
   readonly addedTags: number[] = [];
+  readonly #bodies = new Map<number, Uint8Array>();
   #usedFunctions: ReadonlySet<number> = new Set();
   readonly #typeIndices = new Map<string, number>();
   /** Whether functions of the guest have names. */
@@ -96,7 +97,14 @@ export class FirstModule extends ModuleEditor {
 
   /** Replaces locals and code of a function by `body`, which must not be changed any more. */
   replaceBody(functionIndex: number, body: Uint8Array): void {
+    this.#bodies.set(functionIndex, body);
     this.replaceBy(functionBody(this.module, functionIndex), body);
+  }
+
+  /** Locals and code of a function of the guest as they are here. */
+  bodyOf(functionIndex: number): Uint8Array {
+    const { start, end } = functionBody(this.module, functionIndex);
+    return this.#bodies.get(functionIndex) ?? this.module.bytes.subarray(start, end);
   }
 
   /**
@@ -121,6 +129,11 @@ export class FirstModule extends ModuleEditor {
   /** One that exists in any case. */
   get #anyFunction(): number {
     return this.module.functions.length;
+  }
+
+  /** The functions that the second module may call. */
+  get usedFunctions(): ReadonlySet<number> {
+    return this.#usedFunctions;
   }
 
   /** The functions that the second module imports, one for each index: for those that it does not use, any other. */

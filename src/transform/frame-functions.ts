@@ -3,10 +3,10 @@
  * have in them counts against the budget of the engine's inliner even when it never runs.
  *
  *     ;; $save : [site+1, locals…, header] -> []
- *     global.get $top  i32.const SIZE + 8  i32.add  global.get $limit  i32.gt_u
- *     if  i32.const SIZE  call $grow  end
- *     (i64.store (global.get $top) header)  (i32.store offset=8 … site+1)  (i32.store offset=12 … local) …
- *     global.set $top (global.get $top + SIZE)
+ *     global.get $top  local.tee $address  i32.const SIZE + 8  i32.add  global.get $limit  i32.gt_u
+ *     if  i32.const SIZE  call $grow  global.get $top  local.set $address  end
+ *     (i64.store (local.get $address) header)  (i32.store offset=8 … site+1)  (i32.store offset=12 … local) …
+ *     global.set $top (local.get $address + SIZE)
  *
  *     ;; $load : [] -> [locals…, site+1]
  *     local.set $address (global.get $frame)
@@ -125,13 +125,14 @@ export class FrameFunctions {
     const { top, limit } = this.#globals;
     code
       .globalGet(top)
+      .localTee(address)
       .i32Const(bytes + LINK_BYTES)
       .i32Add()
       .globalGet(limit)
       .i32GtU()
       .if();
-    code.i32Const(bytes).call(this.#grow).end();
-    pushHeader(code.globalGet(top).localTee(address));
+    code.i32Const(bytes).call(this.#grow).globalGet(top).localSet(address).end();
+    pushHeader(code.localGet(address));
     code.i64Store(this.#at(0)).localGet(address).localGet(site).i32Store(this.#at(FRAME_SITE_OFFSET));
     for (const [position, slot] of types.entries()) {
       code.localGet(address).localGet(values[position]!);

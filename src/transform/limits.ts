@@ -23,8 +23,8 @@ const MAX_ENTRIES = 1_000_000;
 const MAX_TABLES = 100_000;
 /** Labels of a branch table; 65,520 in all engines. */
 const MAX_SITES = 65_000;
-/** A resume copy has two more locals than its homes. */
-const EXTRA_LOCALS = 2;
+/** A resume copy has three more locals than its homes. */
+const EXTRA_LOCALS = 3;
 
 /** No engine has this one, but the memory that they take while a function is compiled is hundreds of bytes each. */
 export const MAX_CONSTRUCTS = 250_000;
@@ -100,6 +100,11 @@ export function checkModule(first: FirstModule, resumeCopies: number): void {
   refuseBeyond("tables", tables, MAX_TABLES);
   refuseBeyond("globals", globals, MAX_ENTRIES);
   refuseBeyond("imports and exports", shared + module.exports.length + RESERVED_EXPORTS, MAX_ENTRIES);
+}
+
+/** Whether the second module may also have a loop copy of each of them, and so many near copies. */
+export function hasRoom({ module, addedFunctions }: FirstModule, resumeCopies: number, nearCopies: number): boolean {
+  return module.functions.length + addedFunctions.length + 1 + 2 * resumeCopies + nearCopies <= MAX_ENTRIES;
 }
 
 /** The function that throws an exception again takes the values of any tag, which one, and what else it may be. */

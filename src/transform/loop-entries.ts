@@ -2,10 +2,12 @@
  * Loops that a resumed frame leaves for a copy of the function that does not know that it was resumed.
  *
  * A resume copy has a dispatch in every loop with sites, which a frame that loops on would pay for in each iteration. So it
- * only finishes the iteration in which it was suspended. When control comes to the head of a loop with a site of its own
+ * only finishes the iteration in which it was suspended, and the next one: a frame that is suspended in every iteration
+ * would go to and fro. When control comes to the head of a loop with a site of its own for the second time
  *
  *     loop
- *       block  local.get $resume  br_if 0  i32.const ENTRY+1  local.set $resume  br $enter  end
+ *       block  local.get $first  br_if 0  i32.const ENTRY+1  local.set $resume  br $enter  end
+ *       local.get $resume  local.set $first      ;; not 0 as long as a dispatch is on its way to the site
  *       …dispatch…
  *
  * the locals go to a third copy, by way of the area, as a frame that is loaded at once:
@@ -17,7 +19,8 @@
  *     call $f_loops
  *
  * The *loop copy* is made as a resume copy is, but its points are the heads of these loops, not sites: it has a dispatch at
- * its start, and in loops around them. What it saves when something suspends is an ordinary frame of the function.
+ * its start, and in loops around them. What it saves when something suspends is an ordinary frame of the function. Small
+ * functions that it calls are beside it, see near-copies.ts.
  */
 
 import { emitCode } from "../binary/code.ts";

@@ -64,6 +64,7 @@ const UNREACHABLE = opcode("unreachable");
 const BR_IF = opcode("br_if");
 const RETURN = opcode("return");
 const I32_EQZ = opcode("i32.eqz");
+const LOCAL_TEE = opcode("local.tee");
 const GLOBAL_SET = opcode("global.set");
 const NO_BLOCK = -1;
 
@@ -115,6 +116,8 @@ export class ResumeCopy {
   /** The local that says where to continue. */
   readonly #resume: number;
   readonly #code: PlainCode;
+  /** Local that is not 0 until control has come to the head of a loop, see loop-entries.ts. */
+  readonly #first: number;
   /** Depth of the block at whose end the loop copy is called. */
   #enter = NO_BLOCK;
   readonly #regions: OpenRegion[] = [];
@@ -131,6 +134,7 @@ export class ResumeCopy {
     this.#kind = kind;
     this.#shape = shape;
     this.#resume = homes.locals.length;
+    this.#first = homes.locals.length + 2;
     this.#out = new BlockWriter(writer, (target, results) => parts.writeBlockType(target, results));
     this.#points = new Dispatcher(
       bytes,
@@ -150,9 +154,14 @@ export class ResumeCopy {
     const { entries, loopCopy } = this.#kind;
     const leavesLoops = entries !== null && loopCopy !== IS_LOOP_COPY;
     const loaded = entries !== null && !leavesLoops ? entries.layout : frame.layout;
-    writeLocals(writer, [...homes.locals, I32, I32]);
+    writeLocals(writer, [...homes.locals, I32, I32, ...(leavesLoops ? [I32] : [])]);
     writeFrameLoad(writer, frames, loaded, this.#resume);
-    this.#out.index(LOCAL_SET, this.#resume);
+    if (leavesLoops) {
+      this.#out.index(LOCAL_TEE, this.#resume);
+      this.#out.index(LOCAL_SET, this.#first);
+    } else {
+      this.#out.index(LOCAL_SET, this.#resume);
+    }
     writeSets(writer, loaded.locals);
     if (leavesLoops) this.#enter = this.#out.openBlock([]);
     this.#code.save = this.#out.openBlock([I32]);
@@ -277,30 +286,24 @@ export class ResumeCopy {
   ): number {
     const { kind, region, elseOperation, endOperation } = this.#shape.constructs[construct]!;
     this.#code.writeHeader(kind, index);
-    const isLeft = this.#enter !== NO_BLOCK && this.#leaveLoop(construct);
+    if (this.#enter !== NO_BLOCK) this.#leaveLoop(construct);
     const end = elseOperation >= 0 ? elseOperation : endOperation;
-    return this.#openRegion({
-      region,
-      construct,
-      live: kind === op.LOOP ? !isLeft : live,
-      delegated,
-      first: index + 1,
-      end,
-    });
+    return this.#openRegion({ region, construct, live: kind === op.LOOP || live, delegated, first: index + 1, end });
   }
 
-  /** At the head of a loop: normal control goes on in the loop copy, if the loop is one of those. */
-  #leaveLoop(construct: number): boolean {
+  /** At the head of a loop: control that comes to one for the second time goes on in the loop copy, if the loop is one of those. */
+  #leaveLoop(construct: number): void {
     const entry = this.#kind.entries?.loops.get(construct);
-    if (entry === undefined) return false;
+    if (entry === undefined) return;
     this.#out.openBlock([]);
-    this.#out.index(LOCAL_GET, this.#resume);
+    this.#out.index(LOCAL_GET, this.#first);
     this.#out.index(BR_IF, 0);
     this.#out.constant(entry + 1);
     this.#out.index(LOCAL_SET, this.#resume);
     this.#out.branchTo(this.#enter);
     this.#out.closeBlock();
-    return true;
+    this.#out.index(LOCAL_GET, this.#resume);
+    this.#out.index(LOCAL_SET, this.#first);
   }
 
   #endsRegion({ construct }: OpenRegion, index: number): boolean {

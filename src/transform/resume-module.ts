@@ -3,7 +3,8 @@
  *
  *     types      those of the first module, then types of blocks
  *     imports    everything of the first module, at the same indices, then `raise`: throws what a frame is to throw
- *     functions  the resume copies, then the loop copies (loop-entries.ts), each [] -> []
+ *     functions  the resume copies, then the loop copies (loop-entries.ts), each [] -> []; the near copies
+ *                (near-copies.ts), each of the type of its function
  *     elements   the resume copies, into the resume table of the first module
  *     names      those of the functions they are copies of
  */
@@ -24,6 +25,7 @@ import { writeValueType } from "../binary/value-types.ts";
 import { Writer } from "../binary/writer.ts";
 import { FIRST_MODULE, RESERVED, sharedName } from "./first-module.ts";
 import type { FirstModule } from "./first-module.ts";
+import { NearCopies } from "./near-copies.ts";
 import type { OutlinedInstructions } from "./outlined-instructions.ts";
 import type { SiteWriter } from "./site-writer.ts";
 import type { ResultGlobals, RuntimeGlobals } from "./runtime-globals.ts";
@@ -105,7 +107,10 @@ export function assembleResumeModule(
   { resumeCopies, loopCopies }: { resumeCopies: readonly ResumeBody[]; loopCopies: readonly ResumeBody[] },
   resumeTable: number,
 ): Uint8Array<ArrayBuffer> {
-  const bodies = [...resumeCopies, ...loopCopies];
+  const near = new NearCopies(first, first.usedFunctions, parts.raise + 1 + resumeCopies.length + loopCopies.length);
+  const looping = loopCopies.map(({ functionIndex, bytes }) => ({ functionIndex, bytes: near.redirect(bytes) }));
+  const nearCopies = near.all();
+  const bodies = [...resumeCopies, ...looping, ...nearCopies];
   const codeBytes = bodies.reduce((total, { bytes }) => total + bytes.length, 0);
   const writer = new Writer(codeBytes + 65_536);
   const resumeType = parts.type({ params: [], results: [] });
@@ -114,7 +119,10 @@ export function assembleResumeModule(
   writer.bytes(PREAMBLE);
   writer.section(SECTION.type, () => writeTypes(writer, first, parts.types));
   writer.section(SECTION.import, () => writeImports(writer, first, resumeType));
-  writer.section(SECTION.function, () => writer.vector(bodies, () => writer.u32(resumeType)));
+  writer.section(SECTION.function, () => {
+    const types = [...resumeCopies, ...looping].map(() => resumeType);
+    writer.vector([...types, ...nearCopies.map(({ type }) => type)], (type) => writer.u32(type));
+  });
   writer.section(SECTION.element, () => {
     writer.u32(references.length > 0 ? 2 : 1);
     writer.u8(FUNCREF_ELEMENTS_WITH_TABLE);

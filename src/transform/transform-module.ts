@@ -9,7 +9,7 @@
  *                 liveness    which locals a frame has to hold          (frame-layout)
  *                 fast-copy   replaces the function in the first module
  *                 resume-copy continues a frame; second module          (only when something really suspends)
- *                 loop-entries where it goes on in a loop; second module
+ *                 loop-entries where it goes on in a loop; second module, with near-copies of what it calls there
  *            ─▶ first-module: with the runtime (stack-areas, frame-functions, reference-tables) and the exports of abi.ts
  *            ─▶ resume-module
  *
@@ -47,6 +47,7 @@ import {
   checkModule,
   checkNames,
   checkValid,
+  hasRoom,
 } from "./limits.ts";
 import { findLoopEntries } from "./loop-entries.ts";
 import { hasTryTable, lowerExceptions, suspendsInLegacyCatch } from "./lower-exceptions.ts";
@@ -67,6 +68,7 @@ import type { ResumeBody } from "./resume-module.ts";
 import { ResultGlobals } from "./runtime-globals.ts";
 import { chooseRuntimeHome, hasMultiMemory } from "./runtime-home.ts";
 import type { RuntimeHome } from "./runtime-home.ts";
+import { MAX_NEAR_COPIES, SMALL_BODY_BYTES } from "./near-copies.ts";
 import { OutlinedInstructions } from "./outlined-instructions.ts";
 import { SiteWriter } from "./site-writer.ts";
 import { addRuntime } from "./stack-areas.ts";
@@ -211,6 +213,8 @@ class ModuleCompiler {
   readonly #emitResume: (builder: FunctionBuilder) => void;
   /** Functions with frames, by the number of their resume copy. */
   readonly #withFrames: number[] = [];
+  /** Functions that save the frames of functions that may get near copies. */
+  readonly #savesOfSmall = new Set<number>();
   /** Functions that resume copies use `ref.func` on. */
   readonly #takenReferences = new Set<number>();
   #siteCount = 0;
@@ -260,6 +264,7 @@ class ModuleCompiler {
       this.#prepareResume(plan.shape);
       const body = copy.write(plan);
       this.#first.replaceBody(index, body);
+      if (body.length <= SMALL_BODY_BYTES && plan.frame.save >= 0) this.#savesOfSmall.add(plan.frame.save);
       if (body.length > LARGE_BODY_BYTES) this.#checkCopies(plan, body.length);
     }
     for (const index of this.#graph.suspendingImports) {
@@ -311,10 +316,11 @@ class ModuleCompiler {
     else for (const { kind, index } of exports) if (kind === "function") yield index;
   }
 
-  /** What resume copies may call, or take the reference of. */
+  /** What the second module may call, or take the reference of. */
   #functionsOfResumeCopies(): Set<number> {
     const withFrames = new Set(this.#withFrames);
     const used = new Set([...this.#frames.indices(), ...this.#outlined.indices(), ...this.#takenReferences]);
+    for (const save of this.#savesOfSmall) used.add(save);
     for (const [index, callers] of this.#graph.callersOf) {
       if (callers.some((caller) => withFrames.has(caller))) used.add(index);
     }
@@ -324,11 +330,12 @@ class ModuleCompiler {
   compileResumeModule(onProgress?: TellProgress): Uint8Array<ArrayBuffer> {
     const progress = new Progress(this.#module, onProgress);
     const parts = this.#resumeParts();
+    const hasLoopCopies = hasRoom(this.#first, this.#withFrames.length, MAX_NEAR_COPIES);
     const loopCopies: ResumeBody[] = [];
     const resumeCopies = this.#withFrames.map((functionIndex, resumeIndex): ResumeBody => {
       progress.reached(functionIndex);
       const plan = this.#plan(functionIndex, resumeIndex)!;
-      const entries = findLoopEntries(plan, this.#frames);
+      const entries = hasLoopCopies ? findLoopEntries(plan, this.#frames) : null;
       const loopCopy = parts.raise + 1 + this.#withFrames.length + loopCopies.length;
       if (entries) {
         loopCopies.push({ functionIndex, bytes: this.#resumeCopy(parts, plan, { entries, loopCopy: IS_LOOP_COPY }) });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { decodeModule } from "#src/binary/decode-module";
+import { ModuleNames } from "#src/binary/names";
 import { hasMultiMemory } from "#src/transform/runtime-home";
 import { SuspendableInstance } from "#src/transform/suspendable-instance";
 import { transformModule } from "#src/transform/transform-module";
@@ -70,6 +71,48 @@ const GUESTS: Readonly<Record<string, string>> = {
       (br_if $again (i32.lt_u (local.get $i) (local.get $n))))
     (i32.sub (local.get $sum) (i32.const 1))`,
 };
+
+/** Their loops call small functions: some that suspend, and some whose copies cannot be beside the loop copy. */
+const CALLING: Readonly<Record<string, string>> = {
+  "small functions that call each other, one of which suspends": `
+    (func $ask_twice (param $v i32) (result i32) (local $kept i32)
+      (local.set $kept (call $ask (local.get $v)))
+      (i32.sub (call $count (local.get $kept)) (call $ask (i32.add (local.get $v) (local.get $kept)))))
+    (func $count (param $v i32) (result i32)
+      (global.set $counted (i32.add (global.get $counted) (i32.const 1)))
+      (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (local.get $v)))
+      (call $mixed (local.get $v) (global.get $counted)))
+    (func $mixed (param i32 i32) (result i32) (i32.xor (i32.mul (local.get 0) (i32.const 5)) (local.get 1)))
+    (func $main (export "main") (param $n i32) (result i32) (local $i i32) (local $sum i32)
+      (loop $again
+        (local.set $sum (i32.add (i32.mul (local.get $sum) (i32.const 3)) (call $ask_twice (local.get $i))))
+        (local.set $sum (call $mixed (local.get $sum) (call $count (local.get $i))))
+        (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))
+      (i32.add (local.get $sum) (i32.load (i32.const 8))))`,
+  "a function with a segment, one with a reference, a recursive one and one with a tail call": `
+    (func $with_segment (param $v i32) (result i32)
+      (memory.init $bytes (i32.const 16) (i32.const 0) (i32.const 4))
+      (i32.add (i32.load (i32.const 16)) (local.get $v)))
+    (func $with_reference (param $v i32) (result i32)
+      (table.set $functions (i32.const 0) (ref.func $with_segment))
+      (call_indirect $functions (param i32) (result i32) (local.get $v) (i32.const 0)))
+    (func $recursive (param $v i32) (result i32)
+      (if (result i32) (i32.eqz (local.get $v)) (then (call $ask (i32.const 4)))
+        (else (i32.add (local.get $v) (call $recursive (i32.sub (local.get $v) (i32.const 1)))))))
+    (func $tail (param $v i32) (result i32) (return_call $with_reference (i32.mul (local.get $v) (i32.const 3))))
+    (func $main (export "main") (param $n i32) (result i32) (local $i i32) (local $sum i32)
+      (loop $again
+        (local.set $sum (i32.add (local.get $sum) (call $with_segment (call $ask (local.get $i)))))
+        (local.set $sum (i32.xor (call $with_reference (local.get $sum)) (call $recursive (i32.const 2))))
+        (local.set $sum (i32.add (local.get $sum) (call $tail (local.get $i))))
+        (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))
+      (local.get $sum))`,
+};
+
+const callingGuest = (functions: string): string => `(module
+  (import "env" "ask" (func $ask (param i32) (result i32)))
+  (memory 1) (table $functions 1 funcref) (global $counted (mut i32) (i32.const 0)) (data $bytes "\\01\\02\\03\\04")
+  ${functions.includes("$with_segment") ? "(elem declare func $with_segment)" : ""} ${functions})`;
 
 /** Each loop throws in the third iteration, out of a try that is inside or around. */
 const CATCHING: Readonly<Record<string, string>> = {
@@ -144,6 +187,14 @@ function compareAll(bytes: Uint8Array): void {
   }
 }
 
+/** Names of the functions that the second module is made of: resume copies, loop copies, near copies. */
+async function namesOfCopies(text: string): Promise<(string | undefined)[]> {
+  const module = decodeModule(transformModule(await assemble(text), { multiMemory: true }).resume());
+  const names = new ModuleNames(module);
+  const defined = module.functions.length - module.importedFunctions;
+  return Array.from({ length: defined }, (_, index) => names.name("function", module.importedFunctions + index));
+}
+
 const hasTryTable = WebAssembly.validate(
   // (module (func (try_table)))
   Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 8, 1, 6, 0, 31, 64, 0, 11, 11),
@@ -167,11 +218,43 @@ describe("a resumed frame that loops", () => {
     );
   }
 
+  for (const [name, functions] of Object.entries(CALLING)) {
+    it(`goes on with the same results: ${name}`, async () => {
+      compareAll(await assemble(callingGuest(functions)));
+    });
+  }
+
   it("leaves the resume copy for a loop copy", async () => {
     const text = guest(GUESTS["a loop"]!).replace("(tag $odd (param i32))", "");
     const transformed = transformModule(await assemble(text), { multiMemory: hasMultiMemory() });
     const module = decodeModule(transformed.resume());
     // A guest that has a memory of its own gets none on engines without multiple memories; this one has none.
     assert.equal(module.functions.length - module.importedFunctions, 2);
+  });
+
+  it("leaves it in the second iteration without a suspension, not before", async () => {
+    const text = guest(GUESTS["a loop"]!).replace("(tag $odd (param i32))", "");
+    const transformed = transformModule(await assemble(text), { multiMemory: true });
+    const { importedFunctions } = decodeModule(transformed.resume());
+    // Which function of the second module called, 0 for the resume copy and 1 for the loop copy.
+    const callers: number[] = [];
+    const ask = (value: number): unknown => {
+      const [, index] = /wasm-function\[(\d+)\]/.exec(new Error().stack ?? "") ?? [];
+      callers.push(Number(index) - importedFunctions);
+      return value < 3 ? instance.suspend(value) : value;
+    };
+    const imports = { env: { ask } } as WebAssembly.Imports;
+    const instance = new SuspendableInstance(transformed, imports);
+    let outcome = instance.start("main", 7);
+    while (!outcome.done) outcome = outcome.stack.resume(outcome.value);
+    assert.deepEqual(callers.slice(1), [0, 0, 0, 1, 1, 1]);
+  });
+
+  it("calls copies of small functions, where they can be in the second module", async () => {
+    const [small, others] = await Promise.all(
+      Object.values(CALLING).map(async (functions) => namesOfCopies(callingGuest(functions))),
+    );
+    assert.deepEqual(small, ["ask_twice", "main", "main", "ask_twice", "count", "mixed"]);
+    assert.deepEqual(others, ["recursive", "main", "main", "recursive", "tail"]);
   });
 });
