@@ -294,10 +294,18 @@ export class Activation {
     Promise.resolve(answer as PromiseLike<unknown>).then(
       (value) => {
         if (value instanceof Suspension && !this.#isCancelled) this.#suspend(value, once);
-        else this.#whenGateOpens(() => once.resolve(value));
+        else this.#goOn(once, () => once.resolve(value));
       },
-      (reason: unknown) => this.#whenGateOpens(() => once.reject(reason)),
+      (reason: unknown) => this.#goOn(once, () => once.reject(reason)),
     );
+  }
+
+  /** Ends the wait of `waiter`. Cancelled from now on, it is told where it is interrupted next. */
+  #goOn(waiter: Waiter, settle: () => void): void {
+    this.#whenGateOpens(() => {
+      if (this.#interrupt === waiter) this.#interrupt = undefined;
+      settle();
+    });
   }
 
   #whenGateOpens(goOn: () => void): void {

@@ -180,6 +180,15 @@ function cleanups(suite: Suite): void {
     assert.equal(await loop.stop(), "stop");
     assert.deepEqual(cleaned, [3_000_000]);
   });
+
+  suite.it("runs cleanups at once when time is over in the middle of a slice", async () => {
+    const cleaned: number[] = [];
+    const instance = await linkCatch(suite, { sliceMs: 20 }, (n) => void cleaned.push(n));
+    // It has given way by then, so that it has waited before.
+    const error = await rejection(instance.function("guard").call([7], { timeoutMs: 30 }));
+    assert.equal((error as DOMException).name, "TimeoutError");
+    assert.deepEqual(cleaned, [7]);
+  });
 }
 
 function synchronous(suite: Suite, link: Link): void {
