@@ -43,7 +43,7 @@ export function makeStackPool(
     return shared;
   }
   const source = makeSource(guest, raw, { tenants, synchronously });
-  const pool = new StackPool({ ...planFor(guest, tenants, source), memory: currentMemory }, options);
+  const pool = new StackPool({ ...planFor(guest, source), memory: currentMemory }, options);
   tenants.add({ pointer, pool, grows: memorySource.kind === "grow" && !pool.isSingle });
   return pool;
 }
@@ -53,12 +53,11 @@ const UNKNOWN_STACK = "it shares its memory with another guest, and the stack of
 
 function planFor(
   { stack, memorySource }: PreparedGuest,
-  tenants: MemoryTenants,
   source: RegionSource | undefined,
 ): Omit<GuestStackPlan, "memory"> {
   if (stack.kind === "unknown") return { kind: "single", source: NO_REGIONS, queueReason: stack.reason };
   if (source !== undefined) return { kind: "regions", source };
-  const queueReason = memorySource.kind === "none" && !tenants.takesGrownPages ? memorySource.reason : TAKEN;
+  const queueReason = memorySource.kind === "none" ? memorySource.reason : TAKEN;
   return { kind: "single", source: NO_REGIONS, queueReason };
 }
 

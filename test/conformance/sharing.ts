@@ -201,6 +201,13 @@ function memories(suite: Suite): void {
     assert.ok(main.memory!.buffer.byteLength >= pages);
   });
 
+  suite.it("says of the only one why its calls wait", async () => {
+    const host = { wait: () => 0, fill: () => {} };
+    const env = { memory: new WebAssembly.Memory({ initial: 4 }) };
+    const instance = await suite.instantiate<Frames>("sbrk-imported-memory", { host, env });
+    assert.match(instance.queueReason ?? "", /^its code reads memory\.size, .* no allocator was found$/);
+  });
+
   for (const first of ["frames-imported-memory", "sbrk-imported-memory"] as const) {
     suite.it(`one that takes what the memory grows by keeps it from growing for stacks: ${first} first`, async () => {
       const doors = new Doors();
