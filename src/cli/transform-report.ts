@@ -79,7 +79,8 @@ export function summarize(packed: PackedGuest, run: TransformRun): TransformSumm
 
 export function summaryText(summary: TransformSummary): string {
   const { input, output, functions } = summary;
-  const ratio = (output.first / input.bytes).toFixed(2);
+  const first = output.first + output.runtime;
+  const ratio = (first / input.bytes).toFixed(2);
   const rows: [string, string][] = [
     ["functions", `${count(functions.defined)}, of which ${count(functions.suspendable)} may suspend`],
     [
@@ -87,7 +88,7 @@ export function summaryText(summary: TransformSummary): string {
       `${count(summary.callSites)} after which a function may be left, in ${count(functions.withFrames)} functions`,
     ],
     ["input", `${count(input.bytes)} bytes`],
-    ["loaded first", `${count(output.first + output.runtime)} bytes, ${ratio} times the input`],
+    ["loaded first", `${count(first)} bytes, ${ratio} times the input`],
     ["loaded to resume", `${count(output.resume)} bytes, at the first suspension`],
     ["file", `${count(output.bytes)} bytes`],
     ["overlapping calls", overlapText(summary)],
