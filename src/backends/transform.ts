@@ -31,6 +31,7 @@ import type { HostImports } from "../link/imports.ts";
 import type { CallOptions, GuestFiber, LinkedGuest, LinkOptions } from "../link/linked-guest.ts";
 import type { PreparedGuest } from "../link/prepare.ts";
 import type { StackPool } from "../link/stacks.ts";
+import { suspendableImports } from "../link/suspendable-imports.ts";
 import { linkSwitches } from "../link/switch-module.ts";
 import type { GuestSwitches } from "../link/switch-module.ts";
 import {
@@ -73,8 +74,8 @@ function requirePrepared({ prepared }: GuestModule): PreparedGuest {
   return prepared;
 }
 
-const UNSHIMMED =
-  "its type has a v128 or an exnref, or it is imported with several types, or it was excluded when the guest was transformed";
+const UNSHIMMED = "its type has a v128 or an exnref, or it is imported with several types";
+const EXCLUDED = "it was excluded when the guest was transformed";
 
 export class TransformGuest implements LinkedGuest, BodyRunner, RunningGuest {
   readonly backend = "transform";
@@ -104,12 +105,14 @@ export class TransformGuest implements LinkedGuest, BodyRunner, RunningGuest {
       }),
     );
     const suspendable = new Set(guest.suspendable);
+    const couldSuspend = new Set(suspendableImports(prepared.original));
     for (const [position, value] of values.entries()) {
       if (typeof value !== "function" || suspendable.has(position)) continue;
       // A function of another guest can take and return what JavaScript cannot.
       if (!isExportedFunction(value)) {
         const host = bindCaller(value, caller);
-        values[position] = refusePromises((args) => host(...args), module.imports[position]!, UNSHIMMED);
+        const [why, reason] = couldSuspend.has(position) ? ([EXCLUDED, "excluded"] as const) : [UNSHIMMED];
+        values[position] = refusePromises((args) => host(...args), module.imports[position]!, why, reason);
       }
     }
     const driver = new SuspendableInstance(guest.transformed, nestImports(module.imports, values), {

@@ -7,7 +7,7 @@ export class SuspendError extends Error {
    * - `"no-coroutine"`: `suspend()` was called, but no coroutine is running there
    * - `"sync-call"`: the guest was entered through a synchronous call
    * - `"javascript-frame"`: JavaScript of the host stands between two guest frames
-   * - `"excluded"`: a function of the guest is on the stack that was excluded from suspending
+   * - `"excluded"`: the import, or a function of the guest that is on the stack, was excluded from suspending
    * - `"not-supported"`: this guest or backend cannot suspend at all
    */
   readonly reason: "no-coroutine" | "sync-call" | "javascript-frame" | "excluded" | "not-supported";

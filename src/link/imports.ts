@@ -53,12 +53,13 @@ export function refusePromises(
   call: (args: readonly unknown[]) => unknown,
   { module, name }: GuestImport,
   why: string,
+  reason: SuspendError["reason"] = "not-supported",
 ): (...args: unknown[]) => unknown {
   return (...args) => {
     const answer = call(args);
     if (!isPending(answer)) return answer;
     ignore(answer);
-    throw new SuspendError("not-supported", `Cannot suspend in import ${module}.${name}: ${why}`);
+    throw new SuspendError(reason, `Cannot suspend in import ${module}.${name}: ${why}`);
   };
 }
 

@@ -5,6 +5,7 @@ import path from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { backends, instantiate, suspend } from "stackful";
+import type { SuspendError } from "stackful";
 import { ProgressLine } from "#src/cli/progress-line";
 import { assemble } from "../transform/assemble.ts";
 import { finished, scratchFolder, stackful, stackfulWith, start } from "./run-cli.ts";
@@ -125,6 +126,12 @@ describe("stackful transform --report", () => {
     assert.ok(bytes > first + resume + runtime && first > all.input.bytes && resume > 0);
   });
 
+  it("divides the bytes that it shows", async () => {
+    const { stdout } = await stackful("transform", two, "-o", newFile(), "--report");
+    const [, first, ratio] = /^loaded first +([\d,]+) bytes, ([\d.]+) times/m.exec(stdout.toString()) ?? [];
+    assert.equal(ratio, (Number(first?.replaceAll(",", "")) / readFileSync(two).length).toFixed(2));
+  });
+
   it("says which imports made which functions suspendable", async () => {
     assert.deepEqual(causes(await report(two)), { "env.read": ["reader", "4"], "env.write": ["writer", "4"] });
   });
@@ -142,6 +149,22 @@ describe("stackful transform --only and --exclude", () => {
   it("leave imports out", async () => {
     const reported = await report(two, "--only", "env.*", "--exclude", "env.w*");
     assert.deepEqual(causes(reported), { "env.read": ["reader", "4"], "env.write": [] });
+  });
+
+  it("leave out imports that then cannot wait, which says so", async () => {
+    const output = newFile();
+    await stackful("transform", two, "-o", output, "--only", "env.read");
+    const env = { read: async () => 1, write: async () => 2 };
+    const instance = await instantiate(Uint8Array.from(readFileSync(output)), { env }, { backend: "transform" });
+    const error = await instance
+      .function("both")
+      .call([])
+      .catch((reason: unknown) => reason);
+    assert.match(
+      String(error),
+      /^SuspendError: Cannot suspend in import env\.write: it was excluded when the guest was/,
+    );
+    assert.equal((error as SuspendError).reason, "excluded");
   });
 
   it("leave functions out, and say which are cut off", async () => {
