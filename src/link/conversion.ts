@@ -16,11 +16,22 @@ const TAKES: ReadonlyMap<string, { readonly text: string; readonly test: (answer
   ["i32", { text: "a number", test: isNumeric }],
   ["f32", { text: "a number", test: isNumeric }],
   ["f64", { text: "a number", test: isNumeric }],
-  ["i64", { text: "a bigint", test: (answer) => CONVERTS_TO_I64.has(typeof answer) }],
+  ["i64", { text: "a bigint", test: isBigintLike }],
   ["funcref", { text: "a function that a guest exports, or null", test: isFuncref }],
 ]);
 
-const CONVERTS_TO_I64: ReadonlySet<string> = new Set(["bigint", "boolean", "string", "object", "function"]);
+const CONVERTS_TO_I64: ReadonlySet<string> = new Set(["bigint", "boolean", "object", "function"]);
+
+/** The engine would say a SyntaxError of its own about another string. */
+function isBigintLike(answer: unknown): boolean {
+  if (typeof answer !== "string") return CONVERTS_TO_I64.has(typeof answer);
+  try {
+    BigInt(answer);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Everything else has a number, if perhaps NaN. */
 function isNumeric(answer: unknown): boolean {
@@ -67,6 +78,7 @@ function refuse(
 
 function describe(answer: unknown): string {
   if (typeof answer === "object" && answer !== null) return `an object (${Object.prototype.toString.call(answer)})`;
+  if (typeof answer === "string") return `the string ${JSON.stringify(answer)}`;
   return typeof answer === "number" ? `the number ${answer}` : typeof answer;
 }
 

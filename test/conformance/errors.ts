@@ -143,6 +143,7 @@ function conversions(suite: Suite): void {
     ["i32", 5n, [0]],
     ["i64", 5, [0n]],
     ["i64", undefined, [0n]],
+    ["i64", "five", [0n]],
     ["f32", Symbol("wrong"), [0]],
     ["f64", 5n, [0]],
     ["funcref", {}, [null]],
