@@ -22,6 +22,7 @@ export type { CompileOptions, GuestSource, InstantiateOptions } from "./instanti
 export type { ActivationHooks } from "./link/activation.ts";
 export type { Caller } from "./link/caller.ts";
 export { CoroutineLocal } from "./link/coroutine-local.ts";
+export type { AnyExports, AsyncExports, UntypedExport } from "./link/exports.ts";
 export type { GuestFunction } from "./link/guest-function.ts";
 export { GuestModule } from "./link/guest-module.ts";
 export { newAsync, wrapAsync, wrapAsyncWithCaller } from "./link/host-function.ts";
@@ -29,7 +30,7 @@ export type { HostFunctionType } from "./link/host-function.ts";
 export type { Interruption } from "./link/guest-module.ts";
 export type { HostImports } from "./link/imports.ts";
 export { Instance } from "./link/instance.ts";
-export type { AnyExports, AsyncExports, CoroutineOptions } from "./link/instance.ts";
+export type { CoroutineOptions } from "./link/instance.ts";
 export type { CallOptions } from "./link/linked-guest.ts";
 export { Stack, StackPool } from "./link/stacks.ts";
 export type { StackOptions } from "./link/stacks.ts";

@@ -7,7 +7,7 @@ import { GuestModule, precisionOf, prepareModule, wrapModule } from "./link/gues
 import type { Interruption, CompileOptions as PrepareOptions } from "./link/guest-module.ts";
 import type { HostImports } from "./link/imports.ts";
 import { Instance } from "./link/instance.ts";
-import type { AnyExports } from "./link/instance.ts";
+import type { AnyExports } from "./link/exports.ts";
 import { Meter } from "./link/meter.ts";
 import { MeteredGuest } from "./link/metered-guest.ts";
 import { START } from "./link/prepare.ts";

@@ -3,12 +3,22 @@
 import type { Coroutine } from "../coroutine/coroutine.ts";
 import { currentActivation } from "./activation.ts";
 import type { Activation } from "./activation.ts";
+import type { AnyExports } from "./exports.ts";
 
 /**
  * The guest that called a host function; the first parameter of functions made with `wrapAsyncWithCaller` and `newAsync`.
- * Stays valid after an `await`.
+ * Stays valid after an `await`. The type parameter says what the guest exports:
+ *
+ * ```ts
+ * const greet = wrapAsyncWithCaller(async (caller: Caller<{ malloc(bytes: number): number }>, id: number) => {
+ *   const name = new TextEncoder().encode(await nameOf(id));
+ *   const pointer = caller.exports.malloc(name.length);
+ *   new Uint8Array(caller.memory.buffer, pointer).set(name);
+ *   return pointer;
+ * });
+ * ```
  */
-export interface Caller {
+export interface Caller<Exports extends object = AnyExports> {
   /**
    * The guest's first memory. Read `memory.buffer` anew after every `await`: growing the memory replaces it.
    *
@@ -16,7 +26,7 @@ export interface Caller {
    */
   readonly memory: WebAssembly.Memory;
   /** The guest's exports, its functions as plain synchronous ones: they cannot suspend. */
-  readonly exports: Readonly<Record<string, unknown>>;
+  readonly exports: Readonly<Exports>;
   /** The coroutine on whose stack the call was made, if it is one. */
   readonly coroutine: Coroutine | undefined;
   /** Aborts when this activation is cancelled: pass it on to what you wait for. */
@@ -52,8 +62,9 @@ class ActivationCaller implements Caller {
     return memory;
   }
 
-  get exports(): Readonly<Record<string, unknown>> {
-    return this.#guest.exports;
+  get exports(): AnyExports {
+    // What there is only the user knows, who says it in the type parameter of what is called.
+    return this.#guest.exports as AnyExports;
   }
 
   get coroutine(): Coroutine | undefined {

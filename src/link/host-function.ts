@@ -1,6 +1,7 @@
 /** What a user may pass as an imported function, beyond a plain one. */
 
 import type { Caller } from "./caller.ts";
+import type { AnyExports } from "./exports.ts";
 
 /** A value that crosses between JavaScript and a guest: numbers for i32, f32 and f64, bigint for i64, anything for references. */
 export type GuestValue = unknown;
@@ -40,8 +41,8 @@ export function wrapAsync<Params extends readonly unknown[], Result>(
  * });
  * ```
  */
-export function wrapAsyncWithCaller<Params extends readonly unknown[], Result>(
-  body: (caller: Caller, ...args: Params) => Result,
+export function wrapAsyncWithCaller<Params extends readonly unknown[], Result, Exports extends object = AnyExports>(
+  body: (caller: Caller<Exports>, ...args: Params) => Result,
 ): (...args: Params) => Result {
   // Called with a Caller first, by callHost below and nobody else; to a guest it has the parameters that follow.
   const wrapped = ((...args: never[]): unknown => (body as (...args: unknown[]) => unknown)(...args)) as never;
@@ -63,9 +64,10 @@ export function newAsync(
 ): (...args: never[]) => unknown {
   const single = type.results.length < 2;
   const pick = (results: readonly GuestValue[]): unknown => {
-    if (results.length !== type.results.length) {
+    if (!Array.isArray(results) || results.length !== type.results.length) {
+      const found = Array.isArray(results) ? `${results.length} results` : `${typeof results}, no array of results`;
       throw new TypeError(
-        `Cannot return from a host function: it answered ${results.length} results, its type has ${type.results.length}`,
+        `Cannot return from a host function: it answered ${found}, its type has ${type.results.length}`,
       );
     }
     return single ? results[0] : results;

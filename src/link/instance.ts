@@ -1,6 +1,7 @@
 /** An instance of a guest, as users see it. */
 
 import { Coroutine } from "../coroutine/coroutine.ts";
+import type { AnyExports, AsyncExports, AsyncFunction, FunctionName, FunctionOf } from "./exports.ts";
 import type { GuestExport, GuestModule } from "./guest-module.ts";
 import { GuestFunction } from "./guest-function.ts";
 import type { HostFunctionType } from "./host-function.ts";
@@ -8,33 +9,6 @@ import type { CallOptions, LinkedGuest } from "./linked-guest.ts";
 import type { Meter } from "./meter.ts";
 import type { StackPool } from "./stacks.ts";
 import { Wormhole } from "./wormhole.ts";
-
-/**
- * What a guest exports when its user has not said: anything. Only `any` is not `undefined` as well to a compiler that is told to check
- * index signatures (`noUncheckedIndexedAccess`).
- */
-// oxlint-disable-next-line typescript/no-explicit-any -- see above
-export type AnyExports = Readonly<Record<string, any>>;
-
-/** The names of the functions among the exports. */
-type FunctionName<Exports> = {
-  [Name in keyof Exports & string]: Exports[Name] extends (...args: never[]) => unknown ? Name : never;
-}[keyof Exports & string];
-
-/** The type of an exported function. */
-type FunctionOf<Exports, Name extends keyof Exports> = Extract<Exports[Name], (...args: never[]) => unknown>;
-
-/** The exports of a guest with its functions made asynchronous. */
-export type AsyncExports<Exports> = {
-  readonly [Name in keyof Exports]: Exports[Name] extends (...args: infer Params) => infer Result
-    ? (...args: Params) => Promise<Awaited<Result>>
-    : Exports[Name];
-};
-
-/** A function of a guest, made asynchronous. */
-type AsyncFunction<Callee extends (...args: never[]) => unknown> = (
-  ...args: Parameters<Callee>
-) => Promise<Awaited<ReturnType<Callee>>>;
 
 /** How a coroutine begins. */
 export interface CoroutineOptions extends CallOptions {

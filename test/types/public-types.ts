@@ -18,6 +18,12 @@ export async function publicTypes(bytes: Uint8Array<ArrayBuffer>): Promise<void>
     return pointer;
   });
   void (true satisfies Same<(pointer: number) => number, typeof withCaller>);
+  wrapAsyncWithCaller((caller: Caller<{ malloc(bytes: number): number }>, bytes: number) => {
+    void (true satisfies Same<number, ReturnType<typeof caller.exports.malloc>>);
+    // @ts-expect-error -- it was not said that there is one
+    void caller.exports.free;
+    return caller.exports.malloc(bytes);
+  }) satisfies (bytes: number) => number;
   // @ts-expect-error -- a string is no bigint
   void one(1, "2");
   // @ts-expect-error -- not an array of results
@@ -47,10 +53,17 @@ export async function publicTypes(bytes: Uint8Array<ArrayBuffer>): Promise<void>
   const getOther = typed.getAsync<(a: bigint) => string>("add");
   void (true satisfies Same<(a: bigint) => Promise<string>, typeof getOther>);
 
+  // With `!`, as this repository has index signatures checked (noUncheckedIndexedAccess).
   const untyped = await instantiate(bytes);
-  // Without `!`, although it may be undefined.
-  await untyped.exports["run"](1);
-  untyped.sync["run"](1);
+  const result = untyped.exports["run"]!(1, 2n);
+  void (true satisfies Same<Promise<unknown>, typeof result>);
+  void (true satisfies Same<unknown, ReturnType<NonNullable<(typeof untyped.sync)[string]>>>);
+  // @ts-expect-error -- not awaited
+  void (untyped.exports["run"]!(1) + 1);
+  untyped.exports["memory"]!.buffer satisfies ArrayBufferLike;
+  untyped.exports["table"]!.get(0);
+  // @ts-expect-error -- neither a memory nor a table nor a global has that
+  void untyped.exports["memory"]!.bytes;
   await untyped.function("run").call([1, "2"]);
   void (typed.module satisfies GuestModule).queueReason;
 }
