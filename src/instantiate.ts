@@ -3,11 +3,13 @@
 import { chooseBackend } from "./backends/choose.ts";
 import type { BackendName } from "./backends/choose.ts";
 import { openPackedGuest } from "./backends/packaged-guest.ts";
+import type { AnyExports } from "./link/exports.ts";
+import { STACK_OPTIONS, requireOneOf, requireOptions } from "./link/check-options.ts";
+import type { OptionNames } from "./link/check-options.ts";
 import { GuestModule, precisionOf, prepareModule, wrapModule } from "./link/guest-module.ts";
 import type { Interruption, CompileOptions as PrepareOptions } from "./link/guest-module.ts";
 import type { HostImports } from "./link/imports.ts";
 import { Instance } from "./link/instance.ts";
-import type { AnyExports } from "./link/exports.ts";
 import { Meter } from "./link/meter.ts";
 import { MeteredGuest } from "./link/metered-guest.ts";
 import { START } from "./link/prepare.ts";
@@ -52,9 +54,37 @@ export async function compile(
   source: GuestSource | Promise<GuestSource>,
   options: CompileOptions = {},
 ): Promise<GuestModule> {
+  checkOptions("compile guest", options, COMPILE_OPTIONS);
   const module = await moduleOf(source, options);
   await backendFor(module, options).prepare(module, options.cache);
   return module;
+}
+
+const COMPILE_OPTIONS: OptionNames<CompileOptions> = {
+  backend: true,
+  syncResume: true,
+  cache: true,
+  overlap: true,
+  stackChecks: true,
+  interruptible: true,
+};
+const INSTANTIATE_OPTIONS: OptionNames<InstantiateOptions> = { ...COMPILE_OPTIONS, maxLive: true, stacks: true };
+const INTERRUPTION: OptionNames<Interruption> = { sliceMs: true, fuel: true };
+
+/** @throws {TypeError} when an option is unknown, or is not what it can be */
+function checkOptions(action: string, options: InstantiateOptions, names: Readonly<Record<string, true>>): void {
+  requireOptions(action, options, names);
+  const { syncResume, overlap, stackChecks, interruptible, cache, stacks } = options;
+  requireOneOf(action, "syncResume", syncResume, [true, false]);
+  requireOneOf(action, "overlap", overlap, ["allow", "queue"]);
+  requireOneOf(action, "stackChecks", stackChecks, [true, false]);
+  if (typeof interruptible === "object") requireOptions(`${action} as interruptible`, interruptible, INTERRUPTION);
+  else requireOneOf(action, "interruptible", interruptible, [true, false]);
+  if (stacks !== undefined) requireOptions(`${action} with these stacks`, stacks, STACK_OPTIONS);
+  if (cache === undefined || cache === false) return;
+  const { get, set } = Object(cache) as Partial<ModuleCache>;
+  if (typeof get === "function" && typeof set === "function") return;
+  throw new TypeError(`Cannot ${action}: cache must be what moduleCache() gives, or have get() and set(), or be false`);
 }
 
 async function moduleOf(source: GuestSource | Promise<GuestSource>, options: PrepareOptions): Promise<GuestModule> {
@@ -70,10 +100,10 @@ async function moduleOf(source: GuestSource | Promise<GuestSource>, options: Pre
   return packed ? sameOptions(packed, options) : prepareModule(bytes, options);
 }
 
-function backendFor(
-  { prepared }: GuestModule,
-  { backend, syncResume, maxLive }: InstantiateOptions,
-): ReturnType<typeof chooseBackend> {
+function backendFor(module: GuestModule, options: InstantiateOptions): ReturnType<typeof chooseBackend> {
+  const { prepared } = module;
+  const { maxLive } = options;
+  const { backend, syncResume } = options;
   // Whoever names a backend is told by it what it cannot do.
   const isFree = backend === undefined || backend === "auto";
   return chooseBackend(backend, {
@@ -105,6 +135,7 @@ export async function instantiate<Exports extends object = AnyExports>(
   imports: HostImports | object = {},
   options: InstantiateOptions = {},
 ): Promise<Instance<Exports>> {
+  checkOptions("instantiate guest", options, INSTANTIATE_OPTIONS);
   // What cannot be had need not be fetched first.
   chooseBackend(options.backend);
   const module = await moduleOf(source, options);
@@ -163,7 +194,7 @@ async function bytesOf(source: BufferSource | Response | URL): Promise<Uint8Arra
   if (source instanceof URL) return readUrl(source);
   if (typeof Response === "function" && source instanceof Response) {
     if (!source.ok)
-      throw new TypeError(`Cannot compile guest: the response for ${source.url} has status ${source.status}`);
+      throw new TypeError(`Cannot compile guest: the response for ${source.url || "it"} has status ${source.status}`);
     return new Uint8Array(await source.arrayBuffer());
   }
   // Copied, as the JavaScript API does it: the caller may change or transfer its buffer meanwhile.
@@ -188,6 +219,8 @@ interface FileSystem {
 }
 
 function describe(value: unknown): string {
-  if (value === null || typeof value !== "object") return `${typeof value} ${String(value)}`;
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === "string") return `the string ${JSON.stringify(value)}`;
+  if (typeof value !== "object") return `a ${typeof value}`;
   return value.constructor?.name ?? "an object";
 }

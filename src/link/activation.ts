@@ -25,7 +25,9 @@ import type { Waiter } from "./waiter.ts";
 
 /** Called whenever an activation's stack is entered and left; always in pairs. They must not throw. */
 export interface ActivationHooks {
+  /** Called when it starts, and whenever it goes on. */
   readonly onEnter?: (() => void) | undefined;
+  /** Called whenever it waits, and when it ends. */
   readonly onLeave?: (() => void) | undefined;
 }
 

@@ -1,6 +1,8 @@
 /** One exported function of a guest, with what a plain call has no place for. */
 
+import { CALL_OPTIONS, requireCallOptions } from "./check-options.ts";
 import type { GuestExport } from "./guest-module.ts";
+import { requireType } from "./host-function.ts";
 import type { HostFunctionType } from "./host-function.ts";
 import { typeText } from "./imports.ts";
 import type { CallOptions, LinkedGuest } from "./linked-guest.ts";
@@ -14,6 +16,7 @@ export class GuestFunction<Params extends readonly unknown[] = unknown[], Result
 
   /** @throws {TypeError} when the guest's function is not of type `wanted` */
   constructor(linked: LinkedGuest, { name, type }: GuestExport, wanted: HostFunctionType | undefined) {
+    if (wanted !== undefined) requireType(wanted);
     if (wanted !== undefined && type !== undefined && typeText(wanted) !== typeText(type)) {
       throw new TypeError(
         `Cannot get function "${name}" as ${typeText(wanted)}: the guest exports it as ${typeText(type)}`,
@@ -29,6 +32,7 @@ export class GuestFunction<Params extends readonly unknown[] = unknown[], Result
     if (!Array.isArray(args)) {
       throw new TypeError(`Cannot call "${this.name}": expected an array of its arguments, received ${typeof args}`);
     }
+    if (options !== undefined) requireCallOptions(`call "${this.name}"`, options, CALL_OPTIONS);
     // What the guest returns is only known to the user, who says it in the type parameters.
     return this.#linked.call(this.name, args, options) as Promise<Result>;
   }

@@ -27,6 +27,7 @@ const traitsOf = new WeakMap<Function, HostFunctionTraits>();
 export function wrapAsync<Params extends readonly unknown[], Result>(
   body: (...args: Params) => Result,
 ): (...args: Params) => Result {
+  requireFunction(body);
   const wrapped = (...args: Params): Result => body(...args);
   traitsOf.set(wrapped, { withCaller: false, type: undefined });
   return wrapped;
@@ -44,6 +45,7 @@ export function wrapAsync<Params extends readonly unknown[], Result>(
 export function wrapAsyncWithCaller<Params extends readonly unknown[], Result, Exports extends object = AnyExports>(
   body: (caller: Caller<Exports>, ...args: Params) => Result,
 ): (...args: Params) => Result {
+  requireFunction(body);
   // Called with a Caller first, by callHost below and nobody else; to a guest it has the parameters that follow.
   const wrapped = ((...args: never[]): unknown => (body as (...args: unknown[]) => unknown)(...args)) as never;
   traitsOf.set(wrapped, { withCaller: true, type: undefined });
@@ -62,6 +64,8 @@ export function newAsync(
   type: HostFunctionType,
   body: (caller: Caller, params: readonly GuestValue[]) => readonly GuestValue[] | PromiseLike<readonly GuestValue[]>,
 ): (...args: never[]) => unknown {
+  requireType(type);
+  requireFunction(body);
   const single = type.results.length < 2;
   const pick = (results: readonly GuestValue[]): unknown => {
     if (!Array.isArray(results) || results.length !== type.results.length) {
@@ -82,6 +86,20 @@ export function newAsync(
 
 function isThenable<Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> {
   return typeof (value as { then?: unknown }).then === "function";
+}
+
+function requireFunction(body: unknown): void {
+  if (typeof body !== "function")
+    throw new TypeError(`Cannot make host function: expected a function, received ${typeof body}`);
+}
+
+/** @throws {TypeError} when `type` is none */
+export function requireType(type: unknown): void {
+  const { params, results } = (type ?? {}) as Partial<HostFunctionType>;
+  if (Array.isArray(params) && Array.isArray(results)) return;
+  throw new TypeError(
+    `Cannot use function type: expected { params: ["i32"], results: [] } or the like, received ${typeof type}`,
+  );
 }
 
 /** Whether `body` expects a {@link Caller} before the guest's arguments. */

@@ -1,6 +1,8 @@
 /** An instance of a guest, as users see it. */
 
 import { Coroutine } from "../coroutine/coroutine.ts";
+import { CALL_OPTIONS, requireCallOptions } from "./check-options.ts";
+import type { OptionNames } from "./check-options.ts";
 import type { AnyExports, AsyncExports, AsyncFunction, FunctionName, FunctionOf } from "./exports.ts";
 import type { GuestExport, GuestModule } from "./guest-module.ts";
 import { GuestFunction } from "./guest-function.ts";
@@ -20,6 +22,8 @@ export interface CoroutineOptions extends CallOptions {
    */
   readonly backtraces?: boolean | undefined;
 }
+
+const COROUTINE_OPTIONS: OptionNames<CoroutineOptions> = { ...CALL_OPTIONS, args: true, backtraces: true };
 
 /**
  * A linked guest.
@@ -154,6 +158,10 @@ export class Instance<Exports extends object = AnyExports> {
     name: string,
     options: CoroutineOptions = {},
   ): Coroutine<Input, Yield, Return> {
+    requireCallOptions(`make coroutine "${name}"`, options, COROUTINE_OPTIONS);
+    if (options.args !== undefined && !Array.isArray(options.args)) {
+      throw new TypeError(`Cannot make coroutine "${name}": args must be an array, received ${typeof options.args}`);
+    }
     const paramCount = this.#functionExport(name).type?.params.length;
     const toArguments = (input: unknown): readonly unknown[] => options.args ?? argumentsOf(input, paramCount);
     const fiber = this.#linked.fiber(name, toArguments, options);

@@ -41,11 +41,11 @@ const PAINT = 0xa5;
 /** How a guest's further activations get their stacks. All sizes in bytes. */
 export interface StackOptions {
   /** Size of one region; 64 KiB when left out, as much as wasm-ld gives a program by default. */
-  readonly bytes?: number;
+  readonly bytes?: number | undefined;
   /** Regions at most, beside the guest's own stack; unlimited when left out. Calls beyond it wait. */
-  readonly capacity?: number;
+  readonly capacity?: number | undefined;
   /** Whether to keep track of {@link Stack.highWaterBytes}; costs writing every region once. */
-  readonly measure?: boolean;
+  readonly measure?: boolean | undefined;
 }
 
 /** Where regions come from. Addresses and sizes in bytes. */

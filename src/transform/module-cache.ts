@@ -30,13 +30,27 @@ const DIRECTORY_BYTES = 2 ** 30;
  * A cache for the option `cache` of `instantiate()` and `compile()`.
  *
  * @throws {RangeError} when `maxBytes` is not a number from 0
+ * @throws {TypeError} when it is given something else, such as a name of a directory alone
  */
-export function moduleCache({ directory, maxBytes, onError }: ModuleCacheOptions = {}): ModuleCache {
+export function moduleCache(options: ModuleCacheOptions = {}): ModuleCache {
+  requireOptions(options);
+  const { directory, maxBytes, onError } = options;
   if (maxBytes !== undefined && !(maxBytes >= 0)) {
     throw new RangeError(`Cannot make cache: maxBytes must be a number from 0, received ${String(maxBytes)}`);
   }
   if (directory === undefined) return new MemoryCache(maxBytes ?? MEMORY_BYTES);
   return new DirectoryCache(directory, maxBytes ?? DIRECTORY_BYTES, onError);
+}
+
+const OPTIONS: Readonly<Record<keyof ModuleCacheOptions, true>> = { directory: true, maxBytes: true, onError: true };
+
+function requireOptions(options: unknown): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot make cache: expected { directory } or other options, received ${typeof options}`);
+  }
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name));
+  if (unknown === undefined) return;
+  throw new TypeError(`Cannot make cache: unknown option ${unknown}, expected ${Object.keys(OPTIONS).join(", ")}`);
 }
 
 /** The newest modules, in the memory of this process. */
