@@ -57,8 +57,13 @@ export async function compile(
   checkOptions("compile guest", options, COMPILE_OPTIONS);
   const module = await moduleOf(source, options);
   await backendFor(module, options).prepare(module, options.cache);
+  const { backend, syncResume } = options;
+  if (backend !== undefined || syncResume !== undefined) compiledFor.set(module, { backend, syncResume });
   return module;
 }
+
+/** What was asked for when a guest was compiled. */
+const compiledFor = new WeakMap<GuestModule, Pick<CompileOptions, "backend" | "syncResume">>();
 
 const COMPILE_OPTIONS: OptionNames<CompileOptions> = {
   backend: true,
@@ -103,7 +108,8 @@ async function moduleOf(source: GuestSource | Promise<GuestSource>, options: Pre
 function backendFor(module: GuestModule, options: InstantiateOptions): ReturnType<typeof chooseBackend> {
   const { prepared } = module;
   const { maxLive } = options;
-  const { backend, syncResume } = options;
+  const isAsked = options.backend !== undefined || options.syncResume !== undefined;
+  const { backend, syncResume } = isAsked ? options : (compiledFor.get(module) ?? options);
   // Whoever names a backend is told by it what it cannot do.
   const isFree = backend === undefined || backend === "auto";
   return chooseBackend(backend, {

@@ -70,6 +70,24 @@ describe("An option", () => {
   });
 });
 
+describe("What a guest was compiled for", () => {
+  const backendOf = async (
+    compiled: Parameters<typeof compile>[1],
+    options: Parameters<typeof instantiate>[2],
+  ): Promise<string> => (await instantiate(await compile(bytes, compiled), {}, options)).backend;
+
+  it("holds for its instances", async () => {
+    assert.equal(await backendOf({ syncResume: true }, {}), "transform");
+    assert.equal(await backendOf({ backend: "transform" }, { maxLive: 5 }), "transform");
+  });
+
+  it("unless they ask for something else", async () => {
+    const [free, named] = [await backendOf({}, {}), await backendOf({ backend: "transform" }, { backend: "auto" })];
+    assert.equal(named, free);
+    assert.equal(await backendOf({ backend: "auto" }, { syncResume: true }), "transform");
+  });
+});
+
 describe("A host function that is made of something else", () => {
   it("is a TypeError", () => {
     assert.throws(
