@@ -117,5 +117,6 @@ export function typeText({ params, results }: HostFunctionType): string {
 function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value !== "object") return `a ${typeof value}`;
-  return `a ${value.constructor?.name ?? "null-prototype object"}`;
+  const name = value.constructor?.name ?? "null-prototype object";
+  return name === "Suspending" ? "a WebAssembly.Suspending: give the function that it was made of" : `a ${name}`;
 }

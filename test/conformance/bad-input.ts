@@ -157,6 +157,12 @@ function imports(suite: Suite): void {
       /^LinkError: Cannot link .*received a Promise/,
     ],
     [
+      "that is a WebAssembly.Suspending",
+      "frames",
+      { host: { wait: new (class Suspending {})(), fill } },
+      /^LinkError: Cannot link .*received a WebAssembly\.Suspending: give the function that it was made of/,
+    ],
+    [
       "that should be a memory",
       "frames-imported-memory",
       { host: { wait: fill, fill }, env: { memory: fill } },
