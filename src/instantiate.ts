@@ -35,7 +35,8 @@ export interface CompileOptions extends PrepareOptions {
 export interface InstantiateOptions extends CompileOptions {
   /**
    * Calls of this instance that may be in flight, suspended coroutines included; further ones wait in the order in which they were made.
-   * All guests together may have 10,000, or as many as this says if that is more; 15,000 at most: engines abort the process near 32,000.
+   * On backend `jspi` all guests together may have 10,000, or as many as this says if that is more; 15,000 at most: engines abort the
+   * process near 32,000.
    */
   readonly maxLive?: number | undefined;
   /** Stacks for overlapping calls, in the guest's memory. */
@@ -43,7 +44,13 @@ export interface InstantiateOptions extends CompileOptions {
 }
 
 /**
- * Compiles a guest, to be instantiated any number of times.
+ * Compiles a guest, to be instantiated any number of times. Its instances run on the backend that was asked for here, unless they ask
+ * for another.
+ *
+ * ```ts
+ * const module = await compile(bytes, { syncResume: true });
+ * const instances = [await instantiate(module, imports), await instantiate(module, imports)];
+ * ```
  *
  * A `WebAssembly.Module` of which this library has not seen the bytes can be used, but its calls wait for each other.
  *

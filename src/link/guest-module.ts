@@ -49,7 +49,7 @@ export function precisionOf({ interruptible = false }: CompileOptions): Precisio
 }
 
 /**
- * A compiled guest. Made by `compile()`; `instantiate()` takes it as often as one likes.
+ * A compiled guest. Made by `compile()`; `instantiate()` takes it as often as one likes, in the thread that has made it.
  */
 export class GuestModule {
   readonly imports: readonly GuestImport[];

@@ -29,6 +29,11 @@ const DIRECTORY_BYTES = 2 ** 30;
 /**
  * A cache for the option `cache` of `instantiate()` and `compile()`.
  *
+ * ```ts
+ * const cache = moduleCache({ directory: ".cache/stackful" });
+ * await instantiate(bytes, imports, { backend: "transform", cache });
+ * ```
+ *
  * @throws {RangeError} when `maxBytes` is not a number from 0
  * @throws {TypeError} when it is given something else, such as a name of a directory alone
  */
