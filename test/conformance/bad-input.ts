@@ -159,7 +159,14 @@ function imports(suite: Suite): void {
     [
       "that is a WebAssembly.Suspending",
       "frames",
-      { host: { wait: new (class Suspending {})(), fill } },
+      {
+        host: {
+          wait: new (class Suspending {
+            readonly body = fill;
+          })(),
+          fill,
+        },
+      },
       /^LinkError: Cannot link .*received a WebAssembly\.Suspending: give the function that it was made of/,
     ],
     [
