@@ -9,6 +9,8 @@ import { systemClock } from "./host/clock.ts";
 import type { Clock } from "./host/clock.ts";
 import { systemRandom } from "./host/random.ts";
 import type { Random } from "./host/random.ts";
+import { openPreopens } from "./preopens.ts";
+import type { Preopens } from "./preopens.ts";
 import { DescriptorTable } from "./preview1/descriptor-table.ts";
 import { encodeText } from "./preview1/guest-memory.ts";
 import { hostFunction } from "./preview1/syscall.ts";
@@ -23,6 +25,8 @@ export interface WasiOptions {
   readonly args?: readonly string[] | undefined;
   /** Its environment; nothing when left out. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** The directories it may use, by the names that it has for them; none when left out. */
+  readonly preopens?: Preopens | undefined;
   /** What time it is for the program. */
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
@@ -31,6 +35,9 @@ export interface WasiOptions {
 }
 
 const MODULE = "wasi_snapshot_preview1";
+
+/** The descriptor after standard input, output and errors. */
+const FIRST_PREOPEN = 3;
 
 /** Descriptors that may be open at once: what a process may have on most systems. */
 const MAX_OPEN_FILES = 1024;
@@ -51,7 +58,10 @@ export class WASI {
   readonly #imports: Readonly<Record<string, unknown>>;
   #isStarted = false;
 
-  /** @throws {TypeError} when an option is of the wrong type */
+  /**
+   * @throws {TypeError} when an option is of the wrong type
+   * @throws {Error} with a `code` when a directory cannot be opened
+   */
   constructor(options: WasiOptions = {}) {
     this.#program = programOf(options);
     this.#imports = Object.freeze(
@@ -91,6 +101,11 @@ export class WASI {
     if ("_initialize" in instance.exports) await instance.function("_initialize" as never).call([] as never, options);
   }
 
+  /** Closes all that is open. `start` does so itself; a library does not end otherwise. */
+  async close(): Promise<void> {
+    await this.#closeAll();
+  }
+
   #begin(): void {
     if (this.#isStarted) throw new TypeError("Cannot start program: this WASI has started one already; make another");
     this.#isStarted = true;
@@ -104,15 +119,18 @@ export class WASI {
 function programOf(options: WasiOptions): Program {
   const { args = [], env = {}, clock = systemClock, random = systemRandom } = options;
   const variables = Object.entries(env).filter(([, value]) => value !== undefined);
-  return {
+  const program = {
     args: args.map((text) => terminated("args", text)),
     env: variables.map(([name, value]) => terminated("env", `${name}=${value}`)),
     clock,
     random,
     descriptors: new DescriptorTable(options.maxOpenFiles ?? MAX_OPEN_FILES),
     network: undefined,
-    exit: (code) => trapFor(new WasiExit(code)),
+    exit: (code: number) => trapFor(new WasiExit(code)),
   };
+  // Last, when nothing can fail any more: what is open has to be closed.
+  for (const descriptor of openPreopens(options.preopens ?? {})) program.descriptors.add(descriptor, FIRST_PREOPEN);
+  return program;
 }
 
 /** As C strings are. */

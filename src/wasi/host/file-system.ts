@@ -28,10 +28,10 @@ export interface FileStat {
   readonly changed: bigint;
 }
 
-/** Nanoseconds since 1970; what is left out stays as it is. */
+/** Nanoseconds since 1970, or the file system's own idea of the present. What is left out stays as it is. */
 export interface TimeChange {
-  readonly accessed?: bigint;
-  readonly modified?: bigint;
+  readonly accessed?: bigint | "now" | undefined;
+  readonly modified?: bigint | "now" | undefined;
 }
 
 export interface OpenOptions {

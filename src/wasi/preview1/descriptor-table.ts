@@ -32,10 +32,12 @@ export class DescriptorTable {
     if (this.#count >= this.#maxOpen) throw new Errno("EMFILE");
   }
 
-  /** @returns its number. @throws {Errno} `EMFILE`: the descriptor is the caller's to close then */
-  add(descriptor: Descriptor): number {
+  /** @returns its number, which is at least `from`. @throws {Errno} `EMFILE`: the descriptor is the caller's to close then */
+  add(descriptor: Descriptor, from = 0): number {
     this.requireRoom();
-    const free = this.#open.indexOf(undefined);
+    // Holes are `undefined`, never empty: indexOf() does not see those.
+    while (this.#open.length < from) this.#open.push(undefined);
+    const free = this.#open.indexOf(undefined, from);
     const number = free === -1 ? this.#open.length : free;
     this.#open[number] = descriptor;
     this.#count++;

@@ -7,6 +7,8 @@ const encoder = new TextEncoder();
 /** `ignoreBOM`: a name may begin with one. */
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** Bytes that pointers can point to. */
+const ADDRESS_SPACE = 2 ** 32;
 /** POSIX: `IOV_MAX`. */
 const MAX_VECTORS = 1024;
 /** What a call can say that it has transferred: results are signed to a C library. */
@@ -39,6 +41,11 @@ export class GuestMemory {
     const offset = pointer >>> 0;
     if (offset + length > this.#view.byteLength) throw new Errno("EFAULT");
     return offset;
+  }
+
+  /** Throws unless `length` bytes can be written there: before anything is done that could not be undone. */
+  require(pointer: number, length: number): void {
+    this.#offset(pointer, length);
   }
 
   u8(pointer: number): number {
@@ -110,7 +117,7 @@ export class GuestMemory {
     let total = 0;
     for (let index = 0; index < count; index++) {
       const vector = (pointer >>> 0) + index * IOVEC.bytes;
-      if (vector + IOVEC.bytes > 0xffff_ffff) throw new Errno("EFAULT");
+      if (vector + IOVEC.bytes > ADDRESS_SPACE) throw new Errno("EFAULT");
       const offset = this.u32(vector + IOVEC.buffer);
       const length = Math.min(this.u32(vector + IOVEC.length), MAX_TRANSFER - total);
       this.#offset(offset, length);
@@ -149,23 +156,26 @@ export class GuestVectors {
     return this.#places.map(({ offset, length }) => this.#memory.bytes(offset, length));
   }
 
-  /** A copy of it all. */
-  gather(): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(this.total);
-    let position = 0;
+  /** A copy of it: from byte `start` on, at most `maxBytes`. */
+  gather(start = 0, maxBytes: number = this.total): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(Math.min(this.total - start, maxBytes));
+    let position = -start;
     for (const view of this.views()) {
-      bytes.set(view, position);
+      if (position >= bytes.length) break;
+      const from = Math.max(-position, 0);
+      if (from < view.length) bytes.set(view.subarray(from, bytes.length - position), position + from);
       position += view.length;
     }
     return bytes;
   }
 
-  /** Writes `bytes`, at most {@link GuestVectors.total}. */
-  scatter(bytes: Uint8Array): void {
-    let position = 0;
+  /** Writes `bytes` to byte `start` and those after it, as far as there is room. */
+  scatter(bytes: Uint8Array, start = 0): void {
+    let position = -start;
     for (const view of this.views()) {
       if (position >= bytes.length) return;
-      view.set(bytes.subarray(position, position + view.length));
+      const from = Math.max(-position, 0);
+      if (from < view.length) view.set(bytes.subarray(position + from, position + view.length), from);
       position += view.length;
     }
   }

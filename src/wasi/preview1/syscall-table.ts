@@ -2,8 +2,23 @@
 
 import { args } from "./args.ts";
 import { clocks } from "./clock.ts";
+import { directories } from "./fd-directory.ts";
+import { status } from "./fd-status.ts";
+import { transfers } from "./fd-transfer.ts";
+import { opening } from "./path-open.ts";
+import { paths } from "./path.ts";
 import { processes } from "./process.ts";
 import { random } from "./random.ts";
 import type { Syscalls } from "./syscall.ts";
 
-export const SYSCALLS: Syscalls = { ...args, ...clocks, ...processes, ...random };
+export const SYSCALLS: Syscalls = {
+  ...args,
+  ...clocks,
+  ...directories,
+  ...opening,
+  ...paths,
+  ...processes,
+  ...random,
+  ...status,
+  ...transfers,
+};

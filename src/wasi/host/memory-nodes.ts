@@ -1,0 +1,338 @@
+/** What a file system in memory is made of. Names lead to nodes; a node is there until no name and nobody who has it open is left. */
+
+import type { FileStat, FileType, TimeChange } from "./file-system.ts";
+import { HostError } from "./host-error.ts";
+
+/** Nanoseconds since 1970. */
+export type Now = () => bigint;
+
+/** What all nodes of one file system share. */
+export class MemoryDevice {
+  readonly id: bigint;
+  readonly now: Now;
+  readonly #maxBytes: number;
+  #usedBytes = 0;
+  #lastInode = 0n;
+  static #last = 0n;
+
+  constructor(now: Now, maxBytes: number) {
+    this.now = now;
+    this.#maxBytes = maxBytes;
+    this.id = ++MemoryDevice.#last;
+  }
+
+  takeInode(): bigint {
+    return ++this.#lastInode;
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** @throws {HostError} `ENOSPC` */
+  take(bytes: number): void {
+    if (this.#usedBytes + bytes > this.#maxBytes) throw new HostError("ENOSPC");
+    this.#usedBytes += bytes;
+  }
+
+  giveBack(bytes: number): void {
+    this.#usedBytes -= bytes;
+  }
+
+  /** Room for so many bytes more, at most that many. */
+  available(bytes: number): number {
+    return Math.min(bytes, this.#maxBytes - this.#usedBytes);
+  }
+}
+
+abstract class Node {
+  abstract readonly type: FileType;
+  abstract readonly size: number;
+  readonly device: MemoryDevice;
+  readonly inode: bigint;
+  /** Names that lead here. */
+  links = 0;
+  #accessed: bigint;
+  #modified: bigint;
+  #changed: bigint;
+
+  constructor(device: MemoryDevice) {
+    this.device = device;
+    this.inode = device.takeInode();
+    this.#accessed = device.now();
+    this.#modified = this.#accessed;
+    this.#changed = this.#accessed;
+  }
+
+  stat(): FileStat {
+    return {
+      type: this.type,
+      device: this.device.id,
+      inode: this.inode,
+      links: BigInt(this.links),
+      size: BigInt(this.size),
+      accessed: this.#accessed,
+      modified: this.#modified,
+      changed: this.#changed,
+    };
+  }
+
+  /** Its content is another now. */
+  touch(): void {
+    this.#modified = this.device.now();
+    this.#changed = this.#modified;
+  }
+
+  /** Something else about it is different now. */
+  touchStatus(): void {
+    this.#changed = this.device.now();
+  }
+
+  setTimes({ accessed, modified }: TimeChange): void {
+    const now = this.device.now();
+    if (accessed !== undefined) this.#accessed = accessed === "now" ? now : accessed;
+    if (modified !== undefined) this.#modified = modified === "now" ? now : modified;
+    this.#changed = now;
+  }
+}
+
+/** Files grow to twice what they need, so that appending to them costs the same each time. */
+export class MemoryFile extends Node {
+  readonly type = "file";
+  #bytes: Uint8Array<ArrayBuffer>;
+  #size: number;
+  #openCount = 0;
+
+  constructor(device: MemoryDevice, content: Uint8Array) {
+    super(device);
+    device.take(content.length);
+    this.#bytes = new Uint8Array(content);
+    this.#size = content.length;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The bytes themselves, until the file grows. */
+  get content(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#size);
+  }
+
+  read(buffers: readonly Uint8Array[], position: number): number {
+    let read = 0;
+    for (const buffer of buffers) {
+      const start = Math.min(position + read, this.#size);
+      const part = this.#bytes.subarray(start, Math.min(start + buffer.length, this.#size));
+      buffer.set(part);
+      read += part.length;
+      if (part.length < buffer.length) break;
+    }
+    return read;
+  }
+
+  /** Writes as much as there is room for. @throws {HostError} `ENOSPC` when that is nothing */
+  write(buffers: readonly Uint8Array[], position: number): number {
+    const wanted = buffers.reduce((sum, { length }) => sum + length, 0);
+    if (wanted === 0) return 0;
+    const growth = Math.max(position + wanted - this.#size, 0);
+    const end = position + wanted - (growth - this.device.available(growth));
+    if (end <= position) throw new HostError("ENOSPC");
+    if (end > this.#size) this.#resize(end);
+    let written = 0;
+    for (const buffer of buffers) {
+      const part = buffer.subarray(0, end - position - written);
+      this.#bytes.set(part, position + written);
+      written += part.length;
+    }
+    this.touch();
+    return written;
+  }
+
+  setSize(bytes: number): void {
+    this.#resize(bytes);
+    this.touch();
+  }
+
+  #resize(size: number): void {
+    if (size > this.#size) {
+      this.device.take(size - this.#size);
+      try {
+        this.#reserve(size);
+      } catch (error) {
+        this.device.giveBack(size - this.#size);
+        throw error;
+      }
+    } else {
+      this.device.giveBack(this.#size - size);
+      // What is cut off must not come back when the file grows again.
+      if (size === 0) this.#bytes = new Uint8Array(0);
+      else this.#bytes.fill(0, size, this.#size);
+    }
+    this.#size = size;
+  }
+
+  #reserve(size: number): void {
+    if (size <= this.#bytes.length) return;
+    const grown = allocate(Math.max(size, this.#bytes.length * 2, 64)) ?? allocate(size);
+    if (grown === undefined) throw new HostError("ENOSPC");
+    grown.set(this.#bytes.subarray(0, this.#size));
+    this.#bytes = grown;
+  }
+
+  opened(): void {
+    this.#openCount++;
+  }
+
+  closed(): void {
+    this.#openCount--;
+    this.#release();
+  }
+
+  /** A name of it is gone. */
+  unlinked(): void {
+    this.links--;
+    this.touchStatus();
+    this.#release();
+  }
+
+  #release(): void {
+    if (this.links === 0 && this.#openCount === 0) this.#resize(0);
+  }
+}
+
+/** `undefined` where the engine has no such buffer. */
+function allocate(bytes: number): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return new Uint8Array(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+export class MemoryLink extends Node {
+  readonly type = "symbolic-link";
+  readonly target: string;
+
+  constructor(device: MemoryDevice, target: string) {
+    super(device);
+    this.target = target;
+  }
+
+  get size(): number {
+    return new TextEncoder().encode(this.target).length;
+  }
+
+  unlinked(): void {
+    this.links--;
+    this.touchStatus();
+  }
+}
+
+export type MemoryNode = MemoryFile | MemoryLink | MemoryFolder;
+
+/** POSIX: `NAME_MAX`, in bytes. */
+const MAX_NAME_BYTES = 255;
+
+export class MemoryFolder extends Node {
+  readonly type = "directory";
+  readonly #entries = new Map<string, MemoryNode>();
+  /** Where it lies; `undefined`: nowhere any more, or it is the root. */
+  #parent: MemoryFolder | undefined;
+  #isRemoved = false;
+
+  constructor(device: MemoryDevice) {
+    super(device);
+    this.links = 2; // its name, and its own `.`
+  }
+
+  get size(): number {
+    return 0;
+  }
+
+  get entries(): ReadonlyMap<string, MemoryNode> {
+    return this.#entries;
+  }
+
+  find(name: string): MemoryNode | undefined {
+    if (name.length > MAX_NAME_BYTES / 4 && new TextEncoder().encode(name).length > MAX_NAME_BYTES) {
+      throw new HostError("ENAMETOOLONG");
+    }
+    return this.#entries.get(name);
+  }
+
+  /** @throws {HostError} `ENOENT` */
+  get(name: string): MemoryNode {
+    const node = this.find(name);
+    if (node === undefined) throw new HostError("ENOENT");
+    return node;
+  }
+
+  /** @throws {HostError} `EEXIST`, and `ENOENT` when the directory itself was removed */
+  add(name: string, node: MemoryNode): void {
+    if (this.find(name) !== undefined) throw new HostError("EEXIST");
+    if (this.#isRemoved) throw new HostError("ENOENT");
+    this.#entries.set(name, node);
+    this.touch();
+    if (!(node instanceof MemoryFolder)) {
+      node.links++;
+      node.touchStatus();
+      return;
+    }
+    node.#parent = this;
+    this.links++; // its `..`
+  }
+
+  /** Takes the name away, and leaves what it led to as it is. */
+  #take(name: string): MemoryNode {
+    const node = this.get(name);
+    this.#entries.delete(name);
+    this.touch();
+    if (node instanceof MemoryFolder) {
+      node.#parent = undefined;
+      this.links--;
+    } else {
+      node.links--;
+    }
+    return node;
+  }
+
+  removeFile(name: string): void {
+    const node = this.get(name);
+    if (node instanceof MemoryFolder) throw new HostError("EISDIR");
+    this.#entries.delete(name);
+    this.touch();
+    node.unlinked();
+  }
+
+  removeFolder(name: string): void {
+    const node = this.get(name);
+    if (!(node instanceof MemoryFolder)) throw new HostError("ENOTDIR");
+    if (node.#entries.size > 0) throw new HostError("ENOTEMPTY");
+    this.#take(name);
+    node.links = 0;
+    node.#isRemoved = true;
+  }
+
+  /** As POSIX has it: replaces a file by a file and an empty directory by a directory. */
+  rename(name: string, folder: MemoryFolder, newName: string): void {
+    const node = this.get(name);
+    const replaced = folder.find(newName);
+    if (replaced === node) return;
+    if (node instanceof MemoryFolder && node.#isAbove(folder)) throw new HostError("EINVAL");
+    if (folder.#isRemoved) throw new HostError("ENOENT");
+    if (replaced instanceof MemoryFolder) {
+      if (!(node instanceof MemoryFolder)) throw new HostError("EISDIR");
+      folder.removeFolder(newName);
+    } else if (replaced !== undefined) {
+      if (node instanceof MemoryFolder) throw new HostError("ENOTDIR");
+      folder.removeFile(newName);
+    }
+    folder.add(newName, this.#take(name));
+  }
+
+  #isAbove(folder: MemoryFolder): boolean {
+    for (let at: MemoryFolder | undefined = folder; at !== undefined; at = at.#parent) if (at === this) return true;
+    return false;
+  }
+}

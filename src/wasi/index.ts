@@ -1,0 +1,27 @@
+/** `stackful/wasi`: programs that were compiled to WASI preview 1. */
+
+export { WasiExit } from "./exit.ts";
+export type { Clock } from "./host/clock.ts";
+export type {
+  Directory,
+  DirectoryEntry,
+  FileStat,
+  FileType,
+  OpenFile,
+  OpenOptions,
+  OpenStream,
+  Soon,
+  TimeChange,
+} from "./host/file-system.ts";
+export { HostError } from "./host/host-error.ts";
+export type { ErrorCode } from "./host/host-error.ts";
+export { MemoryFileSystem, SymbolicLink } from "./host/memory-file-system.ts";
+export type { MemoryFileSystemOptions, MemoryTree } from "./host/memory-file-system.ts";
+export { openNodeDirectory } from "./host/node-file-system.ts";
+export type { NodeDirectoryOptions } from "./host/node-file-system.ts";
+export type { Random } from "./host/random.ts";
+export { readOnly } from "./host/read-only.ts";
+export type { InputStream, OutputStream, StreamKind } from "./host/stream.ts";
+export type { Preopen, Preopens } from "./preopens.ts";
+export { WASI } from "./wasi.ts";
+export type { WasiOptions } from "./wasi.ts";
