@@ -2,6 +2,7 @@
 
 import { backendsCommand } from "./backends.ts";
 import type { Command } from "./command.ts";
+import { inspectCommand } from "./inspect.ts";
 import { transformCommand } from "./transform.ts";
 
-export const COMMANDS: readonly Command[] = [transformCommand, backendsCommand];
+export const COMMANDS: readonly Command[] = [inspectCommand, transformCommand, backendsCommand];

@@ -103,7 +103,8 @@ export function summaryText(summary: TransformSummary): string {
   return `${parts.join("\n\n")}\n`;
 }
 
-function overlapText({ stack, memorySource }: TransformSummary): string {
+/** What becomes of calls that overlap, after the words "calls that overlap". */
+export function overlapText({ stack, memorySource }: Pick<TransformSummary, "stack" | "memorySource">): string {
   if (stack.kind === "none") return "as many as one likes: the module keeps no stack in its memory";
   if (stack.kind === "unknown") return `wait for each other: ${stack.reason}`;
   if (memorySource.kind === "none") return `wait for each other: ${memorySource.reason}`;
@@ -130,7 +131,7 @@ function importsText(summary: TransformSummary): string {
   return parts.join("\n");
 }
 
-const MAX_LISTED = 4;
+export const MAX_LISTED = 4;
 
 function list({ names }: TransformSummary, functions: readonly number[]): string {
   const shown = functions.slice(0, MAX_LISTED).map((index) => names[index] ?? `function ${index}`);
@@ -138,6 +139,6 @@ function list({ names }: TransformSummary, functions: readonly number[]): string
 }
 
 /** With separators between thousands, the same everywhere. */
-function count(number: number): string {
+export function count(number: number): string {
   return number.toLocaleString("en-US");
 }

@@ -9,6 +9,7 @@ import { isPackaged } from "../transform/packaged-module.ts";
 import { CommandError } from "./command.ts";
 import type { Arguments, Command } from "./command.ts";
 import { readInput, writeOutput, writeText } from "./files.ts";
+import { refuseOthers } from "./module-file.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { selectFrom } from "./selection.ts";
 import { summarize, summaryText } from "./transform-report.ts";
@@ -72,7 +73,8 @@ The report goes to standard output, or to standard error if the module goes ther
 
 /** @throws {CommandError} when the bytes cannot be transformed */
 async function transform(file: string, bytes: Uint8Array<ArrayBuffer>, given: Arguments): Promise<PackedGuest> {
-  refuseOthers(file, bytes);
+  refuseOthers("transform", file, bytes);
+  if (isPackaged(bytes)) throw new CommandError(`cannot transform '${file}': it is transformed already`);
   const line = new ProgressLine(process.stderr, `transforming ${path.basename(file)}`);
   // It goes through the code twice.
   let round = 0;
@@ -105,19 +107,6 @@ function guestOptions(given: Arguments): PackGuestOptions {
     overlap: given.values("overlap")[0] as "allow" | "queue" | undefined,
     stackChecks: given.values("no-stack-checks").length === 0,
   };
-}
-
-/** What people take for a module. @throws {CommandError} */
-function refuseOthers(file: string, bytes: Uint8Array): void {
-  const [magic, version] = [bytes.subarray(0, 4), bytes.subarray(4, 8)].map((part) => part.join());
-  if (magic === "0,97,115,109" && version === "13,0,1,0") {
-    throw new CommandError(`cannot transform '${file}': it is a component`, "transform its core modules");
-  }
-  if (bytes[0] === 0x28 || bytes[0] === 0x3b) {
-    const tip = "assemble it first, with wat2wasm or wasm-tools";
-    throw new CommandError(`cannot transform '${file}': it looks like the text format of WebAssembly`, tip);
-  }
-  if (isPackaged(bytes)) throw new CommandError(`cannot transform '${file}': it is transformed already`);
 }
 
 function asCommandError(error: unknown, file: string): unknown {

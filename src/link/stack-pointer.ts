@@ -23,6 +23,9 @@ export type GuestStack =
 
 const NAME = "__stack_pointer";
 
+/** What gives a stack pointer away: the name under which it is exported or imported, that in the name section, or how code uses it. */
+export type PointerEvidence = "export" | "import" | "name" | "pattern";
+
 export function findGuestStack(module: BinaryModule, scan: CodeScan): GuestStack {
   if (module.memories.length === 0) return { kind: "none" };
   const named = findNamed(module);
@@ -40,10 +43,23 @@ export function findGuestStack(module: BinaryModule, scan: CodeScan): GuestStack
   return global === undefined ? { kind: "none" } : { kind: "found", global };
 }
 
+/** How it was found that `global` is the stack pointer. */
+export function evidenceFor(module: BinaryModule, global: number): PointerEvidence {
+  const { index, evidence } = findName(module);
+  return index === global ? evidence : "pattern";
+}
+
 function findNamed(module: BinaryModule): number | undefined {
-  const exported = module.exports.find(({ kind, name }) => kind === "global" && name === NAME)?.index;
-  const imported = module.imports.find(({ kind, name }) => kind === "global" && name === NAME)?.index;
-  const global = exported ?? imported ?? new ModuleNames(module).find("global", NAME);
+  const global = findName(module).index;
   const type = global === undefined ? undefined : module.globals[global];
   return type?.mutable === true && (type.type === I32 || type.type === I64) ? global : undefined;
+}
+
+function findName(module: BinaryModule): { index: number | undefined; evidence: PointerEvidence } {
+  const isPointer = (entry: { kind: string; name: string }): boolean => entry.kind === "global" && entry.name === NAME;
+  const exported = module.exports.find(isPointer)?.index;
+  if (exported !== undefined) return { index: exported, evidence: "export" };
+  const imported = module.imports.find(isPointer)?.index;
+  if (imported !== undefined) return { index: imported, evidence: "import" };
+  return { index: new ModuleNames(module).find("global", NAME), evidence: "name" };
 }
