@@ -79,6 +79,7 @@ const COMPILE_OPTIONS: OptionNames<CompileOptions> = {
   overlap: true,
   stackChecks: true,
   interruptible: true,
+  maxMemoryBytes: true,
 };
 const INSTANTIATE_OPTIONS: OptionNames<InstantiateOptions> = { ...COMPILE_OPTIONS, maxLive: true, stacks: true };
 const INTERRUPTION: OptionNames<Interruption> = { sliceMs: true, fuel: true };
@@ -104,12 +105,19 @@ async function moduleOf(source: GuestSource | Promise<GuestSource>, options: Pre
   const guest = source instanceof Promise ? await source : source;
   if (guest instanceof GuestModule) return sameOptions(guest, options);
   if (guest instanceof WebAssembly.Module) {
-    if (precisionOf(options) === undefined) return wrapModule(guest, options);
-    throw new TypeError("Cannot make guest interruptible: its bytes are needed, received a WebAssembly.Module");
+    const edit = editOf(options);
+    if (edit === undefined) return wrapModule(guest, options);
+    throw new TypeError(`Cannot ${edit}: its bytes are needed, received a WebAssembly.Module`);
   }
   const bytes = await bytesOf(guest);
   const packed = openPackedGuest(bytes);
   return packed ? sameOptions(packed, options) : prepareModule(bytes, options);
+}
+
+/** What is asked for that cannot be done to a module without its bytes. */
+function editOf(options: PrepareOptions): string | undefined {
+  if (precisionOf(options) !== undefined) return "make guest interruptible";
+  return options.maxMemoryBytes === undefined ? undefined : "limit memory of guest";
 }
 
 function backendFor(module: GuestModule, options: InstantiateOptions): ReturnType<typeof chooseBackend> {
@@ -188,14 +196,16 @@ function requireObject(imports: object): object {
 /** A compiled guest is what it was compiled to be. */
 function sameOptions(module: GuestModule, wanted: PrepareOptions): GuestModule {
   const { options } = module;
-  const { overlap, stackChecks, interruptible } = wanted;
+  const { overlap, stackChecks, interruptible, maxMemoryBytes } = wanted;
   const overlapDiffers = overlap !== undefined && overlap !== (options.overlap ?? "allow");
   const checksDiffer = stackChecks !== undefined && stackChecks !== (options.stackChecks ?? true);
   const precisionDiffers = interruptible !== undefined && precisionOf(wanted) !== precisionOf(options);
+  const limitDiffers = maxMemoryBytes !== undefined && maxMemoryBytes !== options.maxMemoryBytes;
   const differing = [
     overlapDiffers && "overlap",
     checksDiffer && "stackChecks",
     precisionDiffers && "interruptible",
+    limitDiffers && "maxMemoryBytes",
   ].find(Boolean);
   if (differing === undefined) return module;
   throw new TypeError(

@@ -15,8 +15,8 @@ import { isPackaged, pack, unpack } from "../transform/packaged-module.ts";
 import { transformModule } from "../transform/transform-module.ts";
 import type { TransformOptions, Transformation, TransformedModule } from "../transform/transform-module.ts";
 
-/** A packed guest is not counted: its options are what else can be said about it. */
-type PackedOptions = Omit<CompileOptions, "interruptible">;
+/** A packed guest is not counted, and its memory not limited: its options are what else can be said about it. */
+type PackedOptions = Omit<CompileOptions, "interruptible" | "maxMemoryBytes">;
 
 export interface PackGuestOptions extends PackedOptions {
   readonly transform?: TransformOptions;

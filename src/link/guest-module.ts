@@ -32,6 +32,11 @@ export interface CompileOptions {
    * cost of all that runs is counted, and `instance.fuel` is what it may cost.
    */
   readonly interruptible?: boolean | Interruption | undefined;
+  /**
+   * Bytes that each of its memories may have at most; what it declares itself when left out. Growing it further fails, as it does on a
+   * machine that has no more. A memory that it imports has to have such a maximum of its own.
+   */
+  readonly maxMemoryBytes?: number | undefined;
 }
 
 /** How a guest is interrupted. */
@@ -101,6 +106,7 @@ export async function prepareModule(bytes: Uint8Array<ArrayBuffer>, options: Com
     overlaps: options.overlap !== "queue",
     checksStack: options.stackChecks !== false,
     precision: precisionOf(options),
+    maxMemoryBytes: options.maxMemoryBytes,
   };
   // What is added to a guest makes indices valid that were not, so that it could reach what is none of its business. The engine
   // judges in threads of its own meanwhile: what it has compiled is not used.

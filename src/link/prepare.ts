@@ -25,6 +25,7 @@ import { findMemorySource } from "./allocator.ts";
 import type { MemorySource } from "./allocator.ts";
 import { STACK_BEFORE, STACK_LIMIT, STACK_POINTER } from "./entry-shims.ts";
 import { classifyPointerSets } from "./pointer-sets.ts";
+import { limitMemories } from "./memory-limit.ts";
 import { scanCode } from "./scan.ts";
 import type { GlobalUse } from "./scan.ts";
 import { findGuestStack } from "./stack-pointer.ts";
@@ -44,10 +45,12 @@ export interface PrepareOptions {
   readonly checksStack: boolean;
   /** What to count in its code, so that it can be interrupted. */
   readonly precision?: Precision | undefined;
+  /** Bytes that each of its memories may have at most. */
+  readonly maxMemoryBytes?: number | undefined;
 }
 
 export interface PreparedGuest {
-  /** The guest as it was given. */
+  /** The guest as it was given, but with the limits of its memories. */
   readonly original: BinaryModule;
   /** The guest's own exports, and its imports with the one that counting adds; indices are those of {@link PreparedGuest.bytes}. */
   readonly surface: BinaryModule;
@@ -70,14 +73,16 @@ export function prepareGuest(bytes: Uint8Array<ArrayBuffer>, options: PrepareOpt
 }
 
 function prepareStack(bytes: Uint8Array<ArrayBuffer>, options: PrepareOptions): PreparedGuest {
-  const original = decodeModule(bytes);
-  const reserved = original.exports.find(({ name }) => name.startsWith(RESERVED));
+  const given = decodeModule(bytes);
+  const reserved = given.exports.find(({ name }) => name.startsWith(RESERVED));
   if (reserved !== undefined) {
     throw new TypeError(
       `Cannot prepare guest: it exports "${reserved.name}", a name that is reserved for what is added to it`,
     );
   }
-  const editor = new ModuleEditor(original);
+  const editor = new ModuleEditor(given);
+  const { maxMemoryBytes } = options;
+  const original = maxMemoryBytes === undefined ? given : limitMemories(given, editor, maxMemoryBytes);
   if (original.start !== null) {
     editor.removeStart();
     editor.export(START, "function", original.start);

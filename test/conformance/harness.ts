@@ -65,8 +65,8 @@ export class Suite {
   ): Promise<Instance<Exports>> {
     const bytes = typeof guest === "string" ? supportedGuest(guest) : guest;
     const { name, build } = this.backend;
-    // What is transformed ahead of time is not counted.
-    const isBuilt = options.interruptible === undefined;
+    // What is transformed ahead of time is not counted, and its memory not limited.
+    const isBuilt = options.interruptible === undefined && options.maxMemoryBytes === undefined;
     const built =
       build && isBuilt && bytes instanceof Uint8Array ? await build(Uint8Array.from(bytes), options) : bytes;
     return instantiate<Exports>(built, imports, { backend: name, ...options });

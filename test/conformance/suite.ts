@@ -14,6 +14,7 @@ import { capacity } from "./capacity.ts";
 import { context } from "./context.ts";
 import { errors } from "./errors.ts";
 import { illegalUse } from "./illegal-use.ts";
+import { memoryLimit } from "./memory-limit.ts";
 import { nesting } from "./nesting.ts";
 import { overflow } from "./overflow.ts";
 import { overlap } from "./overlap.ts";
@@ -41,6 +42,7 @@ const SUBJECTS: readonly Subject[] = [
   backtraces,
   overflow,
   preemption,
+  memoryLimit,
   capacity,
 ];
 
