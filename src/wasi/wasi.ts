@@ -15,6 +15,8 @@ import { DescriptorTable } from "./preview1/descriptor-table.ts";
 import { encodeText } from "./preview1/guest-memory.ts";
 import { hostFunction } from "./preview1/syscall.ts";
 import type { Program } from "./preview1/syscall.ts";
+import { observed } from "./preview1/syscall-event.ts";
+import type { SyscallObserver } from "./preview1/syscall-event.ts";
 import { SYSCALLS } from "./preview1/syscall-table.ts";
 
 /** Names and meanings are those of `node:wasi`, as far as it has them. */
@@ -32,6 +34,8 @@ export interface WasiOptions {
   readonly random?: Random | undefined;
   /** Descriptors that may be open at once; 1024 when left out. */
   readonly maxOpenFiles?: number | undefined;
+  /** Is told of each call of the program when it has ended: its arguments, its error number, how long the program waited in it. */
+  readonly onSyscall?: SyscallObserver | undefined;
 }
 
 const MODULE = "wasi_snapshot_preview1";
@@ -64,11 +68,12 @@ export class WASI {
    */
   constructor(options: WasiOptions = {}) {
     this.#program = programOf(options);
-    this.#imports = Object.freeze(
-      Object.fromEntries(
-        Object.entries(SYSCALLS).map(([name, body]) => [name, wrapAsyncWithCaller(hostFunction(this.#program, body))]),
-      ),
-    );
+    const { onSyscall } = options;
+    const functions = Object.entries(SYSCALLS).map(([name, body]) => {
+      const answer = hostFunction(this.#program, body);
+      return [name, wrapAsyncWithCaller(onSyscall === undefined ? answer : observed(name, answer, onSyscall))] as const;
+    });
+    this.#imports = Object.freeze(Object.fromEntries(functions));
   }
 
   /** What to instantiate the program with. */
