@@ -27,7 +27,7 @@ function headText({ file, bytes, kind, isTransformed }: Inspection): string {
 type Line = readonly [text: string, comment: string];
 
 /** Comments stand in one column, if the lines leave room for it. */
-const MAX_COLUMN = 90;
+const MAX_COLUMN = 110;
 
 function listText(title: string, lines: readonly Line[]): string {
   if (lines.length === 0) return `${title}: none`;
@@ -50,7 +50,8 @@ function exportLine({ name, type, waitsIn }: InspectedExport): Line {
 function waitText(waitsIn: readonly string[]): string {
   if (waitsIn.length === 0) return "never suspends";
   const more = waitsIn.length > MAX_LISTED ? `, … (${waitsIn.length})` : "";
-  return `may suspend in ${waitsIn.slice(0, MAX_LISTED).join(", ")}${more}`;
+  const names = waitsIn.slice(0, MAX_LISTED).map((name) => name.replace(/^wasi_snapshot_preview1\./, ""));
+  return `may suspend in ${names.join(", ")}${more}`;
 }
 
 const EVIDENCE = {
