@@ -39,8 +39,8 @@ export interface CallerGuest {
   readonly exports: Readonly<Record<string, unknown>>;
 }
 
-/** For calls that nobody can cancel. */
-const neverAborts = new AbortController().signal;
+/** The signal of calls that nobody can cancel. */
+export const neverAborts: AbortSignal = new AbortController().signal;
 
 /** The caller of the host function that is just being called. */
 export function makeCaller(guest: CallerGuest): Caller {

@@ -13,15 +13,20 @@ export type {
   Soon,
   TimeChange,
 } from "./host/file-system.ts";
+export type { EventReadable, EventWritable } from "./host/event-streams.ts";
 export { HostError } from "./host/host-error.ts";
 export type { ErrorCode } from "./host/host-error.ts";
+export type { Chunk, InputSource } from "./host/input.ts";
 export { MemoryFileSystem, SymbolicLink } from "./host/memory-file-system.ts";
 export type { MemoryFileSystemOptions, MemoryTree } from "./host/memory-file-system.ts";
 export { openNodeDirectory } from "./host/node-file-system.ts";
 export type { NodeDirectoryOptions } from "./host/node-file-system.ts";
+export type { OutputTarget } from "./host/output.ts";
 export type { Random } from "./host/random.ts";
 export { readOnly } from "./host/read-only.ts";
 export type { InputStream, OutputStream, StreamKind } from "./host/stream.ts";
+export { TextOutput, lines } from "./host/text-output.ts";
 export type { Preopen, Preopens } from "./preopens.ts";
+export type { StandardStreams } from "./stdio.ts";
 export { WASI } from "./wasi.ts";
 export type { WasiOptions } from "./wasi.ts";

@@ -18,9 +18,11 @@ import type { Program } from "./preview1/syscall.ts";
 import { observed } from "./preview1/syscall-event.ts";
 import type { SyscallObserver } from "./preview1/syscall-event.ts";
 import { SYSCALLS } from "./preview1/syscall-table.ts";
+import { standardDescriptors } from "./stdio.ts";
+import type { StandardStreams } from "./stdio.ts";
 
 /** Names and meanings are those of `node:wasi`, as far as it has them. */
-export interface WasiOptions {
+export interface WasiOptions extends StandardStreams {
   /** The only one there is is `"preview1"`. */
   readonly version?: "preview1" | undefined;
   /** The program's arguments; the first one is its own name. */
@@ -89,14 +91,21 @@ export class WASI {
    */
   async start(instance: Instance<object>, options: CallOptions = {}): Promise<number> {
     this.#begin();
+    const exitCode = await this.#run(instance, options);
+    // All that it has written has gone when it has ended.
+    await this.#closeAll();
+    return exitCode;
+  }
+
+  async #run(instance: Instance<object>, options: CallOptions): Promise<number> {
     try {
       await instance.function("_start" as never).call([] as never, options);
       return 0;
     } catch (error) {
       if (error instanceof WasiExit) return error.code;
+      // Nobody may read what it has written: that is not waited for.
+      void this.#closeAll();
       throw error;
-    } finally {
-      await this.#closeAll();
     }
   }
 
@@ -123,13 +132,15 @@ export class WASI {
 
 function programOf(options: WasiOptions): Program {
   const { args = [], env = {}, clock = systemClock, random = systemRandom } = options;
+  const descriptors = new DescriptorTable(options.maxOpenFiles ?? MAX_OPEN_FILES);
+  for (const descriptor of standardDescriptors(options)) descriptors.add(descriptor);
   const variables = Object.entries(env).filter(([, value]) => value !== undefined);
   const program = {
     args: args.map((text) => terminated("args", text)),
     env: variables.map(([name, value]) => terminated("env", `${name}=${value}`)),
     clock,
     random,
-    descriptors: new DescriptorTable(options.maxOpenFiles ?? MAX_OPEN_FILES),
+    descriptors,
     network: undefined,
     exit: (code: number) => trapFor(new WasiExit(code)),
   };

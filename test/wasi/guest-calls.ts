@@ -74,6 +74,8 @@ export class GuestCalls {
   readonly memory: WebAssembly.Memory;
   readonly #functions: Readonly<Record<string, (...params: unknown[]) => unknown>>;
   #top = SCRATCH;
+  /** Aborts the calls that are waiting, and those that follow. */
+  signal: AbortSignal = new AbortController().signal;
 
   constructor(options: WasiOptions = {}, memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 32 })) {
     this.wasi = new WASI(options);
@@ -83,7 +85,7 @@ export class GuestCalls {
 
   /** The call as it is: at once where it is ready. @returns its error number */
   start(name: string, ...params: readonly Param[]): number | Promise<number> {
-    const caller = { memory: this.memory, signal: new AbortController().signal };
+    const caller = { memory: this.memory, signal: this.signal };
     const signed = params.map((param) => (typeof param === "bigint" ? BigInt.asIntN(64, param) : param | 0));
     return this.#functions[name]!(caller, ...signed) as number | Promise<number>;
   }

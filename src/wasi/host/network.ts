@@ -12,6 +12,8 @@ export interface Connection extends InputStream, OutputStream {
 export interface Listener {
   /** The next connection; a promise only if there is none yet. Not called again before it has answered. */
   accept(): Connection | Promise<Connection>;
+  /** Told when somebody begins to wait for a connection, and when nobody does any more: what is not waited for keeps no process alive. */
+  keepAlive?(isWaitedFor: boolean): void;
   close(): void | Promise<void>;
 }
 

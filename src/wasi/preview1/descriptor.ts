@@ -14,6 +14,12 @@ export interface Readiness {
 
 export type Direction = "read" | "write";
 
+/** On whose behalf something waits. */
+export interface Waiting {
+  /** Aborts when it is not waited for any more; `undefined`: never. */
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
  * One thing that can be open. A kind of it is a class with those methods that make sense for it; the others say why they do not.
  *
@@ -41,11 +47,11 @@ export abstract class Descriptor {
   abstract stat(): Soon<FileStat>;
 
   /** @returns bytes; 0 at the end */
-  read(_into: GuestVectors): Soon<number> {
+  read(_into: GuestVectors, _call: Waiting): Soon<number> {
     throw new Errno("EBADF");
   }
 
-  write(_from: GuestVectors): Soon<number> {
+  write(_from: GuestVectors, _call: Waiting): Soon<number> {
     throw new Errno("EBADF");
   }
 
@@ -101,16 +107,16 @@ export abstract class Descriptor {
     return () => {};
   }
 
-  accept(_flags: number): Soon<Descriptor> {
+  accept(_flags: number, _call: Waiting): Soon<Descriptor> {
     throw new Errno("ENOTSOCK");
   }
 
-  /** @returns bytes, and whether a message was longer */
-  receive(_into: GuestVectors, _flags: number): Soon<number> {
+  /** witx: `riflags`. @returns bytes; 0 at the end */
+  receive(_into: GuestVectors, _flags: number, _call: Waiting): Soon<number> {
     throw new Errno("ENOTSOCK");
   }
 
-  send(_from: GuestVectors): Soon<number> {
+  send(_from: GuestVectors, _call: Waiting): Soon<number> {
     throw new Errno("ENOTSOCK");
   }
 

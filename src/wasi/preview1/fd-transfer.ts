@@ -14,18 +14,20 @@ const PWRITE = RIGHTS.fd_write | RIGHTS.fd_seek;
 const LAST_ADVICE = 5;
 
 export const transfers: Syscalls = {
-  fd_read({ program, memory }: Syscall, fd: number, vectors: number, count: number, read: number) {
+  fd_read(call: Syscall, fd: number, vectors: number, count: number, read: number) {
+    const { program, memory } = call;
     const descriptor = program.descriptors.with(fd, RIGHTS.fd_read);
     const into = memory.vectors(vectors, count);
     memory.require(read, 4);
-    return after(descriptor.read(into), (bytes) => memory.setU32(read, bytes));
+    return after(descriptor.read(into, call), (bytes) => memory.setU32(read, bytes));
   },
 
-  fd_write({ program, memory }: Syscall, fd: number, vectors: number, count: number, written: number) {
+  fd_write(call: Syscall, fd: number, vectors: number, count: number, written: number) {
+    const { program, memory } = call;
     const descriptor = program.descriptors.with(fd, RIGHTS.fd_write);
     const from = memory.vectors(vectors, count);
     memory.require(written, 4);
-    return after(descriptor.write(from), (bytes) => memory.setU32(written, bytes));
+    return after(descriptor.write(from, call), (bytes) => memory.setU32(written, bytes));
   },
 
   fd_pread({ program, memory }: Syscall, fd: number, vectors: number, count: number, offset: bigint, read: number) {

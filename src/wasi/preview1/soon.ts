@@ -41,7 +41,7 @@ async function finish<Result>(steps: Steps<Result>, pending: PromiseLike<unknown
 }
 
 /** `then` with what is there at once or comes later. */
-export function after<Value, Result>(answer: Soon<Value>, use: (value: Value) => Result): Soon<Result> {
+export function after<Value, Result>(answer: Soon<Value>, use: (value: Value) => Soon<Result>): Soon<Result> {
   return isPromise(answer) ? answer.then(use) : use(answer);
 }
 

@@ -7,8 +7,10 @@ import { status } from "./fd-status.ts";
 import { transfers } from "./fd-transfer.ts";
 import { opening } from "./path-open.ts";
 import { paths } from "./path.ts";
+import { polls } from "./poll.ts";
 import { processes } from "./process.ts";
 import { random } from "./random.ts";
+import { sockets } from "./sock.ts";
 import type { Syscalls } from "./syscall.ts";
 
 export const SYSCALLS: Syscalls = {
@@ -17,8 +19,10 @@ export const SYSCALLS: Syscalls = {
   ...directories,
   ...opening,
   ...paths,
+  ...polls,
   ...processes,
   ...random,
+  ...sockets,
   ...status,
   ...transfers,
 };

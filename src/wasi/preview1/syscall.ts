@@ -1,5 +1,6 @@
 /** What a call of preview 1 is: its program, its memory, and an error number at its end. */
 
+import { neverAborts } from "../../link/caller.ts";
 import type { Caller } from "../../link/caller.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Soon } from "../host/file-system.ts";
@@ -29,8 +30,8 @@ export interface Program {
 export interface Syscall {
   readonly program: Program;
   readonly memory: GuestMemory;
-  /** Aborts when the call is not waited for any more. */
-  readonly signal: AbortSignal;
+  /** Aborts when the call is not waited for any more; `undefined`: never. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -53,8 +54,9 @@ class CallOfGuest implements Syscall {
     this.#caller = caller;
   }
 
-  get signal(): AbortSignal {
-    return this.#caller.signal;
+  get signal(): AbortSignal | undefined {
+    const { signal } = this.#caller;
+    return signal === neverAborts ? undefined : signal;
   }
 }
 
