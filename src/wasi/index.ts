@@ -19,6 +19,8 @@ export type { ErrorCode } from "./host/host-error.ts";
 export type { Chunk, InputSource } from "./host/input.ts";
 export { MemoryFileSystem, SymbolicLink } from "./host/memory-file-system.ts";
 export type { MemoryFileSystemOptions, MemoryTree } from "./host/memory-file-system.ts";
+export { openPromisesDirectory } from "./host/promises-file-system.ts";
+export type { PromisesFileSystem, PromisesHandle, PromisesStat } from "./host/promises-file-system.ts";
 export { openNodeDirectory } from "./host/node-file-system.ts";
 export type { NodeDirectoryOptions } from "./host/node-file-system.ts";
 export type { OutputTarget } from "./host/output.ts";

@@ -50,6 +50,9 @@ export interface EntryResult {
 
 type Param = number | bigint;
 
+/** A name may begin with a byte order mark. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** Where parameters of a call are put. Nothing that lies lower is used. */
 const SCRATCH = 1024;
 const RESULT = 64;
@@ -188,14 +191,14 @@ export class GuestCalls {
     this.#reset();
     const at = SCRATCH + 4096;
     await this.call("fd_read", fd, ...this.vectors([at, maxBytes]), RESULT);
-    return new TextDecoder().decode(this.bytes.slice(at, at + this.view.getUint32(RESULT, true)));
+    return decoder.decode(this.bytes.slice(at, at + this.view.getUint32(RESULT, true)));
   }
 
   async readAt(fd: number, maxBytes: number, offset: bigint): Promise<string> {
     this.#reset();
     const at = SCRATCH + 4096;
     await this.call("fd_pread", fd, ...this.vectors([at, maxBytes]), offset, RESULT);
-    return new TextDecoder().decode(this.bytes.slice(at, at + this.view.getUint32(RESULT, true)));
+    return decoder.decode(this.bytes.slice(at, at + this.view.getUint32(RESULT, true)));
   }
 
   async seek(fd: number, delta: bigint, whence: number): Promise<bigint> {
@@ -284,7 +287,7 @@ export class GuestCalls {
     this.#reset();
     const at = SCRATCH + 8192;
     await this.call("path_readlink", fd, ...this.text(path), at, room, RESULT);
-    return new TextDecoder().decode(this.bytes.slice(at, at + this.view.getUint32(RESULT, true)));
+    return decoder.decode(this.bytes.slice(at, at + this.view.getUint32(RESULT, true)));
   }
 
   async link(fd: number, path: string, newFd: number, ...[newPath, follow]: [string, boolean?]): Promise<void> {
@@ -317,7 +320,7 @@ export class GuestCalls {
         next: this.view.getBigUint64(at, true),
         inode: this.view.getBigUint64(at + 8, true),
         type: this.view.getUint8(at + 20),
-        name: new TextDecoder().decode(this.bytes.slice(at + 24, at + 24 + length)),
+        name: decoder.decode(this.bytes.slice(at + 24, at + 24 + length)),
       });
       at += 24 + length;
     }
