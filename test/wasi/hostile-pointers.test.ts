@@ -124,7 +124,7 @@ describe("A memory of 4 GiB", () => {
     { skip: makeHuge() === undefined ? "this engine has no such memory here" : false },
     async () => {
       const memory = makeHuge()!;
-      const files = new MemoryFileSystem({ file: "content" });
+      const files = new MemoryFileSystem({ file: "content" }, { maxBytes: 1_000_000 });
       const guest = new GuestCalls({ preopens: { "/": files.root } }, memory);
       const file = await guest.open(3, "file");
       const end = 2 ** 32;

@@ -165,7 +165,7 @@ class PromisesDirectory implements Directory {
     const [accessed, modified] = timesOf(times, stat);
     if (this.#fs.lutimes !== undefined) return this.#fs.lutimes(path, accessed, modified);
     if (stat.isSymbolicLink()) throw new HostError("ENOTSUP");
-    return offered(this.#fs.utimes).call(this.#fs, path, accessed, modified);
+    return this.#fs.utimes?.(path, accessed, modified) ?? refuse();
   }
 
   async readLink(name: string): Promise<string> {
@@ -174,29 +174,28 @@ class PromisesDirectory implements Directory {
   }
 
   async makeLink(name: string, target: string): Promise<void> {
-    await offered(this.#fs.symlink).call(this.#fs, target, this.#path + name);
+    await (this.#fs.symlink?.(target, this.#path + name) ?? refuse());
   }
 
   async makeDirectory(name: string): Promise<void> {
-    await offered(this.#fs.mkdir).call(this.#fs, this.#path + name);
+    await (this.#fs.mkdir?.(this.#path + name) ?? refuse());
   }
 
   async removeDirectory(name: string): Promise<void> {
-    await offered(this.#fs.rmdir).call(this.#fs, this.#path + name);
+    await (this.#fs.rmdir?.(this.#path + name) ?? refuse());
   }
 
   async removeFile(name: string): Promise<void> {
-    const unlink = offered(this.#fs.unlink);
     if ((await this.#lstat(name)).isDirectory()) throw new HostError("EISDIR");
-    await unlink.call(this.#fs, this.#path + name);
+    await (this.#fs.unlink?.(this.#path + name) ?? refuse());
   }
 
   async addName(name: string, directory: Directory, newName: string): Promise<void> {
-    await offered(this.#fs.link).call(this.#fs, this.#path + name, this.#pathIn(directory, newName));
+    await (this.#fs.link?.(this.#path + name, this.#pathIn(directory, newName)) ?? refuse());
   }
 
   async rename(name: string, directory: Directory, newName: string): Promise<void> {
-    await offered(this.#fs.rename).call(this.#fs, this.#path + name, this.#pathIn(directory, newName));
+    await (this.#fs.rename?.(this.#path + name, this.#pathIn(directory, newName)) ?? refuse());
   }
 
   #pathIn(directory: Directory, name: string): string {
@@ -222,7 +221,7 @@ class PromisesDirectory implements Directory {
 
   async setTimes(times: TimeChange): Promise<void> {
     const [accessed, modified] = timesOf(times, await this.#fs.stat(this.#path, { bigint: true }));
-    await offered(this.#fs.utimes).call(this.#fs, this.#path, accessed, modified);
+    await (this.#fs.utimes?.(this.#path, accessed, modified) ?? refuse());
   }
 
   /** There is no such call. */
@@ -280,14 +279,12 @@ class PromisesOpenFile implements OpenFile {
   }
 
   async setTimes(times: TimeChange): Promise<void> {
-    const utimes = offered(this.#handle.utimes);
     const [accessed, modified] = timesOf(times, await this.#handle.stat({ bigint: true }));
-    await utimes.call(this.#handle, accessed, modified);
+    await (this.#handle.utimes?.(accessed, modified) ?? refuse());
   }
 
   async sync(dataOnly: boolean): Promise<void> {
-    const sync = (dataOnly ? this.#handle.datasync : undefined) ?? this.#handle.sync;
-    await sync?.call(this.#handle);
+    await ((dataOnly ? this.#handle.datasync?.() : undefined) ?? this.#handle.sync?.());
   }
 
   async close(): Promise<void> {
@@ -295,10 +292,9 @@ class PromisesOpenFile implements OpenFile {
   }
 }
 
-/** @throws {HostError} `ENOTSUP` where a file system does not have it */
-function offered<Method>(method: Method | undefined): Method {
-  if (method === undefined) throw new HostError("ENOTSUP");
-  return method;
+/** What a file system does not have. */
+function refuse(): never {
+  throw new HostError("ENOTSUP");
 }
 
 function codeOf(error: unknown): unknown {
