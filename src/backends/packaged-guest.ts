@@ -13,7 +13,8 @@ import { COMPILER_VERSION } from "../transform/compiler-version.ts";
 import { sha256 } from "../transform/content-hash.ts";
 import { isPackaged, pack, unpack } from "../transform/packaged-module.ts";
 import { transformModule } from "../transform/transform-module.ts";
-import type { TransformOptions, Transformation, TransformedModule } from "../transform/transform-module.ts";
+import type { TransformOptions, Transformation } from "../transform/transform-module.ts";
+import type { TransformedModule } from "../transform/transformed-module.ts";
 
 /** A packed guest is not counted, and its memory not limited: its options are what else can be said about it. */
 type PackedOptions = Omit<CompileOptions, "interruptible" | "maxMemoryBytes">;

@@ -10,7 +10,7 @@ import { CompiledModules } from "../transform/compiled-modules.ts";
 import { moduleCache } from "../transform/module-cache.ts";
 import type { ModuleCache } from "../transform/module-cache.ts";
 import { transformModule } from "../transform/transform-module.ts";
-import type { TransformedModule } from "../transform/transform-module.ts";
+import type { TransformedModule } from "../transform/transformed-module.ts";
 import { packedGuest } from "./packaged-guest.ts";
 
 export interface TransformedGuest {

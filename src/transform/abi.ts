@@ -12,7 +12,7 @@
  *       returns meaningless values ◀───────
  *     leave() ────────────────────────────▶ area = address of the saved stack, or 0: it has returned
  *
- *     (the resume module is instantiated now, if it has not been)
+ *     (resume copies are made when they are called for the first time: resume-copies.ts)
  *
  *     resume.<types>(area, values…) ──────▶ the call of the import has these results; goes on from there
  *                                ◀──────── as leave(): an address (a new one, perhaps), or 0: it has returned
@@ -60,6 +60,11 @@ export interface AbiNames {
   readonly refused: string;
   readonly resumptions: string;
   readonly maximum: string;
+  /** The frame that is to be continued, and the end of its segment: globals, with addresses in {@link AbiNames.memory}. */
+  readonly frame: string;
+  readonly end: string;
+  /** The table of the resume copies, by their numbers. */
+  readonly resumeCopies: string;
   /** The table for functions of the host, when there is one: see thrown-values.ts. */
   readonly hostFunctions: string;
   /** The tag of the exception by which functions suspend that return no zeros; only when there are any. */
@@ -80,6 +85,9 @@ export const ABI: AbiNames = {
   refused: `${RESERVED}refused`,
   resumptions: `${RESERVED}resumptions`,
   maximum: `${RESERVED}maximum`,
+  frame: `${RESERVED}frame`,
+  end: `${RESERVED}end`,
+  resumeCopies: `${RESERVED}resumeCopies`,
   hostFunctions: `${RESERVED}hostFunctions`,
   unwind: `${RESERVED}unwind`,
   memory: `${RESERVED}areas`,
@@ -124,9 +132,10 @@ export class AbiExports {
     for (const name of ["begin", "leave", "resumeThrow", "continueThrow", "drop"] as const) {
       home.export(ABI[name], "function", runtime[name]);
     }
-    for (const name of ["needed", "refused", "resumptions", "maximum"] as const) {
+    for (const name of ["needed", "refused", "resumptions", "maximum", "frame", "end"] as const) {
       first.export(ABI[name], "global", globals[name]);
     }
+    first.export(ABI.resumeCopies, "table", home.firstResumeTable);
     home.export(ABI.memory, "memory", home.memory);
   }
 

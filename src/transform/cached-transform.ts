@@ -11,7 +11,8 @@ import type { ModuleCache } from "./module-cache.ts";
 import { pack, unpack } from "./packaged-module.ts";
 import { hasMultiMemory } from "./runtime-home.ts";
 import { transformModule } from "./transform-module.ts";
-import type { TransformOptions, TransformedModule } from "./transform-module.ts";
+import type { TransformOptions } from "./transform-module.ts";
+import type { TransformedModule } from "./transformed-module.ts";
 
 /** What is being made or stored at this moment, by its key: whoever asks for the same gets this. */
 const underway = new WeakMap<ModuleCache, Map<string, Promise<Found>>>();
@@ -61,8 +62,8 @@ async function findOrMake(key: string, request: Request): Promise<Found> {
   const found = await find(key, request);
   if (found) return { transformed: found, kept: Promise.resolve() };
   const transformed = transformModule(request.module, request.options);
-  const kept = keepSoon(key, transformed, { cache: request.cache, withoutResume: true });
-  return { transformed: keepingResume(key, transformed, { cache: request.cache, kept }), kept };
+  const kept = keepSoon(key, transformed, { cache: request.cache, resumeCopies: () => [] });
+  return { transformed: keepingResume(key, transformed, { cache: request.cache, kept, resumeCopies: [] }), kept };
 }
 
 /** What the cache has, if it is what it should be. */
@@ -71,9 +72,10 @@ async function find(key: string, { module, options, cache }: Request): Promise<T
     const bytes = await cache.get(key);
     if (bytes === undefined) return undefined;
     // The compiler always makes the same of the same, so the module that is missing fits the one that is here.
-    const { transformed, facts, hasResume } = unpack(ownBytes(bytes), () => transformModule(module, options).resume());
+    const { transformed, facts, resumeCopies } = unpack(ownBytes(bytes), () => transformModule(module, options));
     if ((facts as { readonly key?: unknown } | null)?.key !== key) return undefined;
-    return hasResume ? transformed : keepingResume(key, transformed, { cache, kept: Promise.resolve() });
+    if (resumeCopies === "all") return transformed;
+    return keepingResume(key, transformed, { cache, kept: Promise.resolve(), resumeCopies });
   } catch {
     return undefined;
   }
@@ -86,20 +88,41 @@ function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
     : Uint8Array.from(bytes);
 }
 
-/** `transformed`, with the module of its resume copies put into the cache when it is made, and after what is `kept` before. */
-function keepingResume(
-  key: string,
-  transformed: TransformedModule,
-  { cache, kept }: { readonly cache: ModuleCache; readonly kept: Promise<void> },
-): TransformedModule {
-  let resume: Uint8Array<ArrayBuffer> | undefined;
+interface Keeping {
+  readonly cache: ModuleCache;
+  /** Fulfils when what is stored before is. */
+  readonly kept: Promise<void>;
+  /** Numbers of the resume copies that the cache has. */
+  readonly resumeCopies: readonly number[];
+}
+
+/** `transformed`, whose resume copies are put into the cache when they are made: programs wait at the same places every time. */
+function keepingResume(key: string, transformed: TransformedModule, keeping: Keeping): TransformedModule {
+  const { resumeSome } = transformed;
+  if (resumeSome === null) return transformed;
+  const { cache } = keeping;
+  const numbers = new Set(keeping.resumeCopies);
+  let { kept } = keeping;
+  let isAsked = false;
+  const keep = (): void => {
+    if (isAsked) return;
+    isAsked = true;
+    kept = kept.then(() => {
+      const resumeCopies = (): number[] => {
+        isAsked = false;
+        return [...numbers].toSorted((a, b) => a - b);
+      };
+      return keepSoon(key, transformed, { cache, resumeCopies });
+    });
+  };
   return {
     ...transformed,
-    resume() {
-      if (resume) return resume;
-      resume = transformed.resume();
-      void kept.then(() => keepSoon(key, transformed, { cache, withoutResume: false }));
-      return resume;
+    resumeSome(wanted) {
+      const part = resumeSome(wanted);
+      const isNew = part.numbers.some((number) => !numbers.has(number));
+      for (const number of part.numbers) numbers.add(number);
+      if (isNew) keep();
+      return part;
     },
   };
 }
@@ -108,13 +131,13 @@ function keepingResume(
 async function keepSoon(
   key: string,
   transformed: TransformedModule,
-  { cache, withoutResume }: { readonly cache: ModuleCache; readonly withoutResume: boolean },
+  { cache, resumeCopies }: { readonly cache: ModuleCache; readonly resumeCopies: () => readonly number[] },
 ): Promise<void> {
   await new Promise((done) => {
     setTimeout(done, 0);
   });
   try {
-    await cache.set(key, pack(transformed, { facts: { key }, withoutResume }));
+    await cache.set(key, pack(transformed, { facts: { key }, resumeCopies: resumeCopies() }));
   } catch {
     // There will be other opportunities; a cache that wants its errors known reports them itself.
   }

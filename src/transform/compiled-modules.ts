@@ -1,13 +1,15 @@
 /** The engine's compiled form of a transformed module, made once for all of its instances. */
 
-import type { TransformedModule } from "./transform-module.ts";
+import type { TransformedModule } from "./transformed-module.ts";
 
 export class CompiledModules {
   readonly main: WebAssembly.Module;
   /** `undefined` when the runtime is part of the main module. */
   readonly runtime: WebAssembly.Module | undefined;
   readonly #transformed: TransformedModule;
-  #resume: WebAssembly.Module | undefined;
+  /** The modules of resume copies so far. */
+  readonly #parts: CompiledPart[] = [];
+  #hasAll = false;
 
   /** Compiles what is needed at once, on this thread. */
   static now(transformed: TransformedModule): CompiledModules {
@@ -33,11 +35,36 @@ export class CompiledModules {
     this.runtime = runtime ?? undefined;
   }
 
-  /** The module that continues suspended stacks. Compiled when it is asked for first. */
-  get resume(): WebAssembly.Module {
-    return (this.#resume ??= new WebAssembly.Module(this.#transformed.resume()));
+  /** The modules that have the resume copies with these numbers. What is in none yet is compiled now. */
+  resume(numbers: readonly number[]): Set<WebAssembly.Module> {
+    const missing = this.#hasAll
+      ? []
+      : numbers.filter((number) => !this.#parts.some((part) => part.numbers.has(number)));
+    if (missing.length > 0) this.#add(missing);
+    const modules = new Set<WebAssembly.Module>();
+    for (const number of numbers) {
+      // The last one may have all of them.
+      modules.add((this.#parts.find((part) => part.numbers.has(number)) ?? this.#parts.at(-1)!).module);
+    }
+    return modules;
+  }
+
+  #add(missing: readonly number[]): void {
+    const { resumeSome } = this.#transformed;
+    this.#hasAll = resumeSome === null || this.#parts.length >= MAX_PARTS;
+    const { numbers, bytes } =
+      resumeSome === null || this.#hasAll ? { numbers: [], bytes: this.#transformed.resume() } : resumeSome(missing);
+    this.#parts.push({ numbers: new Set(numbers), module: new WebAssembly.Module(bytes) });
   }
 }
+
+interface CompiledPart {
+  readonly numbers: ReadonlySet<number>;
+  readonly module: WebAssembly.Module;
+}
+
+/** Each imports everything of the first module, which takes milliseconds for large ones; so the next one has all that is left. */
+const MAX_PARTS = 16;
 
 const compiled = new WeakMap<TransformedModule, CompiledModules>();
 

@@ -5,7 +5,8 @@
  *
  *     first module           as transformModule() makes it; engines compile the file as it is
  *     "stackful.runtime"     the module of the runtime, if there is one
- *     "stackful.resume"      the module of the resume copies; a cache may not have it yet
+ *     "stackful.resume"      the module of the resume copies
+ *     "stackful.part"        in a cache, instead: vector of u32, numbers; and a module with these resume copies only
  *     "stackful"             u32   version of the format
  *                            4 bytes   checksum of all the others of the file
  *                            name  facts of whoever packed it, in JSON
@@ -25,37 +26,39 @@ import { ABI } from "./abi.ts";
 import { SuspendableCalls } from "./calls.ts";
 import { FORMAT_VERSION } from "./compiler-version.ts";
 import { RESERVED } from "./first-module.ts";
-import type { TransformedModule } from "./transform-module.ts";
+import type { ResumePart, TransformedModule } from "./transformed-module.ts";
 
 const PACKAGE_SECTION = "stackful";
 const RUNTIME_SECTION = "stackful.runtime";
 const RESUME_SECTION = "stackful.resume";
+const PART_SECTION = "stackful.part";
 const CHECKSUM_BYTES = 4;
 
 export interface PackagedModule {
   readonly transformed: TransformedModule;
   /** What was given to {@link pack}; whoever packed it has to check that it still is. */
   readonly facts: unknown;
-  /** Whether the module of the resume copies is part of it. */
-  readonly hasResume: boolean;
+  /** Which resume copies are part of it: their numbers, if not all of them. */
+  readonly resumeCopies: "all" | readonly number[];
 }
 
 export interface PackOptions {
   /** What is to be known when it is unpacked: anything that JSON can hold. */
   readonly facts?: object;
-  /** Leaves out the module of the resume copies, which takes as long to make as the first one. */
-  readonly withoutResume?: boolean;
+  /** The numbers of the resume copies that it is to have; all of them when left out, which takes as long to make as the first module. */
+  readonly resumeCopies?: readonly number[];
 }
 
 /** @throws {TypeError} when the module that was transformed has sections of these names */
 export function pack(transformed: TransformedModule, options: PackOptions = {}): Uint8Array<ArrayBuffer> {
   const { runtime, calls } = transformed;
   const main = bareMain(transformed);
-  const resume = options.withoutResume === true ? null : transformed.resume();
-  const writer = new Writer(main.length + (resume?.length ?? 0) + (runtime?.length ?? 0) + 4096);
+  const resume = resumeModuleOf(transformed, options.resumeCopies);
+  const writer = new Writer(main.length + resume.bytes.length + (runtime?.length ?? 0) + 4096);
   writer.bytes(main);
   if (runtime) writeCustomSection(writer, RUNTIME_SECTION, () => writer.bytes(runtime));
-  if (resume) writeCustomSection(writer, RESUME_SECTION, () => writer.bytes(resume));
+  if (resume.numbers === undefined) writeCustomSection(writer, RESUME_SECTION, () => writer.bytes(resume.bytes));
+  else if (resume.numbers.length > 0) writePart(writer, { numbers: resume.numbers, bytes: resume.bytes });
   let behindChecksum = 0;
   writeCustomSection(writer, PACKAGE_SECTION, () => {
     writer.u32(FORMAT_VERSION);
@@ -72,7 +75,32 @@ export function pack(transformed: TransformedModule, options: PackOptions = {}):
   return bytes;
 }
 
-const PARTS: readonly string[] = [RUNTIME_SECTION, RESUME_SECTION, PACKAGE_SECTION];
+const PARTS: readonly string[] = [RUNTIME_SECTION, RESUME_SECTION, PART_SECTION, PACKAGE_SECTION];
+
+/** `numbers` are left out of all. */
+function resumeModuleOf(
+  transformed: TransformedModule,
+  wanted: readonly number[] | undefined,
+): Pick<ResumePart, "bytes"> & Partial<ResumePart> {
+  const { resumeSome } = transformed;
+  if (wanted?.length === 0) return { numbers: [], bytes: new Uint8Array() };
+  return wanted === undefined || resumeSome === null ? { bytes: transformed.resume() } : resumeSome(wanted);
+}
+
+function writePart(writer: Writer, { numbers, bytes }: ResumePart): void {
+  writeCustomSection(writer, PART_SECTION, () => {
+    writer.vector(numbers, (number) => writer.u32(number));
+    writer.bytes(bytes);
+  });
+}
+
+function readPart(module: BinaryModule, bytes: Uint8Array<ArrayBuffer>): ResumePart {
+  const section = findSection(module, PART_SECTION);
+  if (!section) return { numbers: [], bytes: new Uint8Array() };
+  const reader = new Reader(bytes, section.contentStart, section.end);
+  const numbers = Array.from({ length: reader.u32("a number of resume copies") }, () => reader.u32());
+  return { numbers, bytes: bytes.subarray(reader.position, section.end) };
+}
 
 /** The first module alone: what {@link unpack} calls so is the whole file. */
 function bareMain({ main, module }: TransformedModule): Uint8Array<ArrayBuffer> {
@@ -102,12 +130,12 @@ export function isPackaged(bytes: Uint8Array): boolean {
 }
 
 /**
- * `makeResume` makes the module of the resume copies if it is not in the file; it is called once.
+ * `make` makes what was packed once more, if resume copies are asked for that are not in the file; it is called once.
  *
  * @throws {WebAssembly.CompileError} when the bytes are not a packaged module, were made by a library with another format,
  *   or were changed since
  */
-export function unpack(bytes: Uint8Array<ArrayBuffer>, makeResume?: () => Uint8Array<ArrayBuffer>): PackagedModule {
+export function unpack(bytes: Uint8Array<ArrayBuffer>, make?: () => TransformedModule): PackagedModule {
   const module = decodeModule(bytes);
   const section = findSection(module, PACKAGE_SECTION);
   if (!section) throw malformed(`a section "${PACKAGE_SECTION}": this is no transformed module`, bytes.length);
@@ -120,24 +148,39 @@ export function unpack(bytes: Uint8Array<ArrayBuffer>, makeResume?: () => Uint8A
   const facts = parseFacts(reader);
   const calls = new SuspendableCalls(readBits(reader, module.functions.length), readBits(reader, module.types.length));
   const runtime = contentOf(module, bytes, RUNTIME_SECTION);
-  let resume = contentOf(module, bytes, RESUME_SECTION);
-  const hasResume = resume !== null;
+  const resume = contentOf(module, bytes, RESUME_SECTION);
+  const part = readPart(module, bytes);
+  let made: TransformedModule | undefined;
+  const remake = (): TransformedModule => {
+    made ??= make?.();
+    return made ?? malformedFile(bytes);
+  };
   return {
     facts,
-    hasResume,
+    resumeCopies: resume ? "all" : part.numbers,
     transformed: {
       main: bytes,
       runtime,
-      resume() {
-        resume ??= makeResume?.() ?? null;
-        if (resume) return resume;
-        throw malformed(`a section "${RESUME_SECTION}"`, bytes.length);
-      },
+      resume: () => resume ?? remake().resume(),
+      resumeSome: resume ? null : (numbers) => (hasAll(part, numbers) ? part : someOf(remake(), numbers)),
       module: withoutReservedExports(module),
       calls,
       asksForExceptions: module.exports.some(({ name }) => name === ABI.hostFunctions),
     },
   };
+}
+
+function malformedFile(bytes: Uint8Array): never {
+  throw malformed(`a section "${RESUME_SECTION}"`, bytes.length);
+}
+
+function hasAll(part: ResumePart, wanted: readonly number[]): boolean {
+  const numbers = new Set(part.numbers);
+  return wanted.every((number) => numbers.has(number));
+}
+
+function someOf(transformed: TransformedModule, numbers: readonly number[]): ResumePart {
+  return transformed.resumeSome?.(numbers) ?? { numbers, bytes: transformed.resume() };
 }
 
 /** The reader stands behind the checksum. */

@@ -1,11 +1,11 @@
 /**
- * Assembles the second module: the resume copies. It is compiled only when something really suspends.
+ * Assembles a second module: resume copies, of all functions or of some. It is compiled only when something really suspends.
  *
  *     types      those of the first module, then types of blocks
  *     imports    everything of the first module, at the same indices, then `raise`: throws what a frame is to throw
  *     functions  the resume copies, then the loop copies (loop-entries.ts), each [] -> []; the near copies
  *                (near-copies.ts), each of the type of its function
- *     elements   the resume copies, into the resume table of the first module
+ *     elements   the resume copies, into the resume table of the first module, by their numbers
  *     names      those of the functions they are copies of
  */
 
@@ -98,6 +98,8 @@ function keyOf({ params, results }: FunctionType): string {
 /** A resume copy or a loop copy: of which function, and its locals and code. */
 export interface ResumeBody {
   readonly functionIndex: number;
+  /** Place of the resume copy in the resume table. */
+  readonly resumeIndex: number;
   readonly bytes: Uint8Array;
 }
 
@@ -109,6 +111,7 @@ export function assembleResumeModule(
 ): Uint8Array<ArrayBuffer> {
   const near = new NearCopies(first, first.usedFunctions, parts.raise + 1 + resumeCopies.length + loopCopies.length);
   const looping = loopCopies.map(({ functionIndex, bytes }) => ({ functionIndex, bytes: near.redirect(bytes) }));
+  const runs = consecutive(resumeCopies);
   const nearCopies = near.all();
   const bodies = [...resumeCopies, ...looping, ...nearCopies];
   const codeBytes = bodies.reduce((total, { bytes }) => total + bytes.length, 0);
@@ -124,11 +127,16 @@ export function assembleResumeModule(
     writer.vector([...types, ...nearCopies.map(({ type }) => type)], (type) => writer.u32(type));
   });
   writer.section(SECTION.element, () => {
-    writer.u32(references.length > 0 ? 2 : 1);
-    writer.u8(FUNCREF_ELEMENTS_WITH_TABLE);
-    writer.u32(resumeTable);
-    for (const byte of [I32_CONST, 0, END, 0]) writer.u8(byte);
-    writer.vector([...resumeCopies.keys()], (position) => writer.u32(firstIndex + position));
+    writer.u32(runs.length + (references.length > 0 ? 1 : 0));
+    for (const { resumeIndex, positions } of runs) {
+      writer.u8(FUNCREF_ELEMENTS_WITH_TABLE);
+      writer.u32(resumeTable);
+      writer.u8(I32_CONST);
+      writer.s32(resumeIndex);
+      writer.u8(END);
+      writer.u8(0);
+      writer.vector(positions, (position) => writer.u32(firstIndex + position));
+    }
     if (references.length === 0) return;
     writer.u8(DECLARATIVE);
     writer.u8(0);
@@ -142,6 +150,24 @@ export function assembleResumeModule(
   });
   writeNames(writer, first, bodies, firstIndex);
   return writer.toBytes();
+}
+
+/** Copies that follow each other in the resume table. */
+interface Run {
+  /** Of the first one. */
+  readonly resumeIndex: number;
+  /** Of all of them, in the list of copies. */
+  readonly positions: number[];
+}
+
+function consecutive(resumeCopies: readonly ResumeBody[]): Run[] {
+  const runs: Run[] = [];
+  for (const [position, { resumeIndex }] of resumeCopies.entries()) {
+    const last = runs.at(-1);
+    if (last !== undefined && resumeIndex === last.resumeIndex + last.positions.length) last.positions.push(position);
+    else runs.push({ resumeIndex, positions: [position] });
+  }
+  return runs;
 }
 
 function writeTypes(writer: Writer, { module }: FirstModule, added: readonly FunctionType[]): void {
@@ -182,7 +208,12 @@ function writeImports(writer: Writer, first: FirstModule, raiseType: number): vo
 }
 
 /** Backtraces show a resume copy by the names of its function and of the guest. */
-function writeNames(writer: Writer, { module }: FirstModule, bodies: readonly ResumeBody[], firstIndex: number): void {
+function writeNames(
+  writer: Writer,
+  { module }: FirstModule,
+  bodies: readonly Pick<ResumeBody, "functionIndex">[],
+  firstIndex: number,
+): void {
   const names = new ModuleNames(module);
   const named = bodies
     .map(({ functionIndex }, position) => ({

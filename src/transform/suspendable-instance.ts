@@ -17,13 +17,13 @@ import type { ValueType } from "../binary/value-types.ts";
 import { ABI, resultsExport, resumeExport } from "./abi.ts";
 import { CompiledModules } from "./compiled-modules.ts";
 import { FIRST_MODULE } from "./first-module.ts";
-import { RAISE } from "./resume-module.ts";
+import { ResumeCopies } from "./resume-copies.ts";
 import { AreaExhaustedError, ExcludedFunctionError } from "./run-errors.ts";
 import { unwindsByException } from "./site-writer.ts";
 import { addHostFunctions, forgetThrown, recordThrown, recordingImports } from "./thrown-values.ts";
 import { SuspendedStack } from "./suspended-stack.ts";
 import type { Outcome, Step } from "./suspended-stack.ts";
-import type { TransformedModule } from "./transform-module.ts";
+import type { TransformedModule } from "./transformed-module.ts";
 import { Suspending, importedValues, wrapsSuspending } from "./wrap-import.ts";
 import type { HostFunction, WrapImport } from "./wrap-import.ts";
 
@@ -302,8 +302,7 @@ export class SuspendableInstance {
       recordThrown(this.#thrown);
       throw this.#thrown;
     };
-    const imports = { [FIRST_MODULE]: { ...this.instance.exports, [RAISE]: raise } };
-    void new WebAssembly.Instance(this.#modules.resume, imports);
+    void new ResumeCopies(this.#modules, { first: this.instance.exports, exports: this.exports, raise });
   }
 
   #instantiateRuntime(): WebAssembly.Exports {

@@ -8,7 +8,7 @@
  *                 homes       where operands below a site are kept
  *                 liveness    which locals a frame has to hold          (frame-layout)
  *                 fast-copy   replaces the function in the first module
- *                 resume-copy continues a frame; second module          (only when something really suspends)
+ *                 resume-copy continues a frame; second module          (only when a frame of it is continued)
  *                 loop-entries where it goes on in a loop; second module, with near-copies of what it calls there
  *            ─▶ first-module: with the runtime (stack-areas, frame-functions, reference-tables) and the exports of abi.ts
  *            ─▶ resume-module
@@ -72,6 +72,7 @@ import { MAX_NEAR_COPIES, SMALL_BODY_BYTES } from "./near-copies.ts";
 import { OutlinedInstructions } from "./outlined-instructions.ts";
 import { SiteWriter } from "./site-writer.ts";
 import { addRuntime } from "./stack-areas.ts";
+import type { TransformedModule } from "./transformed-module.ts";
 
 export interface TransformOptions {
   /**
@@ -93,22 +94,6 @@ export interface TransformOptions {
   readonly exclude?: (index: number, name: string | undefined) => boolean;
   /** Is called now and then with the bytes of code that are done, and all of them; for each of the two modules. */
   readonly onProgress?: TellProgress;
-}
-
-/** What a module was made into, as far as running it needs to know. */
-export interface TransformedModule {
-  /** The module to load instead of the given one; it has the same imports and, with those of abi.ts, its exports. */
-  readonly main: Uint8Array<ArrayBuffer>;
-  /** The module of the runtime, when the engine has no multiple memories; see runtime-home.ts. */
-  readonly runtime: Uint8Array<ArrayBuffer> | null;
-  /** The module that continues suspended stacks. Made when it is asked for first, then kept. */
-  resume(): Uint8Array<ArrayBuffer>;
-  /** The module that was compiled: the decoded input, perhaps with its exceptions in another form. */
-  readonly module: BinaryModule;
-  /** Which functions may suspend. */
-  readonly calls: SuspendableCalls;
-  /** Whether the host has to know which values its functions throw; see thrown-values.ts. */
-  readonly asksForExceptions: boolean;
 }
 
 /** What {@link transformModule} returns. */
@@ -158,7 +143,8 @@ export function transformModule(input: Uint8Array | BinaryModule, options: Trans
   return {
     main,
     runtime,
-    resume: () => (resume ??= compiler.compileResumeModule(options.onProgress)),
+    resume: () => (resume ??= compiler.compileResumeModule(undefined, options.onProgress)),
+    resumeSome: (numbers) => ({ numbers, bytes: compiler.compileResumeModule(numbers) }),
     module,
     calls,
     asksForExceptions: hostTable !== null,
@@ -327,20 +313,26 @@ class ModuleCompiler {
     return used;
   }
 
-  compileResumeModule(onProgress?: TellProgress): Uint8Array<ArrayBuffer> {
+  /** The resume copies with these numbers; of all functions when left out. */
+  compileResumeModule(
+    numbers: readonly number[] = [...this.#withFrames.keys()],
+    onProgress?: TellProgress,
+  ): Uint8Array<ArrayBuffer> {
     const progress = new Progress(this.#module, onProgress);
     const parts = this.#resumeParts();
     const hasLoopCopies = hasRoom(this.#first, this.#withFrames.length, MAX_NEAR_COPIES);
     const loopCopies: ResumeBody[] = [];
-    const resumeCopies = this.#withFrames.map((functionIndex, resumeIndex): ResumeBody => {
+    const resumeCopies = numbers.map((resumeIndex): ResumeBody => {
+      const functionIndex = this.#withFrames[resumeIndex]!;
       progress.reached(functionIndex);
       const plan = this.#plan(functionIndex, resumeIndex)!;
       const entries = hasLoopCopies ? findLoopEntries(plan, this.#frames) : null;
-      const loopCopy = parts.raise + 1 + this.#withFrames.length + loopCopies.length;
+      const loopCopy = parts.raise + 1 + numbers.length + loopCopies.length;
       if (entries) {
-        loopCopies.push({ functionIndex, bytes: this.#resumeCopy(parts, plan, { entries, loopCopy: IS_LOOP_COPY }) });
+        const bytes = this.#resumeCopy(parts, plan, { entries, loopCopy: IS_LOOP_COPY });
+        loopCopies.push({ functionIndex, resumeIndex, bytes });
       }
-      return { functionIndex, bytes: this.#resumeCopy(parts, plan, { entries, loopCopy }) };
+      return { functionIndex, resumeIndex, bytes: this.#resumeCopy(parts, plan, { entries, loopCopy }) };
     });
     return assembleResumeModule(this.#first, parts, { resumeCopies, loopCopies }, this.#home.firstResumeTable);
   }

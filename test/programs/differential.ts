@@ -15,7 +15,7 @@ import type { Load } from "./guest.ts";
 import { readInstalled } from "./program.ts";
 import type { Interleaved, Program } from "./program.ts";
 import { transformModule } from "#src/transform/transform-module";
-import type { TransformedModule } from "#src/transform/transform-module";
+import type { TransformedModule } from "#src/transform/transformed-module";
 
 /** Orders in which interleaved runs go on. */
 const SEEDS = [1, 2, 3];

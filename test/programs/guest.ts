@@ -5,7 +5,7 @@
 
 import { SuspendableInstance } from "#src/transform/suspendable-instance";
 import type { Outcome } from "#src/transform/suspended-stack";
-import type { TransformedModule } from "#src/transform/transform-module";
+import type { TransformedModule } from "#src/transform/transformed-module";
 import { ABI } from "#src/transform/abi";
 import { DrivenTable } from "./driven-table.ts";
 import type { TableGuest } from "./driven-table.ts";

@@ -5,7 +5,7 @@ import { ModuleNames } from "#src/binary/names";
 import { hasMultiMemory } from "#src/transform/runtime-home";
 import { SuspendableInstance } from "#src/transform/suspendable-instance";
 import { transformModule } from "#src/transform/transform-module";
-import type { TransformedModule } from "#src/transform/transform-module";
+import type { TransformedModule } from "#src/transform/transformed-module";
 import { assemble } from "./assemble.ts";
 
 /** The largest number of calls of `env.ask` in one of the guests. */

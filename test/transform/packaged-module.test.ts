@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { FORMAT_VERSION } from "#src/transform/compiler-version";
 import { isPackaged, pack, unpack } from "#src/transform/packaged-module";
 import { transformModule } from "#src/transform/transform-module";
+import type { TransformedModule } from "#src/transform/transformed-module";
 import { assemble } from "./assemble.ts";
 import { RAN, TEXT, run } from "./packaged/guest.ts";
 
@@ -54,21 +55,33 @@ describe("pack() and unpack()", () => {
     assert.equal((exports["main"] as (n: number) => number)(5), 2100);
   });
 
-  it("work without the second module, which is made when it is needed, and can be added then", () => {
+  it("work without resume copies, which are made when they are needed, and can be added then", () => {
     const transformed = transformModule(bytesOfGuest);
-    const small = pack(transformed, { withoutResume: true });
+    const small = pack(transformed, { resumeCopies: [] });
     let made = 0;
-    const make = (): Uint8Array<ArrayBuffer> => {
+    const make = (): TransformedModule => {
       made++;
-      return transformed.resume();
+      return transformed;
     };
     const packed = unpack(small, make);
-    assert.equal(packed.hasResume, false);
+    assert.deepEqual(packed.resumeCopies, []);
     assert.deepEqual(run(packed.transformed), RAN);
     assert.deepEqual(run(packed.transformed), RAN);
     assert.equal(made, 1);
     assert.deepEqual(pack(packed.transformed), pack(transformed));
     assert.throws(() => unpack(small).transformed.resume(), WebAssembly.CompileError);
+  });
+
+  it("work with some resume copies, and ask for the others", () => {
+    const transformed = transformModule(bytesOfGuest);
+    const both = pack(transformed, { resumeCopies: [0, 1] });
+    assert.deepEqual(unpack(both).resumeCopies, [0, 1]);
+    assert.deepEqual(run(unpack(both).transformed), RAN);
+    const one = pack(transformed, { resumeCopies: [1] });
+    assert.deepEqual(unpack(one).resumeCopies, [1]);
+    assert.throws(() => run(unpack(one).transformed), WebAssembly.CompileError);
+    assert.deepEqual(run(unpack(one, () => transformed).transformed), RAN);
+    assert.deepEqual(run(unpack(one, () => unpack(pack(transformed)).transformed).transformed), RAN);
   });
 
   it("read every version of the format that there was, up to this one, or refuse it", () => {

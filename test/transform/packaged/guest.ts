@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { SuspendableInstance } from "#src/transform/suspendable-instance";
-import type { TransformedModule } from "#src/transform/transform-module";
+import type { TransformedModule } from "#src/transform/transformed-module";
 
 /** `main(n)` = ask(n) + ask(n + 1) + 1000, the questions from a deeper frame. */
 export const TEXT = `(module
