@@ -35,7 +35,7 @@ export class GuestMemory {
     return this.#memory === memory;
   }
 
-  /** The offset of `length` bytes at `pointer`. */
+  /** The offset of `length` bytes at `pointer`. Asked for before the view, which it renews. */
   #offset(pointer: number, length: number): number {
     if (this.#view.buffer !== this.#memory.buffer) this.#view = new DataView(this.#memory.buffer);
     const offset = pointer >>> 0;
@@ -49,35 +49,43 @@ export class GuestMemory {
   }
 
   u8(pointer: number): number {
-    return this.#view.getUint8(this.#offset(pointer, 1));
+    const offset = this.#offset(pointer, 1);
+    return this.#view.getUint8(offset);
   }
 
   u16(pointer: number): number {
-    return this.#view.getUint16(this.#offset(pointer, 2), true);
+    const offset = this.#offset(pointer, 2);
+    return this.#view.getUint16(offset, true);
   }
 
   u32(pointer: number): number {
-    return this.#view.getUint32(this.#offset(pointer, 4), true);
+    const offset = this.#offset(pointer, 4);
+    return this.#view.getUint32(offset, true);
   }
 
   u64(pointer: number): bigint {
-    return this.#view.getBigUint64(this.#offset(pointer, 8), true);
+    const offset = this.#offset(pointer, 8);
+    return this.#view.getBigUint64(offset, true);
   }
 
   setU8(pointer: number, value: number): void {
-    this.#view.setUint8(this.#offset(pointer, 1), value);
+    const offset = this.#offset(pointer, 1);
+    this.#view.setUint8(offset, value);
   }
 
   setU16(pointer: number, value: number): void {
-    this.#view.setUint16(this.#offset(pointer, 2), value, true);
+    const offset = this.#offset(pointer, 2);
+    this.#view.setUint16(offset, value, true);
   }
 
   setU32(pointer: number, value: number): void {
-    this.#view.setUint32(this.#offset(pointer, 4), value, true);
+    const offset = this.#offset(pointer, 4);
+    this.#view.setUint32(offset, value, true);
   }
 
   setU64(pointer: number, value: bigint): void {
-    this.#view.setBigUint64(this.#offset(pointer, 8), value, true);
+    const offset = this.#offset(pointer, 8);
+    this.#view.setBigUint64(offset, value, true);
   }
 
   /** The bytes themselves, for use before anything else happens. */
