@@ -293,10 +293,7 @@ describe("Memory that is shared between threads", () => {
     await guest.call("fd_pwrite", file, ...guest.vectors([5000, 1], [5001, 1]), 0n, 64);
     assert.equal(await guest.readAt(file, 100, 0n), "abared");
     await guest.call("fd_pread", file, ...guest.vectors([6000, 2], [6010, 9]), 0n, 64);
-    assert.deepEqual(
-      [...guest.bytes.slice(6010, 6014)],
-      [..."ared"].map((letter) => letter.charCodeAt(0)),
-    );
+    assert.deepEqual([...guest.bytes.slice(6010, 6014)], [...new TextEncoder().encode("ared")]);
     await guest.makeDirectory(ROOT, "folder");
     assert.deepEqual(await guest.names(ROOT), ["file", "folder"]);
     await guest.symlink("file", ROOT, "link");
