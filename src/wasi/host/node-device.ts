@@ -1,52 +1,132 @@
-/** What is opened by name and no file: pipes, terminals, devices. */
+/** What is opened by name and is no file: named pipes, terminals, devices. */
 
 import type * as fileSystem from "node:fs";
-import type { FileStat, FileType, OpenStream } from "./file-system.ts";
+import type { FileStat, OpenOptions, OpenStream } from "./file-system.ts";
 import { HostError } from "./host-error.ts";
-import { requireBuiltin } from "./node-builtin.ts";
+import { platform, requireBuiltin } from "./node-builtin.ts";
+import { nodeInput, nodeOutput } from "./node-stdio.ts";
 import { fileStat } from "./node-times.ts";
 import type { InputStream, OutputStream } from "./stream.ts";
 
-/** A device that answers at once, as `/dev/null`, `/dev/zero` and `/dev/urandom` do. */
+/** For what a device is open. */
+type Use = Pick<OpenOptions, "read" | "write">;
+
+/**
+ * Opening a named pipe waits for its other end elsewhere; here the first read or write does.
+ *
+ * `/dev/null` and its like answer at once.
+ */
 export class NodeDevice implements OpenStream {
   readonly kind = "stream";
-  readonly input: InputStream;
-  readonly output: OutputStream;
+  readonly input: InputStream | undefined;
+  readonly output: OutputStream | undefined;
   readonly #fs: typeof fileSystem = requireBuiltin("node:fs");
-  #fd: number;
+  readonly #fd: number;
+  /** Whether the streams close the descriptor. */
+  readonly #isStreams: boolean;
+  #isClosed = false;
 
-  /** Takes over `fd`. */
-  constructor(fd: number, type: FileType) {
+  /** Takes over `fd`, which does not block. @throws {HostError} `ENXIO` for a socket, which cannot be opened */
+  constructor(fd: number, { read, write }: Use) {
+    const stat = this.#fs.fstatSync(fd);
+    if (stat.isSocket() || stat.isBlockDevice()) throw new HostError("ENXIO");
     this.#fd = fd;
-    if (type === "socket") throw new HostError("ENXIO");
-    this.input = { kind: "file", read: (maxBytes) => this.#read(maxBytes) };
-    this.output = { kind: "file", write: (bytes) => this.#write(bytes) };
+    const isTransient = stat.isFIFO() || requireBuiltin("node:tty").isatty(fd);
+    this.#isStreams = isTransient && (read || write);
+    // A descriptor belongs to one stream.
+    const writtenFd = isTransient && read && write ? this.#openAgain() : fd;
+    if (read) this.input = nodeInput(fd);
+    if (write) this.output = nodeOutput(writtenFd);
   }
 
-  #open(): number {
-    if (this.#fd < 0) throw new HostError("EBADF");
-    return this.#fd;
-  }
-
-  #read(maxBytes: number): Uint8Array | null {
-    const bytes = new Uint8Array(Math.min(maxBytes, 65_536));
-    const length = this.#fs.readSync(this.#open(), bytes, 0, bytes.length, null);
-    return length === 0 ? null : bytes.subarray(0, length);
-  }
-
-  #write(bytes: Uint8Array): void {
-    for (let start = 0; start < bytes.length;) {
-      start += this.#fs.writeSync(this.#open(), bytes, start, bytes.length - start, null);
-    }
+  #openAgain(): number {
+    if (platform !== "linux") throw new HostError("ENOTSUP");
+    const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = this.#fs.constants;
+    return this.#fs.openSync(`/proc/self/fd/${this.#fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
   }
 
   stat(): FileStat {
-    return fileStat(this.#fs.fstatSync(this.#open(), { bigint: true }));
+    if (this.#isClosed) throw new HostError("EBADF");
+    return fileStat(this.#fs.fstatSync(this.#fd, { bigint: true }));
   }
 
-  close(): void {
-    if (this.#fd < 0) return;
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await Promise.all([this.input?.close?.(), this.output?.close?.()]);
+    if (!this.#isStreams) this.#fs.closeSync(this.#fd);
+  }
+}
+
+/** How often is looked whether somebody reads a pipe: the system does not tell. */
+const LOOK_MS = 20;
+
+/** A named pipe that nobody reads yet: the first write waits until somebody does. */
+export class UnreadPipe implements OpenStream {
+  readonly kind = "stream";
+  readonly output: OutputStream;
+  readonly #fs: typeof fileSystem = requireBuiltin("node:fs");
+  /** Opened by `O_PATH`. */
+  readonly #fd: number;
+  #opened: OutputStream | undefined;
+  #isClosed = false;
+  #stopWaiting: (() => void) | undefined;
+
+  /** Takes over `fd`. */
+  constructor(fd: number) {
+    this.#fd = fd;
+    this.output = {
+      kind: "pipe",
+      write: (bytes) => (this.#opened === undefined ? this.#writeWhenRead(bytes) : this.#opened.write(bytes)),
+      writeNow: (buffers) => this.#opened?.writeNow?.(buffers) ?? 0,
+    };
+  }
+
+  async #writeWhenRead(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    for (;;) {
+      if (this.#isClosed) throw new HostError("EBADF");
+      const fd = this.#tryOpen();
+      if (fd !== undefined) {
+        this.#opened = nodeOutput(fd);
+        await this.#opened.write(bytes);
+        return;
+      }
+      // oxlint-disable-next-line no-await-in-loop -- until somebody reads
+      await this.#wait();
+    }
+  }
+
+  /** `undefined` while nobody reads it. */
+  #tryOpen(): number | undefined {
+    const { O_WRONLY, O_NONBLOCK } = this.#fs.constants;
+    try {
+      return this.#fs.openSync(`/proc/self/fd/${this.#fd}`, O_WRONLY | O_NONBLOCK);
+    } catch (error) {
+      if ((error as { code?: unknown }).code === "ENXIO") return undefined;
+      throw error;
+    }
+  }
+
+  async #wait(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, LOOK_MS);
+      this.#stopWaiting = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  stat(): FileStat {
+    if (this.#isClosed) throw new HostError("EBADF");
+    return fileStat(this.#fs.fstatSync(this.#fd, { bigint: true }));
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stopWaiting?.();
     this.#fs.closeSync(this.#fd);
-    this.#fd = -1;
+    await this.#opened?.close?.();
   }
 }

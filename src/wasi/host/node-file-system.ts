@@ -13,7 +13,7 @@ import type {
 } from "./file-system.ts";
 import { HostError } from "./host-error.ts";
 import { requireBuiltin } from "./node-builtin.ts";
-import { NodeDevice } from "./node-device.ts";
+import { NodeDevice, UnreadPipe } from "./node-device.ts";
 import { HeldPlace, NamedPlace, O_PATH, canHoldDirectories, openPlace } from "./node-directory-place.ts";
 import type { DirectoryPlace } from "./node-directory-place.ts";
 import { NodeOpenFile } from "./node-open-file.ts";
@@ -56,12 +56,31 @@ class NodeDirectory implements Directory {
 
   #openHeld(path: string, options: OpenOptions): OpenFile | OpenStream | Directory {
     const { O_DIRECTORY, O_NOFOLLOW } = this.#fs.constants;
-    if (!options.directory) return this.#opened(this.#fs.openSync(path, this.#flags(options), 0o666));
+    if (!options.directory) return this.#openNoDirectory(path, options);
     try {
       return new NodeDirectory(new HeldPlace(this.#fs.openSync(path, O_PATH | O_DIRECTORY | O_NOFOLLOW)));
     } catch (error) {
       throw this.#isLink(path, error) ? new HostError("ELOOP") : error;
     }
+  }
+
+  #openNoDirectory(path: string, options: OpenOptions): OpenFile | OpenStream | Directory {
+    let fd: number;
+    try {
+      fd = this.#fs.openSync(path, this.#flags(options), 0o666);
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== "ENXIO") throw error;
+      return this.#unreadPipe(path, error);
+    }
+    return this.#opened(fd, options);
+  }
+
+  /** The system says `ENXIO` of a pipe that is to be written to and that nobody reads; and of other things. */
+  #unreadPipe(path: string, error: unknown): OpenStream {
+    const fd = this.#fs.openSync(path, O_PATH | this.#fs.constants.O_NOFOLLOW);
+    if (this.#fs.fstatSync(fd).isFIFO()) return new UnreadPipe(fd);
+    this.#fs.closeSync(fd);
+    throw error;
   }
 
   /** The system says `ENOTDIR` of a symbolic link, if it was to open a directory. */
@@ -74,7 +93,7 @@ class NodeDirectory implements Directory {
     const before = this.#fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
     if (before === undefined) {
       if (!options.create || options.directory) throw new HostError("ENOENT");
-      return this.#opened(this.#fs.openSync(path, this.#flags({ ...options, exclusive: true }), 0o666));
+      return this.#opened(this.#fs.openSync(path, this.#flags({ ...options, exclusive: true }), 0o666), options);
     }
     if (options.create && options.exclusive) throw new HostError("EEXIST");
     if (before.isSymbolicLink()) throw new HostError("ELOOP");
@@ -93,35 +112,36 @@ class NodeDirectory implements Directory {
     return new NodeDirectory(new NamedPlace(path, stat));
   }
 
-  #checked(fd: number, before: fileSystem.BigIntStats, { truncate }: OpenOptions): OpenFile | OpenStream | Directory {
+  #checked(fd: number, before: fileSystem.BigIntStats, options: OpenOptions): OpenFile | OpenStream | Directory {
     try {
       const { dev, ino } = this.#fs.fstatSync(fd, { bigint: true });
       if (dev !== before.dev || ino !== before.ino) throw new HostError("ELOOP");
-      if (truncate) this.#fs.ftruncateSync(fd, 0);
+      if (options.truncate) this.#fs.ftruncateSync(fd, 0);
     } catch (error) {
       this.#fs.closeSync(fd);
       throw error;
     }
-    return this.#opened(fd);
+    return this.#opened(fd, options);
   }
 
   #flags({ read, write, create, exclusive, truncate }: OpenOptions): number {
-    const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = this.#fs.constants;
+    const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } =
+      this.#fs.constants;
     let flags = O_RDONLY;
     if (write || truncate) flags = read ? O_RDWR : O_WRONLY;
     if (create) flags |= O_CREAT;
     if (create && exclusive) flags |= O_EXCL;
     if (truncate) flags |= O_TRUNC;
-    // Not blocking: opening a pipe would wait for its other end, and this thread with it. Both are undefined on Windows.
-    return flags | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
+    // Not blocking: opening a pipe would wait for its other end, and this thread with it. None of them is there on Windows.
+    return flags | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0) | (O_NOCTTY ?? 0);
   }
 
-  #opened(fd: number): OpenFile | OpenStream | Directory {
+  #opened(fd: number, options: OpenOptions): OpenFile | OpenStream | Directory {
     try {
       const stat = this.#fs.fstatSync(fd);
       if (stat.isFile()) return new NodeOpenFile(fd);
       if (stat.isDirectory()) return new NodeDirectory(new HeldPlace(fd));
-      return new NodeDevice(fd, fileTypeOf(stat));
+      return new NodeDevice(fd, options);
     } catch (error) {
       this.#fs.closeSync(fd);
       throw error;
