@@ -64,6 +64,8 @@ const fromC = {
   plugin: ["plugin.c", ...LIBC, ...MALLOC],
   callback: ["callback.c", ...LIBC, ...MALLOC, "-Wl,--export-table"],
 
+  "wasi-files": ["wasi-files.c", ...LIBC],
+
   // the same exceptions in both encodings
   "setjmp-legacy": ["setjmp.c", ...LIBC, ...SETJMP, ...LEGACY_EXCEPTIONS],
   "setjmp-exnref": ["setjmp.c", ...LIBC, ...SETJMP, ...EXCEPTIONS],
