@@ -24,10 +24,17 @@ export type { PromisesFileSystem, PromisesHandle, PromisesStat } from "./host/pr
 export { openNodeDirectory } from "./host/node-file-system.ts";
 export type { NodeDirectoryOptions } from "./host/node-file-system.ts";
 export type { OutputTarget } from "./host/output.ts";
+export { MemoryNetwork } from "./host/memory-network.ts";
+export type { MemoryListener } from "./host/memory-network.ts";
+export { MemoryPipe } from "./host/memory-pipe.ts";
+export type { Connection, Listener, Network } from "./host/network.ts";
+export { NodeListener, NodeNetwork } from "./host/node-network.ts";
+export type { NodeAddress } from "./host/node-network.ts";
 export type { Random } from "./host/random.ts";
 export { readOnly } from "./host/read-only.ts";
 export type { InputStream, OutputStream, StreamKind } from "./host/stream.ts";
 export { TextOutput, lines } from "./host/text-output.ts";
+export type { NetworkAccess } from "./network-access.ts";
 export type { Preopen, Preopens } from "./preopens.ts";
 export type { StandardStreams } from "./stdio.ts";
 export { WASI } from "./wasi.ts";

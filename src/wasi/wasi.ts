@@ -18,11 +18,13 @@ import type { Program } from "./preview1/syscall.ts";
 import { observed } from "./preview1/syscall-event.ts";
 import type { SyscallObserver } from "./preview1/syscall-event.ts";
 import { SYSCALLS } from "./preview1/syscall-table.ts";
+import { networkDescriptors } from "./network-access.ts";
+import type { NetworkAccess } from "./network-access.ts";
 import { standardDescriptors } from "./stdio.ts";
 import type { StandardStreams } from "./stdio.ts";
 
 /** Names and meanings are those of `node:wasi`, as far as it has them. */
-export interface WasiOptions extends StandardStreams {
+export interface WasiOptions extends StandardStreams, NetworkAccess {
   /** The only one there is is `"preview1"`. */
   readonly version?: "preview1" | undefined;
   /** The program's arguments; the first one is its own name. */
@@ -133,6 +135,7 @@ export class WASI {
 function programOf(options: WasiOptions): Program {
   const { args = [], env = {}, clock = systemClock, random = systemRandom } = options;
   const descriptors = new DescriptorTable(options.maxOpenFiles ?? MAX_OPEN_FILES);
+  const network = networkDescriptors(options);
   for (const descriptor of standardDescriptors(options)) descriptors.add(descriptor);
   const variables = Object.entries(env).filter(([, value]) => value !== undefined);
   const program = {
@@ -141,11 +144,11 @@ function programOf(options: WasiOptions): Program {
     clock,
     random,
     descriptors,
-    network: undefined,
     exit: (code: number) => trapFor(new WasiExit(code)),
   };
   // Last, when nothing can fail any more: what is open has to be closed.
   for (const descriptor of openPreopens(options.preopens ?? {})) program.descriptors.add(descriptor, FIRST_PREOPEN);
+  for (const descriptor of network) program.descriptors.add(descriptor, FIRST_PREOPEN);
   return program;
 }
 

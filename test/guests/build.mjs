@@ -21,6 +21,8 @@ const BARE_64 = BARE.map((flag) => flag.replace("wasm32", "wasm64"));
 const STRIPPED = BARE.map((flag) => flag.replace("--strip-debug", "--strip-all"));
 /** With wasi-libc, as a reactor: no main; `_initialize` is exported and must be called once. */
 const LIBC = ["--target=wasm32-wasip1", "-mexec-model=reactor", "-Wl,--strip-debug"];
+/** With wasi-libc, as a program: main, and `_start` exported. */
+const PROGRAM = ["--target=wasm32-wasip1", "-Wl,--strip-debug"];
 /** A side module: memory, table and the stack pointer itself come from the host. */
 const PIC = ["-fPIC", "-Wl,--experimental-pic", "-Wl,-shared"];
 const MALLOC = ["-Wl,--export=malloc", "-Wl,--export=free"];
@@ -65,6 +67,10 @@ const fromC = {
   callback: ["callback.c", ...LIBC, ...MALLOC, "-Wl,--export-table"],
 
   "wasi-files": ["wasi-files.c", ...LIBC],
+  // Programs that wait, as they are written for any system.
+  "wasi-waits": ["wasi-waits.c", ...PROGRAM],
+  "wasi-server": ["wasi-server.c", ...PROGRAM],
+  "wasi-connect": ["wasi-connect.c", ...PROGRAM],
 
   // the same exceptions in both encodings
   "setjmp-legacy": ["setjmp.c", ...LIBC, ...SETJMP, ...LEGACY_EXCEPTIONS],

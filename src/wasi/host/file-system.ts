@@ -8,6 +8,7 @@
  * Everything may answer at once or with a promise. What is there at once does not cost the program a suspension.
  */
 
+import type { Connection } from "./network.ts";
 import type { InputStream, OutputStream } from "./stream.ts";
 
 /** An answer now, or later. */
@@ -73,6 +74,8 @@ export interface OpenStream {
   readonly kind: "stream";
   readonly input?: InputStream | undefined;
   readonly output?: OutputStream | undefined;
+  /** Both, if it is a connection: then what sockets can do is possible, too. */
+  readonly connection?: Connection | undefined;
   stat(): Soon<FileStat>;
   close(): Soon<void>;
 }

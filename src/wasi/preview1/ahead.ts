@@ -2,9 +2,9 @@
 
 /** Where values come from, one after the other. */
 export interface Source<Value> {
-  /** A promise only if there is none yet. Not called again before it has answered. */
+  /** A promise only if there is none yet. Not called again before it has answered. `undefined` from a promise: there was none after all. */
   next(hint: number): Value | Promise<Value>;
-  keepAlive?(isWaitedFor: boolean): void;
+  keepAlive?(isWaitedFor: boolean): unknown;
 }
 
 /**
@@ -123,7 +123,7 @@ export class Ahead<Value> {
       return;
     }
     const wasFetching = this.#state === "fetching";
-    this.#state = state;
+    this.#state = state === "full" && answer === undefined ? "empty" : state;
     this.#answer = answer;
     if (wasFetching) this.#wakeAll();
   }

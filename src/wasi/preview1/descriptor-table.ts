@@ -8,6 +8,7 @@ export class DescriptorTable {
   readonly #open: (Descriptor | undefined)[] = [];
   readonly #maxOpen: number;
   #count = 0;
+  #isClosed = false;
 
   constructor(maxOpen: number) {
     this.#maxOpen = maxOpen;
@@ -27,8 +28,9 @@ export class DescriptorTable {
     return descriptor;
   }
 
-  /** Whether one more can be opened. @throws {Errno} `EMFILE` */
+  /** Whether one more can be opened. @throws {Errno} `EMFILE`; `EBADF` when the program has ended: a call of it may still be under way */
   requireRoom(): void {
+    if (this.#isClosed) throw new Errno("EBADF");
     if (this.#count >= this.#maxOpen) throw new Errno("EMFILE");
   }
 
@@ -65,6 +67,7 @@ export class DescriptorTable {
   /** Takes all of them out, to be closed. */
   drain(): Descriptor[] {
     this.#count = 0;
+    this.#isClosed = true;
     return this.#open.splice(0).filter((descriptor) => descriptor !== undefined);
   }
 }

@@ -9,9 +9,9 @@ import { ALL_FD_FLAGS, ALL_OPEN_FLAGS, FD_FLAGS, OPEN_FLAGS, SYMLINK_FOLLOW } fr
 import { lookUp } from "./path-argument.ts";
 import { walkPath } from "./resolve-path.ts";
 import type { PathWalk } from "./resolve-path.ts";
-import { DIRECTORY_RIGHTS, FILE_RIGHTS, RIGHTS, STREAM_RIGHTS } from "./rights.ts";
+import { DIRECTORY_RIGHTS, FILE_RIGHTS, RIGHTS } from "./rights.ts";
+import { openedStream } from "./socket.ts";
 import { run, soon } from "./soon.ts";
-import { StreamDescriptor } from "./stream-descriptor.ts";
 import type { Steps } from "./soon.ts";
 import type { Program, Syscall, Syscalls } from "./syscall.ts";
 
@@ -154,10 +154,7 @@ function add({ descriptors }: Program, opened: Opened, { base, inheriting, flags
       descriptor.flags = flags;
       return descriptors.add(descriptor);
     }
-    default: {
-      const descriptor = new StreamDescriptor(opened, { rights: base & STREAM_RIGHTS });
-      descriptor.flags = flags;
-      return descriptors.add(descriptor);
-    }
+    default:
+      return descriptors.add(openedStream(opened, base, flags));
   }
 }

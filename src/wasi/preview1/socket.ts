@@ -1,6 +1,6 @@
 /** Connections, and where they come from. */
 
-import type { FileStat, Soon } from "../host/file-system.ts";
+import type { FileStat, OpenStream, Soon } from "../host/file-system.ts";
 import type { Connection, Listener } from "../host/network.ts";
 import { Ahead } from "./ahead.ts";
 import { Descriptor } from "./descriptor.ts";
@@ -10,6 +10,7 @@ import type { GuestVectors } from "./guest-memory.ts";
 import { FILE_TYPE, RECEIVE_FLAGS, SHUTDOWN } from "./layout.ts";
 import { CONNECTION_RIGHTS, LISTENER_RIGHTS, RIGHTS } from "./rights.ts";
 import { StreamDescriptor, statOf } from "./stream-descriptor.ts";
+import { isPromise } from "./soon.ts";
 import { whenReady } from "./waiting.ts";
 
 /** One end of a connection. Reads and writes like a pipe. */
@@ -67,20 +68,44 @@ export class ConnectionDescriptor extends StreamDescriptor {
   }
 }
 
+/** The descriptor of something that was opened by name. */
+export function openedStream(opened: OpenStream, rights: bigint, flags: number): Descriptor {
+  const { connection } = opened;
+  const descriptor = connection === undefined ? new StreamDescriptor(opened) : new ConnectionDescriptor(connection);
+  descriptor.flags = flags;
+  descriptor.rights &= rights | RIGHTS.sock_shutdown;
+  return descriptor;
+}
+
 /** What others connect to. */
 export class ListenerDescriptor extends Descriptor {
   readonly fileType: number = FILE_TYPE.socketStream;
   readonly #listener: Listener;
-  readonly #ahead: Ahead<Connection>;
+  readonly #ahead: Ahead<Connection | undefined>;
+  /** What ends the wait for a connection. */
+  #stop: AbortController | undefined;
   #isClosed = false;
 
+  /** It stays open when the descriptor is closed: it is somebody else's, and may be that of several programs. */
   constructor(listener: Listener, flags = 0) {
     super(LISTENER_RIGHTS, CONNECTION_RIGHTS);
     this.#listener = listener;
     this.flags = flags;
     this.#ahead = new Ahead({
-      next: () => listener.accept(),
-      keepAlive: (isWaitedFor) => listener.keepAlive?.(isWaitedFor),
+      next: () => this.#next(),
+      // What nobody here waits for any more may be for another program.
+      keepAlive: (isWaitedFor) => isWaitedFor || this.#stop?.abort(),
+    });
+  }
+
+  #next(): Connection | undefined | Promise<Connection | undefined> {
+    const stop = new AbortController();
+    this.#stop = stop;
+    const connection = this.#listener.accept(stop.signal);
+    if (!isPromise(connection)) return connection;
+    return connection.catch((error: unknown) => {
+      if (stop.signal.aborted) return undefined;
+      throw error;
     });
   }
 
@@ -109,7 +134,8 @@ export class ListenerDescriptor extends Descriptor {
     this.requireRights(RIGHTS.sock_accept);
     return whenReady(this, "read", call, () => {
       if (this.#isClosed) throw new Errno("EBADF");
-      return this.#ahead.look(1) ? new ConnectionDescriptor(this.#ahead.take(), flags) : undefined;
+      const connection = this.#ahead.look(1) ? this.#ahead.take() : undefined;
+      return connection && new ConnectionDescriptor(connection, flags);
     });
   }
 
@@ -125,8 +151,9 @@ export class ListenerDescriptor extends Descriptor {
   override close(): Soon<void> {
     if (this.#isClosed) return undefined;
     this.#isClosed = true;
-    // Whoever has connected and was not accepted is told that nobody is here.
-    this.#ahead.close((connection) => void connection.close());
-    return this.#listener.close();
+    this.#stop?.abort();
+    // Whoever was about to be accepted is told that nobody is here.
+    this.#ahead.close((connection) => void connection?.close());
+    return undefined;
   }
 }

@@ -4,7 +4,6 @@ import { neverAborts } from "../../link/caller.ts";
 import type { Caller } from "../../link/caller.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Soon } from "../host/file-system.ts";
-import type { Network } from "../host/network.ts";
 import type { Random } from "../host/random.ts";
 import type { DescriptorTable } from "./descriptor-table.ts";
 import { ESUCCESS, errnoOf } from "./errno.ts";
@@ -20,8 +19,6 @@ export interface Program {
   readonly clock: Clock;
   readonly random: Random;
   readonly descriptors: DescriptorTable;
-  /** Where `/dev/tcp/HOST/PORT` leads; `undefined`: nowhere. */
-  readonly network: Network | undefined;
   /** What ends the guest's stack without any more code of the guest; thrown by `proc_exit` and `proc_raise`. */
   exit(code: number): unknown;
 }
