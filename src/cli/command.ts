@@ -21,6 +21,8 @@ export interface Arguments {
   readonly positionals: readonly string[];
   /** Values in the order in which they were given; `""` for a switch. Empty when the option was not given. */
   readonly values: (option: string) => readonly string[];
+  /** What stands behind the positionals of a command that has {@link Command.rest}: all of it, whatever it looks like. */
+  readonly rest: readonly string[];
 }
 
 export interface Command {
@@ -29,12 +31,15 @@ export interface Command {
   readonly summary: string;
   /** Names of the arguments that are no options; all have to be given. */
   readonly positionals: readonly string[];
+  /** What stands for everything behind the last positional, which is not for this command; an error when left out. */
+  readonly rest?: string;
   readonly options: Readonly<Record<string, OptionDescription>>;
   /** Options that have to be given. */
   readonly required?: readonly string[];
   /** What else there is to know, below the options. */
   readonly details?: string;
-  run(given: Arguments): Promise<void>;
+  /** @returns the exit code; 0 when left out */
+  run(given: Arguments): Promise<number | void>;
 }
 
 /** Exit codes, as shells and other tools have them. */

@@ -3,6 +3,7 @@
 import { backendsCommand } from "./backends.ts";
 import type { Command } from "./command.ts";
 import { inspectCommand } from "./inspect.ts";
+import { runCommand } from "./run.ts";
 import { transformCommand } from "./transform.ts";
 
-export const COMMANDS: readonly Command[] = [inspectCommand, transformCommand, backendsCommand];
+export const COMMANDS: readonly Command[] = [runCommand, inspectCommand, transformCommand, backendsCommand];

@@ -7,13 +7,14 @@ import { HELP, describeOption } from "./parse-arguments.ts";
 const MAX_NAME_COLUMNS = 28;
 
 /** `stackful transform [options] --output <file> <in.wasm>` */
-export function usageOf({ name, positionals, options, required = [] }: Command): string {
+export function usageOf({ name, positionals, rest, options, required = [] }: Command): string {
   const parts = [
     "stackful",
     name,
     "[options]",
     ...required.map((option) => describeOption(option, options[option]!)),
     ...positionals.map((positional) => `<${positional}>`),
+    ...(rest === undefined ? [] : [`[${rest}]...`]),
   ];
   return parts.join(" ");
 }

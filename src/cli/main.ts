@@ -25,7 +25,7 @@ async function main(args: readonly string[]): Promise<number> {
       command = findCommand(name);
       const parsed = parseArguments(command, rest);
       if (parsed === "help") await writeText(process.stdout, commandHelp(command));
-      else await command.run(parsed);
+      else return (await command.run(parsed)) ?? 0;
     }
     return 0;
   } catch (error) {

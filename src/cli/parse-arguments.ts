@@ -31,8 +31,13 @@ export function parseArguments(command: Command, args: readonly string[]): Parse
   });
   const positionals: string[] = [];
   const values = new Map<string, string[]>();
+  let rest: readonly string[] = [];
   for (const token of tokens) {
     if (token.kind === "positional") positionals.push(token.value);
+    if (token.kind === "positional" && isLast(command, positionals)) {
+      rest = args.slice(token.index + 1);
+      break;
+    }
     if (token.kind !== "option") continue;
     const option = (options as Readonly<Record<string, OptionDescription>>)[token.name];
     if (!option) throw unknownOption(token, options);
@@ -45,7 +50,12 @@ export function parseArguments(command: Command, args: readonly string[]): Parse
   }
   if (values.has("help")) return "help";
   checkPresence(command, positionals, values);
-  return { positionals, values: (name) => values.get(name) ?? [] };
+  return { positionals, values: (name) => values.get(name) ?? [], rest };
+}
+
+/** Whether what follows is not for this command any more. */
+function isLast({ positionals, rest }: Command, found: readonly string[]): boolean {
+  return rest !== undefined && found.length === positionals.length;
 }
 
 function configurationOf({ short, value, isValueOptional }: OptionDescription): {

@@ -36,6 +36,13 @@ export type { InputStream, OutputStream, StreamKind } from "./host/stream.ts";
 export { TextOutput, lines } from "./host/text-output.ts";
 export type { NetworkAccess } from "./network-access.ts";
 export type { Preopen, Preopens } from "./preopens.ts";
+export type {
+  SyscallBuffers,
+  SyscallEvent,
+  SyscallObserver,
+  SyscallSubscription,
+  SyscallValue,
+} from "./preview1/syscall-event.ts";
 export type { StandardStreams } from "./stdio.ts";
 export { WASI } from "./wasi.ts";
 export type { WasiOptions } from "./wasi.ts";

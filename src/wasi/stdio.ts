@@ -2,6 +2,7 @@
 
 import { emptyInput, inputFrom } from "./host/input.ts";
 import type { InputSource } from "./host/input.ts";
+import { OutputBudget, limitOutput } from "./host/limited-output.ts";
 import { findBuiltin } from "./host/node-builtin.ts";
 import { nodeInput, nodeOutput } from "./host/node-stdio.ts";
 import { noOutput, outputTo } from "./host/output.ts";
@@ -21,19 +22,28 @@ export interface StandardStreams {
   /** What it writes to. `"inherit"` when left out, which is the console where there is no process: line by line. */
   readonly stdout?: OutputTarget | number | "inherit" | "ignore" | undefined;
   readonly stderr?: OutputTarget | number | "inherit" | "ignore" | undefined;
+  /** Bytes that it may write to both together: what goes beyond that is not written, and `EFBIG`. No limit when left out. */
+  readonly maxOutputBytes?: number | undefined;
 }
 
-/** For descriptors 0, 1 and 2. */
-export function standardDescriptors({ stdin, stdout, stderr }: StandardStreams): StreamDescriptor[] {
+/**
+ * For descriptors 0, 1 and 2.
+ *
+ * @throws {RangeError} when `maxOutputBytes` is not a number from 0
+ */
+export function standardDescriptors(options: StandardStreams): StreamDescriptor[] {
+  const { stdin, stdout, stderr, maxOutputBytes } = options;
+  const budget = maxOutputBytes === undefined ? undefined : new OutputBudget(maxOutputBytes);
+  const limited = (output: OutputStream): OutputStream => (budget === undefined ? output : limitOutput(output, budget));
   const input = new StreamDescriptor({ input: inputFor(stdin) });
   if (typeof stdout === "object" && stdout === stderr) {
-    const both = new StreamDescriptor({ output: outputTo(stdout) }, { places: 2 });
+    const both = new StreamDescriptor({ output: limited(outputTo(stdout)) }, { places: 2 });
     return [input, both, both];
   }
   // oxlint-disable-next-line no-console -- what a program prints in a browser is to be seen
   const { log, error } = console;
-  const output = outputFor(stdout, 1, log);
-  const errors = outputFor(stderr, 2, error);
+  const output = limited(outputFor(stdout, 1, log));
+  const errors = limited(outputFor(stderr, 2, error));
   return [input, new StreamDescriptor({ output }), new StreamDescriptor({ output: errors })];
 }
 

@@ -71,6 +71,8 @@ const fromC = {
   "wasi-waits": ["wasi-waits.c", ...PROGRAM],
   "wasi-server": ["wasi-server.c", ...PROGRAM],
   "wasi-connect": ["wasi-connect.c", ...PROGRAM],
+  // program.c: what programs do
+  program: ["program.c", ...PROGRAM, "-D_WASI_EMULATED_SIGNAL", "-lwasi-emulated-signal"],
 
   // the same exceptions in both encodings
   "setjmp-legacy": ["setjmp.c", ...LIBC, ...SETJMP, ...LEGACY_EXCEPTIONS],

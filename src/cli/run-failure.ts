@@ -1,0 +1,78 @@
+/** How `stackful run` says that a program did not come to its own end, and with which exit code. */
+
+import { FuelExhaustedError, StackExhaustedError, SuspendError } from "../coroutine/errors.ts";
+import { Trap } from "../link/trap.ts";
+import type { TrapKind } from "../link/trap.ts";
+import { Stopped } from "./stopped.ts";
+
+/** As Wasmtime has it, and a shell for a program that has called abort(): 128 + SIGABRT. */
+const TRAP_EXIT = 134;
+
+export interface Failure {
+  readonly exitCode: number;
+  /** Without `error: ` before it; empty when there is nothing to say. */
+  readonly message: string;
+  /** The functions that were running, the innermost first. */
+  readonly frames: readonly string[];
+}
+
+/** What became of a program that has ended with `error`; `undefined` if that is nothing that programs do. */
+export function failureOf(error: unknown): Failure | undefined {
+  if (error instanceof Stopped) return { exitCode: error.exitCode, message: error.message, frames: [] };
+  const message = messageFor(error);
+  if (message === undefined) return undefined;
+  // Where it is when its fuel ends is of no meaning.
+  const hasPlace = error instanceof Error && !(error instanceof FuelExhaustedError);
+  return { exitCode: TRAP_EXIT, message, frames: hasPlace ? guestFrames(error.stack ?? "") : [] };
+}
+
+function messageFor(error: unknown): string | undefined {
+  if (error instanceof FuelExhaustedError) return `the program has used up its fuel of ${error.limit}`;
+  if (error instanceof StackExhaustedError) return `the program has exhausted its stack: ${error.message}`;
+  if (error instanceof SuspendError) return error.message;
+  if (error instanceof Trap) return `the program was ended by a trap: ${TRAPS[error.kind]}`;
+  const { Exception } = WebAssembly as { readonly Exception?: Function };
+  const isException = Exception !== undefined && error instanceof Exception;
+  return isException ? "the program has thrown an exception that it does not catch" : undefined;
+}
+
+const TRAPS: Readonly<Record<TrapKind, string>> = {
+  unreachable: "it has executed 'unreachable', as abort() and panics do",
+  "memory-out-of-bounds": "it has accessed memory that it does not have",
+  "table-out-of-bounds": "it has used an index beyond the end of a table",
+  "array-out-of-bounds": "it has used an index beyond the end of an array",
+  "divide-by-zero": "it has divided by zero",
+  "integer-overflow": "the result of a division is too large for an integer",
+  "invalid-conversion": "it has converted a number to an integer that cannot hold it",
+  "indirect-call": "it has called a function through a pointer that leads to none, or to one of another type",
+  "null-reference": "it has used a null reference",
+  "bad-cast": "it has cast a reference to a type that it does not have",
+  "unaligned-atomic": "it has accessed memory atomically at an address that is not aligned",
+  "stack-overflow": "its calls are nested too deeply",
+  other: "the engine does not say why",
+};
+
+const MAX_FRAMES = 30;
+
+/** Functions that this library has added. */
+const OURS = /^(enter |import stackful:|\[stackful\])/;
+
+/** `    at name (wasm://wasm/module-1a2b3c4d:wasm-function[12]:0x345)`, or without a name. */
+const FRAME = /^\s+at (?:(?:async )?(.+?) \()?wasm:\/\/[^\s)]*?wasm-function\[(\d+)\]/;
+
+function guestFrames(stack: string): string[] {
+  const frames = stack.split("\n").flatMap((line) => {
+    const [found, name, index] = FRAME.exec(line) ?? [];
+    // V8 puts the name of the module before that of the function, and instead of it if it has none.
+    const plain = name?.replace(/^\S*?\.wasm(\.|$)/, "") ?? "";
+    return found === undefined || OURS.test(plain) ? [] : [plain === "" ? `function ${index}` : plain];
+  });
+  const shown = frames.slice(0, MAX_FRAMES);
+  return frames.length > MAX_FRAMES ? [...shown, `… ${frames.length - MAX_FRAMES} more`] : shown;
+}
+
+/** For standard error. */
+export function failureText({ message, frames }: Failure, label = ""): string {
+  if (message === "") return "";
+  return `${[`error: ${label}${message}`, ...frames.map((frame) => `    at ${frame}`)].join("\n")}\n`;
+}

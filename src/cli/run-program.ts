@@ -1,0 +1,135 @@
+/** A program that `stackful run` was given: compiled once, started as often as one likes. */
+
+import path from "node:path";
+import { BackendUnavailableError } from "../coroutine/errors.ts";
+import { compile, instantiate } from "../instantiate.ts";
+import type { GuestModule } from "../link/guest-module.ts";
+import type { Instance } from "../link/instance.ts";
+import { moduleCache } from "../transform/module-cache.ts";
+import { isPackaged } from "../transform/packaged-module.ts";
+import { TransformError } from "../transform/refusal.ts";
+import { SYSCALLS } from "../wasi/preview1/syscall-table.ts";
+import { WasiExit } from "../wasi/exit.ts";
+import { WASI } from "../wasi/wasi.ts";
+import type { WasiOptions } from "../wasi/wasi.ts";
+import { cacheDirectory } from "./cache-directory.ts";
+import { CommandError } from "./command.ts";
+import { argumentsFor, resultText } from "./invoke.ts";
+import { refuseOthers } from "./module-file.ts";
+import { WASI_COMMAND, WASI_REACTOR, kindOf } from "./module-kind.ts";
+import type { RunOptions } from "./run-options.ts";
+
+const PREVIEW_1 = "wasi_snapshot_preview1";
+
+export class Program {
+  /** What it is called in its own arguments. */
+  readonly name: string;
+  readonly module: GuestModule;
+  readonly #options: RunOptions;
+
+  /** @throws {CommandError} when it cannot be run, here or at all */
+  static async compile(file: string, bytes: Uint8Array<ArrayBuffer>, options: RunOptions): Promise<Program> {
+    refuseOthers("run", file, bytes);
+    try {
+      const module = await compile(bytes, compileOptions(bytes, options));
+      if (options.invoke === undefined) requireStart(file, module);
+      requireOnlyWasi(file, module);
+      return new Program(file, module, options);
+    } catch (error) {
+      throw asCommandError(error, file);
+    }
+  }
+
+  private constructor(file: string, module: GuestModule, options: RunOptions) {
+    this.name = file === "-" ? "program" : path.basename(file);
+    this.module = module;
+    this.#options = options;
+  }
+
+  /**
+   * @param words its arguments, without its name
+   * @returns its exit code
+   * @throws whatever it ends with instead, and `signal.reason`
+   */
+  async run(world: WasiOptions, words: readonly string[], signal: AbortSignal): Promise<number> {
+    const { invoke } = this.#options;
+    const args = invoke === undefined ? undefined : argumentsFor(this.module, invoke, words);
+    const wasi = new WASI({ ...world, args: [this.name, ...(invoke === undefined ? words : [])] });
+    const instance = await this.#instantiate(wasi);
+    signal.throwIfAborted();
+    if (invoke === undefined || args === undefined) return wasi.start(instance, { signal });
+    try {
+      await wasi.initialize(instance, { signal });
+      process.stdout.write(resultText(await instance.function(invoke).call(args, { signal })));
+      return 0;
+    } catch (error) {
+      if (error instanceof WasiExit) return error.code;
+      throw error;
+    } finally {
+      await wasi.close();
+    }
+  }
+
+  async #instantiate(wasi: WASI): Promise<Instance> {
+    return instantiate(this.module, wasi.imports(), { backend: this.#options.backend });
+  }
+}
+
+function compileOptions(bytes: Uint8Array, options: RunOptions): Parameters<typeof compile>[1] {
+  const { backend, fuel, maxMemoryBytes, isCached } = options;
+  const interruptible = fuel === undefined ? options.isInterruptible : { fuel };
+  return {
+    backend,
+    // What was transformed ahead of time is not counted.
+    ...(!isPackaged(bytes) || fuel !== undefined ? { interruptible } : {}),
+    maxMemoryBytes,
+    // Where nothing can be kept, nothing is: that is not worth a word.
+    ...(isCached && { cache: moduleCache({ directory: cacheDirectory(), onError: () => {} }) }),
+  };
+}
+
+function requireStart(file: string, module: GuestModule): void {
+  const functions = module.exports.filter(({ kind }) => kind === "function").map(({ name }) => name);
+  if (functions.includes("_start")) return;
+  const tip =
+    functions.length === 0
+      ? undefined
+      : `call one of its functions with '--invoke <function>': ${functions.slice(0, 10).join(", ")}`;
+  throw new CommandError(`cannot run '${file}': it is no program, since it exports no function '_start'`, tip);
+}
+
+/** What a host has to offer that knows the program is nothing for this command. */
+function requireOnlyWasi(file: string, module: GuestModule): void {
+  const { original } = module.prepared ?? {};
+  // Not those of the guest as it is counted.
+  const imports = original?.imports ?? module.imports;
+  const foreign = imports.filter((entry) => entry.module !== PREVIEW_1 || !(entry.name in SYSCALLS));
+  const [first] = foreign;
+  if (first === undefined) return;
+  const more = foreign.length === 1 ? "" : ` and ${foreign.length - 1} more`;
+  const kind = original && kindOf(original);
+  const isForeign = kind !== undefined && kind.name !== WASI_COMMAND && kind.name !== WASI_REACTOR;
+  const own = "a program of yours can offer it, with instantiate() of this library";
+  throw new CommandError(
+    `cannot run '${file}': it imports ${first.module}.${first.name}${more}, not a part of WASI preview 1`,
+    isForeign ? (kind.use ?? own) : undefined,
+  );
+}
+
+function asCommandError(error: unknown, file: string): unknown {
+  if (error instanceof CommandError) return error;
+  if (error instanceof BackendUnavailableError) {
+    const reasons = error.tried.map(({ backend, reason }) => `${backend}: ${reason}`).join("; ");
+    return new CommandError(`cannot run '${file}': ${reasons}`, "'stackful backends' shows what this runtime has");
+  }
+  const isExpected =
+    error instanceof WebAssembly.CompileError ||
+    error instanceof WebAssembly.LinkError ||
+    error instanceof TransformError ||
+    // Options that do not fit the module.
+    error instanceof RangeError ||
+    error instanceof TypeError;
+  if (!isExpected) return error;
+  const message = error.message.replace("maxMemoryBytes", "--max-memory");
+  return new CommandError(`cannot run '${file}': ${message}`, undefined, { cause: error });
+}

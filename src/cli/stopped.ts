@@ -1,0 +1,61 @@
+/** Why a run is over before the program has ended, and what asks for that: signals, a time limit, a reader that has gone. */
+
+/** What the program is unwound with. */
+export class Stopped extends Error {
+  override readonly name = "Stopped";
+  readonly exitCode: number;
+
+  /** An empty `message` is not worth telling: who has pressed Ctrl-C knows. */
+  constructor(exitCode: number, message = "") {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** As shells say it: 128 + the number of the signal. */
+const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+const SIGPIPE_EXIT = 141;
+/** As timeout(1) of coreutils. */
+const TIMEOUT_EXIT = 124;
+
+/** Listens while a program runs; what was asked for first counts. */
+export class StopRequests {
+  readonly #controller = new AbortController();
+  readonly #undo: (() => void)[] = [];
+
+  /** Aborts with a {@link Stopped}. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Signals end the program; the second one ends this process, as if nobody listened. */
+  listen(): void {
+    for (const [name, exitCode] of Object.entries(SIGNALS)) {
+      const stop = (): void => {
+        if (this.signal.aborted) {
+          this.close();
+          process.kill(process.pid, name);
+        } else this.#controller.abort(new Stopped(exitCode));
+      };
+      process.on(name, stop);
+      this.#undo.push(() => process.off(name, stop));
+    }
+  }
+
+  /** Nobody reads what the program writes any more: it ends as SIGPIPE ends it. */
+  breakPipe(): void {
+    this.#controller.abort(new Stopped(SIGPIPE_EXIT));
+  }
+
+  limitTime(milliseconds: number, text: string): void {
+    const timer = setTimeout(() => {
+      this.#controller.abort(new Stopped(TIMEOUT_EXIT, `the program was stopped after ${text}`));
+    }, milliseconds);
+    this.#undo.push(() => clearTimeout(timer));
+  }
+
+  /** Nobody listens any more. */
+  close(): void {
+    for (const undo of this.#undo.splice(0)) undo();
+  }
+}

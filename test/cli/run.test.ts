@@ -1,0 +1,437 @@
+/** Programs that `stackful run` runs: what they get, how they end, what it says about that. */
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { backends, instantiate } from "stackful";
+import { UsageError } from "#src/cli/command";
+import { argumentsFor, resultText } from "#src/cli/invoke";
+import { parseArguments } from "#src/cli/parse-arguments";
+import { runCommand } from "#src/cli/run";
+import { runOptions } from "#src/cli/run-options";
+import { assemble } from "../transform/assemble.ts";
+import { scratchFolder, stackful, stackfulWith, start } from "./run-cli.ts";
+import type { Finished } from "./run-cli.ts";
+
+const guest = (name: string): string => fileURLToPath(new URL(`../guests/${name}.wasm`, import.meta.url));
+const PROGRAM = guest("program");
+const folder = scratchFolder();
+process.env["STACKFUL_CACHE_DIR"] = path.join(folder, "cache");
+
+const run = (...args: readonly string[]): Promise<Finished> => stackful("run", ...args);
+const lines = ({ stdout }: Finished): string[] => stdout.toString().split("\n").slice(0, -1);
+
+async function expectOutput(args: readonly string[], stdout: string, code = 0): Promise<void> {
+  const finished = await run(...args);
+  assert.deepEqual([finished.stdout.toString(), finished.stderr, finished.code], [stdout, "", code]);
+}
+
+async function expectError(args: readonly string[], stderr: string | RegExp, code = 1): Promise<void> {
+  const finished = await run(...args);
+  if (typeof stderr === "string") assert.equal(finished.stderr, stderr);
+  else assert.match(finished.stderr, stderr);
+  assert.equal(finished.code, code);
+}
+
+const available = backends().filter((backend) => backend.available);
+
+for (const { name } of available) {
+  const onBackend = ["--backend", name];
+
+  describe(`stackful run --backend ${name}`, () => {
+    it("gives a program its arguments and environment, and nothing else", async () => {
+      await expectOutput(
+        [...onBackend, PROGRAM, "args", "a b", "--dir", "--", "-x"],
+        "program.wasm\nargs\na b\n--dir\n--\n-x\n",
+      );
+      await expectOutput([...onBackend, PROGRAM, "env"], "");
+      await expectOutput(
+        [...onBackend, "--env", "A=1", "--env", "B=", "--env=C=d=e", PROGRAM, "env"],
+        "A=1\nB=\nC=d=e\n",
+      );
+      await expectOutput(
+        [...onBackend, "--env", "STACKFUL_CACHE_DIR", PROGRAM, "env"],
+        `STACKFUL_CACHE_DIR=${folder}/cache\n`,
+      );
+    });
+
+    it("gives it standard input, output and errors", async () => {
+      const text = "Grüße\n".repeat(20_000);
+      const { stdout, stderr, code } = await stackfulWith(Buffer.from(text), "run", ...onBackend, PROGRAM, "cat");
+      assert.deepEqual([stdout.toString() === text, stderr, code], [true, "", 0]);
+      const complaint = await run(...onBackend, PROGRAM, "complain", "oh");
+      assert.deepEqual([complaint.stdout.toString(), complaint.stderr, complaint.code], ["", "oh\n", 0]);
+    });
+
+    it("ends with its exit code", async () => {
+      for (const code of [0, 255]) await expectOutput([...onBackend, PROGRAM, "exit", String(code)], "", code);
+      await expectOutput([...onBackend, PROGRAM, "exit", "256"], "", 0);
+    });
+
+    it("ends with 134 after a trap, and says where it was", async () => {
+      const message =
+        "error: the program was ended by a trap: it has executed 'unreachable', as abort() and panics do\n    at crash\n";
+      await expectError([...onBackend, PROGRAM, "trap"], new RegExp(`^${message.replaceAll(/[()]/g, "\\$&")}`), 134);
+      await expectError(
+        [...onBackend, PROGRAM, "late-trap"],
+        new RegExp(`^${message.replaceAll(/[()]/g, "\\$&")}`),
+        134,
+      );
+    });
+
+    it("sleeps", async () => {
+      const started = performance.now();
+      await expectOutput([...onBackend, PROGRAM, "sleep", "300"], "");
+      assert.ok(performance.now() - started >= 300);
+    });
+
+    it("ends it when its time is over, sleeping or computing", async () => {
+      for (const what of [["sleep", "100000"], ["spin"]]) {
+        const args = [...onBackend, "--timeout", "200ms", PROGRAM, ...what];
+        await expectError(args, "error: the program was stopped after 200ms\n", 124);
+      }
+    });
+
+    it("ends it when its fuel is used up", async () => {
+      await expectError(
+        [...onBackend, "--fuel", "100_000", PROGRAM, "spin"],
+        "error: the program has used up its fuel of 100000\n",
+        134,
+      );
+      await expectOutput([...onBackend, "--fuel", "10000000", PROGRAM, "args"], "program.wasm\nargs\n");
+    });
+
+    it("limits its memory", async () => {
+      const [mebibytes] = lines(await run(...onBackend, "--max-memory", "8M", PROGRAM, "grow"));
+      assert.ok(Number(mebibytes) >= 5 && Number(mebibytes) <= 8, String(mebibytes));
+    });
+
+    it("unwinds it after a signal", { skip: process.platform === "win32" }, async () => {
+      for (const [signal, code] of [
+        ["SIGINT", 130],
+        ["SIGTERM", 143],
+      ] as const) {
+        for (const what of [["sleep", "100000"], ["spin"]])
+          assert.equal(await codeAfter(signal, [...onBackend, PROGRAM, ...what]), code);
+      }
+    });
+
+    it("runs copies at once, and tells their number and how they ended", async () => {
+      const started = performance.now();
+      const { stderr, code } = await run(...onBackend, "--copies", "20", PROGRAM, "sleep", "1000");
+      assert.equal(code, 0);
+      assert.match(stderr, /^20 copies in \d+\.\d\d s: 20 with exit code 0; at most 20 at once, in one thread; /);
+      assert.ok(performance.now() - started < 15_000);
+      const all = await run(...onBackend, "--copies=3", PROGRAM, "env");
+      assert.deepEqual(
+        lines(all)
+          .filter((line) => line.startsWith("STACKFUL_COPY="))
+          .toSorted(),
+        ["STACKFUL_COPY=0", "STACKFUL_COPY=1", "STACKFUL_COPY=2"],
+      );
+      assert.equal(lines(all).filter((line) => line === "STACKFUL_COPIES=3").length, 3);
+    });
+  });
+}
+
+/** The exit code of a program that is sent a signal while it runs. */
+async function codeAfter(signal: NodeJS.Signals, args: readonly string[]): Promise<number | null> {
+  // What is traced is running.
+  const child = start("run", "--trace", ...args);
+  child.stderr!.once("data", () => setTimeout(() => child.kill(signal), 100));
+  child.stderr!.resume();
+  child.stdin!.end();
+  return new Promise((done) => child.once("close", done));
+}
+
+describe("stackful run", () => {
+  it("opens directories, under their names or others, to read or to write", async () => {
+    writeFileSync(path.join(folder, "note.txt"), "a note\n");
+    await expectOutput(["--dir", folder, PROGRAM, "read", `${folder}/note.txt`], "a note\n");
+    await expectOutput(["--dir", `${folder}::/data`, PROGRAM, "read", "/data/note.txt"], "a note\n");
+    await expectOutput(["--dir", `${folder}::/data`, PROGRAM, "write", "/data/written.txt", "by the guest"], "");
+    assert.equal(readFileSync(path.join(folder, "written.txt"), "utf8"), "by the guest");
+    for (const grant of [`${folder}::/data:ro`, `${folder}::/data:ro`]) {
+      await expectOutput(["--dir", grant, PROGRAM, "read", "/data/note.txt"], "a note\n");
+      await expectError(
+        ["--dir", grant, PROGRAM, "write", "/data/other.txt", "x"],
+        "/data/other.txt: Read-only file system\n",
+      );
+    }
+    assert.equal(existsSync(path.join(folder, "other.txt")), false);
+    const { stdout } = await run("--dir", `${folder}:ro`, PROGRAM, "list", folder);
+    assert.match(stdout.toString(), /^note\.txt$/m);
+  });
+
+  it("opens nothing that it was not told to", async () => {
+    await expectError([PROGRAM, "read", path.join(folder, "note.txt")], /^\S*note\.txt: /);
+    await expectError(["--dir", `${folder}::/data`, PROGRAM, "read", "/data/../note.txt"], /note\.txt: /);
+  });
+
+  it("takes a program from standard input, which is then not for the program", async () => {
+    const { stdout, code } = await stackfulWith(readFileSync(PROGRAM), "run", "-", "args", "x");
+    assert.deepEqual([stdout.toString(), code], ["program\nargs\nx\n", 0]);
+    const empty = await stackfulWith(readFileSync(PROGRAM), "run", "-", "cat");
+    assert.deepEqual([empty.stdout.length, empty.code], [0, 0]);
+  });
+
+  it("takes options behind -- as the program", async () => {
+    await expectOutput(["--env", "A=1", "--", PROGRAM, "--", "x"], "", 2);
+    await expectOutput(["--", PROGRAM, "args"], "program.wasm\nargs\n");
+  });
+
+  it("ends a program whose reader has gone", { skip: process.platform === "win32" }, async () => {
+    const child = start("run", PROGRAM, "flood");
+    child.stdout!.once("data", () => child.stdout!.destroy());
+    child.stdin!.end();
+    const code = await new Promise((done) => child.once("close", done));
+    assert.equal(code, 141);
+  });
+
+  it("limits what it writes", async () => {
+    const { stdout, stderr, code } = await stackfulWith(
+      Buffer.from("x".repeat(10_000)),
+      "run",
+      "--max-output=8K",
+      PROGRAM,
+      "cat",
+    );
+    assert.deepEqual([stdout.length, code], [8192, 1]);
+    // What it says then is beyond the limit, too.
+    assert.equal(stderr, "");
+  });
+
+  it("traces calls", async () => {
+    const { stdout, stderr } = await run("--trace", "--dir", `${folder}::/data`, PROGRAM, "read", "/data/nothing");
+    assert.equal(stdout.length, 0);
+    assert.match(stderr, /^args_sizes_get\(\) -> argc: 3, argv_buf_size: \d+$/m);
+    assert.match(stderr, /^path_open\(fd: 3, dirflags: symlink_follow, path: "nothing", oflags: 0, .*\) -> ENOENT$/m);
+    const slept = await run("--trace", PROGRAM, "sleep", "50");
+    assert.match(
+      slept.stderr,
+      /^poll_oneoff\(in: \[\w+ in 50 ms\], nsubscriptions: 1\) -> nevents: 1 <suspended \d+\.\d ms>$/m,
+    );
+    const exited = await run("--trace", PROGRAM, "exit", "3");
+    assert.match(exited.stderr, /^proc_exit\(rval: 3\) does not return$/m);
+    assert.equal(exited.code, 3);
+    const copies = await run("--trace", "--copies=2", PROGRAM, "args");
+    assert.match(copies.stderr, /^\[1\] args_get\(/m);
+  });
+
+  it("has the highest exit code of all copies, and tells each failure", async () => {
+    const { stderr, code } = await run("--copies", "2", PROGRAM, "trap");
+    assert.equal(code, 134);
+    assert.match(stderr, /^error: copy [01]: the program was ended by a trap: .*\n {4}at crash$/m);
+    assert.match(stderr, /^2 copies in .*: 2 with exit code 134; /m);
+  });
+
+  it("ends all copies when their time is over", async () => {
+    const { stderr, code } = await run("--copies", "5", "--timeout", "500ms", PROGRAM, "sleep", "100000");
+    assert.match(stderr, /5 with exit code 124/);
+    assert.equal(code, 124);
+  });
+
+  it("computes without giving way, if told to", async () => {
+    await expectOutput(["--no-interrupt", PROGRAM, "args"], "program.wasm\nargs\n");
+    assert.equal(
+      process.platform === "win32" || (await codeAfter("SIGTERM", ["--no-interrupt", PROGRAM, "spin"])),
+      null,
+    );
+  });
+
+  it("runs what stackful transform has made", async () => {
+    const file = path.join(folder, "transformed.wasm");
+    await stackful("transform", PROGRAM, "-o", file);
+    for (const { name } of available) await expectOutput(["--backend", name, file, "exit", "7"], "", 7);
+    await expectError(
+      ["--max-memory", "8M", file, "args"],
+      /error: cannot run '.*transformed\.wasm': .*maxMemoryBytes|--max-memory/,
+    );
+  });
+
+  it("says what it cannot run", async () => {
+    await expectError(["nothing.wasm"], "error: cannot read 'nothing.wasm': no such file or directory\n");
+    await expectError(
+      [guest("frames")],
+      /no program, since it exports no function '_start'\n\n {2}tip: call one of its functions with '--invoke <function>': frame, /,
+    );
+    await expectError(
+      ["--invoke", "outer", guest("jsframe")],
+      /it imports host\.callback and 1 more, not a part of WASI preview 1\n/,
+    );
+    const text = path.join(folder, "program.wat");
+    writeFileSync(text, "(module)");
+    await expectError([text], /it looks like the text format of WebAssembly\n\n {2}tip: assemble it first/);
+    await expectError(
+      ["--max-memory", "64K", PROGRAM],
+      /the guest begins with 131072 bytes, more than --max-memory, 65536/,
+    );
+  });
+
+  it(
+    "says which backend this runtime lacks",
+    { skip: available.length === backends().length ? "it has all" : false },
+    async () => {
+      await expectError(
+        ["--backend", "jspi", PROGRAM],
+        /jspi: the engine has no WebAssembly\.Suspending.*\n\n {2}tip: 'stackful backends'/,
+      );
+    },
+  );
+
+  const misuses: readonly (readonly [args: string[], error: string])[] = [
+    [
+      ["--timeout", "soon", PROGRAM],
+      "invalid value 'soon' for '--timeout <time>': expected a time such as 5s, 200ms or 1m",
+    ],
+    [["--timeout=0", PROGRAM], "invalid value '0' for '--timeout <time>': expected a time such as 5s, 200ms or 1m"],
+    [
+      ["--max-memory", "lots", PROGRAM],
+      "invalid value 'lots' for '--max-memory <size>': expected a size such as 256M, 64K or 1G",
+    ],
+    [["--copies", "0", PROGRAM], "invalid value '0' for '--copies <n>': expected a whole number from 1 on"],
+    [["--fuel", "1.5", PROGRAM], "invalid value '1.5' for '--fuel <n>': expected a whole number from 1 on"],
+    [
+      ["--listen", "8080", PROGRAM],
+      "invalid value '8080' for '--listen <host:port>': expected host:port, such as 127.0.0.1:8080",
+    ],
+    [
+      ["--listen", "x:70000", PROGRAM],
+      "invalid value 'x:70000' for '--listen <host:port>': expected host:port, such as 127.0.0.1:8080",
+    ],
+    [
+      ["--allow-net", "x", PROGRAM],
+      "invalid value 'x' for '--allow-net <host:port>': expected host:port, such as example.com:443",
+    ],
+    [["--env", "=x", PROGRAM], "invalid value '=x' for '--env <name[=value]>': expected name=value or name"],
+    [
+      ["--dir", "a::b::c", PROGRAM],
+      "invalid value 'a::b::c' for '--dir <host[::guest][:ro]>': expected host, host::guest, host:ro or host::guest:ro",
+    ],
+    [["--copies=2", "--invoke=f", PROGRAM], "the argument '--copies <n>' cannot be used with '--invoke <function>'"],
+    [["--no-interrupt", "--fuel=1", PROGRAM], "the argument '--no-interrupt' cannot be used with '--fuel <n>'"],
+    [
+      ["--backend", "asyncify", PROGRAM],
+      "invalid value 'asyncify' for '--backend <name>': possible values are auto, jspi, transform",
+    ],
+    [["--enw", "A", PROGRAM], "unexpected argument '--enw' found"],
+    [[], "the following required arguments were not provided: <program.wasm>"],
+  ];
+  for (const [args, error] of misuses) {
+    it(`says what is wrong with ${args.slice(0, 2).join(" ")}`, () => {
+      const read = (): unknown => {
+        const parsed = parseArguments(runCommand, args);
+        assert.ok(parsed !== "help");
+        return runOptions(parsed);
+      };
+      assert.throws(read, (thrown) => thrown instanceof UsageError && thrown.message === error);
+    });
+  }
+
+  it("says how it is used", async () => {
+    const { stderr, stdout, code } = await run("--copies", "0", PROGRAM);
+    assert.deepEqual([stdout.length, code], [0, 2]);
+    assert.match(
+      stderr,
+      /^error: invalid value .*\n\nUsage: stackful run \[options\] <program\.wasm> \[args\]\.\.\.\n/,
+    );
+  });
+
+  it("says what it does not find", async () => {
+    await expectError(
+      ["--dir", path.join(folder, "none"), PROGRAM],
+      /^error: cannot open directory '.*none': no such file or directory\n$/,
+    );
+    await expectError(["--dir", PROGRAM, PROGRAM], /^error: cannot open directory '.*program\.wasm': it is none\n$/);
+    await expectError(
+      ["--env", "STACKFUL_NOBODY", PROGRAM],
+      /^error: environment variable 'STACKFUL_NOBODY' not found\n/,
+    );
+  });
+});
+
+describe("stackful run --invoke", () => {
+  it("calls a function, and prints what it returns", async () => {
+    await expectOutput(["--invoke", "add", guest("add"), "2", "40"], "42\n");
+    await expectOutput(["--invoke", "add", guest("add"), "-1", "0xffffffff"], "-2\n");
+  });
+
+  it("converts words to every type of number, and back", async () => {
+    const { exports, module } = await instantiate<Identities>(identities);
+    for (const [type, word, printed] of [
+      ["i32", "-2147483648", "-2147483648"],
+      ["i32", "4294967295", "-1"],
+      ["i32", "+1_000", "1000"],
+      ["i64", "9223372036854775807", "9223372036854775807"],
+      ["i64", "18446744073709551615", "-1"],
+      ["i64", "-0x10", "-16"],
+      ["f64", "-1.5e3", "-1500"],
+      ["f64", "nan", "nan"],
+      ["f64", "-inf", "-inf"],
+      ["f64", "-0", "-0"],
+      ["f32", ".5", "0.5"],
+    ] as const) {
+      const [value] = argumentsFor(module, type, [word]);
+      assert.equal(resultText(await exports[type](value as never)), `${printed}\n`);
+    }
+    assert.equal(resultText(await exports.two()), "1\n2\n");
+    assert.equal(resultText(await exports.none()), "");
+  });
+
+  it("says which words are no such numbers", async () => {
+    const { module } = await instantiate(identities);
+    for (const [type, word] of [
+      ["i32", "4294967296"],
+      ["i32", "1.5"],
+      ["i64", "x"],
+      ["i64", "18446744073709551616"],
+      ["f64", "1,5"],
+      ["f64", ""],
+    ] as const) {
+      const message = `invalid value '${word}' for an argument of '${type}': expected an ${type}`;
+      assert.throws(() => argumentsFor(module, type, [word]), { name: "UsageError", message });
+    }
+    const few = "'i32' takes 1 argument (i32), and was given 0";
+    assert.throws(() => argumentsFor(module, "i32", []), { name: "UsageError", message: few });
+    assert.throws(
+      () => argumentsFor(module, "reference", ["1"]),
+      /cannot call 'reference': it takes a value of type externref/,
+    );
+  });
+
+  it("initializes a library first, and ends with 134 when it traps", async () => {
+    await expectError(
+      ["--invoke", "ad", guest("add"), "1"],
+      "error: the program exports no function 'ad'\n\n  tip: a similar name exists: 'add'\n",
+    );
+    await expectError(["--invoke", "trap", identityFile], /^error: the program was ended by a trap/, 134);
+    await expectOutput(["--invoke", "initialized", identityFile], "1\n");
+  });
+});
+
+const identityText = `(module
+  (global $initialized (mut i32) (i32.const 0))
+  (func (export "_initialize") (global.set $initialized (i32.const 1)))
+  (func (export "initialized") (result i32) (global.get $initialized))
+  (func (export "i32") (param i32) (result i32) (local.get 0))
+  (func (export "i64") (param i64) (result i64) (local.get 0))
+  (func (export "f32") (param f32) (result f32) (local.get 0))
+  (func (export "f64") (param f64) (result f64) (local.get 0))
+  (func (export "two") (result i32 i64) (i32.const 1) (i64.const 2))
+  (func (export "reference") (param externref))
+  (func (export "trap") unreachable)
+  (func (export "none")))`;
+
+interface Identities {
+  i32(value: number): number;
+  i64(value: bigint): bigint;
+  f32(value: number): number;
+  f64(value: number): number;
+  two(): [number, bigint];
+  none(): void;
+}
+
+const identities = Uint8Array.from(await assemble(identityText));
+const identityFile = path.join(folder, "identities.wasm");
+writeFileSync(identityFile, identities);
