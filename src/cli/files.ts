@@ -79,6 +79,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: "is a directory",
   ENOTDIR: "a part of the path is not a directory",
   ENOSPC: "no space left on the device",
+  EADDRINUSE: "address already in use",
+  EADDRNOTAVAIL: "address not available",
   EROFS: "read-only file system",
 };
 

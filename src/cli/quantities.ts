@@ -35,16 +35,16 @@ export function parseCount(value: string, option: string, minimum = 1): number {
 export interface HostAndPort {
   /** Without brackets around an IPv6 address. */
   readonly host: string;
-  readonly port: string;
+  /** 0: any that is free. */
+  readonly port: number;
 }
 
 const MAX_PORT = 65_535;
 
-/** `127.0.0.1:8080`, `[::1]:80`, `localhost:0`; the port may be `*` if `acceptsAnyPort`. */
-export function parseAddress(value: string, option: string, acceptsAnyPort = false): HostAndPort {
-  const [, bracketed, plain, port = ""] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d+|\*)$/.exec(value) ?? [];
+/** `127.0.0.1:8080`, `[::1]:80`, `localhost:0`. */
+export function parseAddress(value: string, option: string): HostAndPort {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d+)$/.exec(value) ?? [];
   const host = bracketed ?? plain;
-  const isPort = port === "*" ? acceptsAnyPort : Number(port) <= MAX_PORT;
-  if (host !== undefined && isPort) return { host, port };
-  throw invalid(value, option, `host:port, such as ${acceptsAnyPort ? "example.com:443" : "127.0.0.1:8080"}`);
+  if (host !== undefined && Number(port) <= MAX_PORT) return { host, port: Number(port) };
+  throw invalid(value, option, "host:port, such as 127.0.0.1:8080");
 }

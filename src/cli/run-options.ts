@@ -3,6 +3,7 @@
 import { statSync } from "node:fs";
 import path from "node:path";
 import type { BackendName } from "../backends/choose.ts";
+import { ConnectRules } from "../wasi/host/connect-rules.ts";
 import { CommandError, UsageError } from "./command.ts";
 import type { Arguments, OptionDescription } from "./command.ts";
 import { reasonOf } from "./files.ts";
@@ -41,12 +42,12 @@ export const RUN_OPTIONS: Readonly<Record<RunOptionName, OptionDescription>> = {
   listen: {
     value: "host:port",
     isRepeatable: true,
-    help: "Open a listening socket for it: the descriptor after those of the\ndirectories, which begin at 3",
+    help: "Open a listening socket for it: the descriptor after those of the\ndirectories, which begin at 3. Copies share it",
   },
   "allow-net": {
     value: "host:port",
     isRepeatable: true,
-    help: "Let it connect there, by opening the file /dev/tcp/<host>/<port>;\n'*' stands for any port",
+    help: "Let it connect there, by opening the file /dev/tcp/<host>/<port>;\n'*' stands for any host or any port",
   },
   invoke: { value: "function", help: "Call this export with the arguments, and print its results" },
   copies: {
@@ -78,7 +79,8 @@ export interface RunOptions {
   readonly directories: readonly DirectoryGrant[];
   readonly env: Readonly<Record<string, string>>;
   readonly listen: readonly HostAndPort[];
-  readonly allowNet: readonly HostAndPort[];
+  /** Rules, as the library takes them. */
+  readonly allowNet: readonly string[];
   readonly invoke: string | undefined;
   readonly copies: number | undefined;
   readonly backend: BackendName | "auto";
@@ -105,7 +107,7 @@ export function runOptions(given: Arguments): RunOptions {
     directories: all("dir", parseDirectory),
     env: Object.fromEntries(all("env", parseVariable)),
     listen: all("listen", (value, option) => parseAddress(value, option)),
-    allowNet: all("allow-net", (value, option) => parseAddress(value, option, true)),
+    allowNet: all("allow-net", parseRule),
     invoke: last("invoke", (value) => value),
     copies: last("copies", (value, option) => parseCount(value, option)),
     // The only values that the command line lets through.
@@ -128,13 +130,22 @@ function describe(name: RunOptionName): string {
   return `--${name} <${option.value}>`;
 }
 
-function refuseContradictions({ copies, invoke, listen, isInterruptible, fuel }: RunOptions): void {
+function refuseContradictions({ copies, invoke, isInterruptible, fuel }: RunOptions): void {
   const refuse = (one: string, other: string): never => {
     throw new UsageError(`the argument '${one}' cannot be used with '${other}'`);
   };
   if (copies !== undefined && invoke !== undefined) refuse("--copies <n>", "--invoke <function>");
-  if (copies !== undefined && listen.length > 0) refuse("--copies <n>", "--listen <host:port>");
   if (!isInterruptible && fuel !== undefined) refuse("--no-interrupt", "--fuel <n>");
+}
+
+/** `host:port`, either of which may be `*`. */
+function parseRule(value: string, option: string): string {
+  try {
+    void new ConnectRules([value]);
+    return value;
+  } catch {
+    throw new UsageError(`invalid value '${value}' for '${option}': expected host:port, such as example.com:443`);
+  }
 }
 
 /** `host`, `host::guest`, either with `:ro` behind it. */

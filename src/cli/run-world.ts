@@ -1,23 +1,48 @@
 /** What a program that `stackful run` starts is given of the world: as much as the options say. */
 
 import type { OutputStream } from "../wasi/host/stream.ts";
+import { NodeNetwork } from "../wasi/host/node-network.ts";
+import type { NodeListener } from "../wasi/host/node-network.ts";
 import { nodeOutput } from "../wasi/host/node-stdio.ts";
 import type { WasiOptions } from "../wasi/wasi.ts";
+import { CommandError } from "./command.ts";
+import { reasonOf } from "./files.ts";
+import type { HostAndPort } from "./quantities.ts";
 import type { RunOptions } from "./run-options.ts";
 import type { StopRequests } from "./stopped.ts";
 
 /** Makes the world of one program, with further variables in its environment. */
 export type MakeWorld = (env?: Readonly<Record<string, string>>) => WasiOptions;
 
-export function worldFor(
-  options: RunOptions,
-  { requests, hasInput }: { readonly requests: StopRequests; readonly hasInput: boolean },
-): MakeWorld {
-  const { directories, maxOpenFiles, maxOutputBytes } = options;
+interface WorldParts {
+  readonly requests: StopRequests;
+  /** Whether standard input is for the program. */
+  readonly hasInput: boolean;
+  readonly listeners: readonly NodeListener[];
+}
+
+/** Listens for connections. @throws {CommandError} when that is not possible somewhere */
+export async function openListeners(addresses: readonly HostAndPort[]): Promise<NodeListener[]> {
+  const listeners: NodeListener[] = [];
+  for (const { host, port } of addresses) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other: an error is of the first that fails
+      listeners.push(await new NodeNetwork().listen(host, port));
+    } catch (error) {
+      for (const listener of listeners) listener.close();
+      throw new CommandError(`cannot listen on ${host}:${port}: ${reasonOf(error)}`, undefined, { cause: error });
+    }
+  }
+  return listeners;
+}
+
+export function worldFor(options: RunOptions, { requests, hasInput, listeners }: WorldParts): MakeWorld {
+  const { directories, maxOpenFiles, maxOutputBytes, allowNet: allowConnect } = options;
   const preopens = Object.fromEntries(
     directories.map(({ host, guest, isReadOnly }) => [guest, { directory: host, readOnly: isReadOnly }]),
   );
-  const world = { preopens, maxOpenFiles, maxOutputBytes, stdin: hasInput ? "inherit" : "ignore" } as const;
+  const stdin = hasInput ? "inherit" : "ignore";
+  const world = { preopens, maxOpenFiles, maxOutputBytes, listeners, allowConnect, stdin } as const;
   return (env) => ({
     ...world,
     env: { ...options.env, ...env },

@@ -1,5 +1,6 @@
 /** `stackful run program.wasm`: a program that was written to block, on the event loop. */
 
+import type { NodeListener } from "../wasi/host/node-network.ts";
 import type { WasiOptions } from "../wasi/wasi.ts";
 import type { Command } from "./command.ts";
 import { readInput } from "./files.ts";
@@ -8,7 +9,7 @@ import { failureOf, failureText } from "./run-failure.ts";
 import { RUN_OPTIONS, runOptions } from "./run-options.ts";
 import type { RunOptions } from "./run-options.ts";
 import { Program } from "./run-program.ts";
-import { worldFor } from "./run-world.ts";
+import { openListeners, worldFor } from "./run-world.ts";
 import { StopRequests } from "./stopped.ts";
 import { traceLine } from "./trace-line.ts";
 
@@ -27,27 +28,42 @@ kills it. What backend 'transform' makes of a program is kept where STACKFUL_CAC
     const file = given.positionals[0]!;
     const program = await Program.compile(file, await readInput(file), options);
     const requests = new StopRequests();
+    const listeners = await openListeners(options.listen);
     try {
+      tellAddresses(options, listeners);
       if (options.isInterruptible) requests.listen();
       if (options.timeout !== undefined) requests.limitTime(options.timeout.milliseconds, options.timeout.text);
-      return await run(program, given.rest, { options, requests, hasInput: file !== "-" });
+      return await run(program, given.rest, { options, requests, listeners, hasInput: file !== "-" });
     } finally {
       requests.close();
+      for (const listener of listeners) listener.close();
     }
   },
 };
 
+/** Which ports were free. */
+function tellAddresses({ listen }: RunOptions, listeners: readonly NodeListener[]): void {
+  for (const [position, { address }] of listeners.entries()) {
+    if (listen[position]?.port === 0) process.stderr.write(`listening on ${address.host}:${address.port}\n`);
+  }
+}
+
 interface Run {
   readonly options: RunOptions;
   readonly requests: StopRequests;
+  readonly listeners: readonly NodeListener[];
   /** Whether standard input is for the program. */
   readonly hasInput: boolean;
 }
 
-async function run(program: Program, words: readonly string[], { options, requests, hasInput }: Run): Promise<number> {
+async function run(
+  program: Program,
+  words: readonly string[],
+  { options, requests, listeners, hasInput }: Run,
+): Promise<number> {
   const { copies } = options;
   const { signal } = requests;
-  const makeWorld = worldFor(options, { requests, hasInput: hasInput && copies === undefined });
+  const makeWorld = worldFor(options, { requests, listeners, hasInput: hasInput && copies === undefined });
   if (copies === undefined) return runOne(() => program.run(traced(makeWorld(), options), words, signal));
   const runCopy = async (number: number): Promise<number> => {
     const world = makeWorld({ STACKFUL_COPY: String(number), STACKFUL_COPIES: String(copies) });
