@@ -10,6 +10,7 @@
 #define LISTENER 3
 
 int main(int argc, char **argv) {
+  setvbuf(stdout, NULL, _IOLBF, 0);
   int clients = argc > 1 ? atoi(argv[1]) : 1;
   for (int client = 1; client <= clients; client++) {
     int connection = accept(LISTENER, NULL, NULL);

@@ -32,6 +32,7 @@ static int ask(const char *address, const char *question, char *answer, size_t s
 }
 
 int main(int argc, char **argv) {
+  setvbuf(stdout, NULL, _IOLBF, 0);
   if (argc != 3) {
     fprintf(stderr, "usage: visit FILE HOST/PORT\n");
     return 2;
