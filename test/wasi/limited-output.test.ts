@@ -61,7 +61,7 @@ describe("limitOutput()", () => {
     const limited = limitOutput(stream, new OutputBudget(12));
     assert.equal(limited.kind, "terminal");
     assert.equal(limited.writeNow!([new Uint8Array(10)]), 5);
-    limited.write(new Uint8Array(5));
+    void limited.write(new Uint8Array(5));
     assert.equal(limited.writeNow!([new Uint8Array(3)]), 0);
     assert.throws(() => limited.write(new Uint8Array(3)), { code: "EFBIG" });
     assert.equal(limited.writeNow!([new Uint8Array(2)]), 5);
