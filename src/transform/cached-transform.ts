@@ -72,7 +72,9 @@ async function find(key: string, { module, options, cache }: Request): Promise<T
     const bytes = await cache.get(key);
     if (bytes === undefined) return undefined;
     // The compiler always makes the same of the same, so the module that is missing fits the one that is here.
-    const { transformed, facts, resumeCopies } = unpack(ownBytes(bytes), () => transformModule(module, options));
+    const { transformed, facts, resumeCopies } = unpack(ownBytes(bytes), () =>
+      transformModule(module, options).resume(),
+    );
     if ((facts as { readonly key?: unknown } | null)?.key !== key) return undefined;
     if (resumeCopies === "all") return transformed;
     return keepingResume(key, transformed, { cache, kept: Promise.resolve(), resumeCopies });
@@ -98,19 +100,18 @@ interface Keeping {
 
 /** `transformed`, whose resume copies are put into the cache when they are made: programs wait at the same places every time. */
 function keepingResume(key: string, transformed: TransformedModule, keeping: Keeping): TransformedModule {
-  const { resumeSome } = transformed;
-  if (resumeSome === null) return transformed;
   const { cache } = keeping;
   const numbers = new Set(keeping.resumeCopies);
   let { kept } = keeping;
+  let hasAll = false;
   let isAsked = false;
   const keep = (): void => {
     if (isAsked) return;
     isAsked = true;
     kept = kept.then(() => {
-      const resumeCopies = (): number[] => {
+      const resumeCopies = (): number[] | undefined => {
         isAsked = false;
-        return [...numbers].toSorted((a, b) => a - b);
+        return hasAll ? undefined : [...numbers].toSorted((a, b) => a - b);
       };
       return keepSoon(key, transformed, { cache, resumeCopies });
     });
@@ -118,11 +119,17 @@ function keepingResume(key: string, transformed: TransformedModule, keeping: Kee
   return {
     ...transformed,
     resumeSome(wanted) {
-      const part = resumeSome(wanted);
-      const isNew = part.numbers.some((number) => !numbers.has(number));
-      for (const number of part.numbers) numbers.add(number);
+      const part = transformed.resumeSome(wanted);
+      const isNew = part?.numbers.some((number) => !numbers.has(number)) ?? false;
+      for (const number of part?.numbers ?? []) numbers.add(number);
       if (isNew) keep();
       return part;
+    },
+    resume() {
+      const bytes = transformed.resume();
+      if (!hasAll) keep();
+      hasAll = true;
+      return bytes;
     },
   };
 }
@@ -131,13 +138,14 @@ function keepingResume(key: string, transformed: TransformedModule, keeping: Kee
 async function keepSoon(
   key: string,
   transformed: TransformedModule,
-  { cache, resumeCopies }: { readonly cache: ModuleCache; readonly resumeCopies: () => readonly number[] },
+  { cache, resumeCopies }: { readonly cache: ModuleCache; readonly resumeCopies: () => readonly number[] | undefined },
 ): Promise<void> {
   await new Promise((done) => {
     setTimeout(done, 0);
   });
   try {
-    await cache.set(key, pack(transformed, { facts: { key }, resumeCopies: resumeCopies() }));
+    const wanted = resumeCopies();
+    await cache.set(key, pack(transformed, { facts: { key }, ...(wanted && { resumeCopies: wanted }) }));
   } catch {
     // There will be other opportunities; a cache that wants its errors known reports them itself.
   }

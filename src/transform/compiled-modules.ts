@@ -50,10 +50,9 @@ export class CompiledModules {
   }
 
   #add(missing: readonly number[]): void {
-    const { resumeSome } = this.#transformed;
-    this.#hasAll = resumeSome === null || this.#parts.length >= MAX_PARTS;
-    const { numbers, bytes } =
-      resumeSome === null || this.#hasAll ? { numbers: [], bytes: this.#transformed.resume() } : resumeSome(missing);
+    const part = this.#parts.length < MAX_PARTS ? this.#transformed.resumeSome(missing) : null;
+    this.#hasAll = part === null;
+    const { numbers, bytes } = part ?? { numbers: [], bytes: this.#transformed.resume() };
     this.#parts.push({ numbers: new Set(numbers), module: new WebAssembly.Module(bytes) });
   }
 }
@@ -63,8 +62,8 @@ interface CompiledPart {
   readonly module: WebAssembly.Module;
 }
 
-/** Each imports everything of the first module, which takes milliseconds for large ones; so the next one has all that is left. */
-const MAX_PARTS = 16;
+/** Each imports everything of the first module, which takes milliseconds for large ones; so the next one has all of them. */
+const MAX_PARTS = 8;
 
 const compiled = new WeakMap<TransformedModule, CompiledModules>();
 

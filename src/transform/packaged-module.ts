@@ -82,9 +82,8 @@ function resumeModuleOf(
   transformed: TransformedModule,
   wanted: readonly number[] | undefined,
 ): Pick<ResumePart, "bytes"> & Partial<ResumePart> {
-  const { resumeSome } = transformed;
   if (wanted?.length === 0) return { numbers: [], bytes: new Uint8Array() };
-  return wanted === undefined || resumeSome === null ? { bytes: transformed.resume() } : resumeSome(wanted);
+  return (wanted && transformed.resumeSome(wanted)) ?? { bytes: transformed.resume() };
 }
 
 function writePart(writer: Writer, { numbers, bytes }: ResumePart): void {
@@ -130,12 +129,12 @@ export function isPackaged(bytes: Uint8Array): boolean {
 }
 
 /**
- * `make` makes what was packed once more, if resume copies are asked for that are not in the file; it is called once.
+ * `make` makes all resume copies, if some are asked for that are not in the file; it is called once.
  *
  * @throws {WebAssembly.CompileError} when the bytes are not a packaged module, were made by a library with another format,
  *   or were changed since
  */
-export function unpack(bytes: Uint8Array<ArrayBuffer>, make?: () => TransformedModule): PackagedModule {
+export function unpack(bytes: Uint8Array<ArrayBuffer>, make?: () => Uint8Array<ArrayBuffer>): PackagedModule {
   const module = decodeModule(bytes);
   const section = findSection(module, PACKAGE_SECTION);
   if (!section) throw malformed(`a section "${PACKAGE_SECTION}": this is no transformed module`, bytes.length);
@@ -150,19 +149,16 @@ export function unpack(bytes: Uint8Array<ArrayBuffer>, make?: () => TransformedM
   const runtime = contentOf(module, bytes, RUNTIME_SECTION);
   const resume = contentOf(module, bytes, RESUME_SECTION);
   const part = readPart(module, bytes);
-  let made: TransformedModule | undefined;
-  const remake = (): TransformedModule => {
-    made ??= make?.();
-    return made ?? malformedFile(bytes);
-  };
+  let made: Uint8Array<ArrayBuffer> | undefined;
   return {
     facts,
     resumeCopies: resume ? "all" : part.numbers,
     transformed: {
       main: bytes,
       runtime,
-      resume: () => resume ?? remake().resume(),
-      resumeSome: resume ? null : (numbers) => (hasAll(part, numbers) ? part : someOf(remake(), numbers)),
+      resume: () => resume ?? (made ??= make?.()) ?? malformedFile(bytes),
+      // Whoever waits at other places than the last time is likely to do so the next time, too: all are kept then.
+      resumeSome: (numbers) => (resume === null && hasAll(part, numbers) ? part : null),
       module: withoutReservedExports(module),
       calls,
       asksForExceptions: module.exports.some(({ name }) => name === ABI.hostFunctions),
@@ -177,10 +173,6 @@ function malformedFile(bytes: Uint8Array): never {
 function hasAll(part: ResumePart, wanted: readonly number[]): boolean {
   const numbers = new Set(part.numbers);
   return wanted.every((number) => numbers.has(number));
-}
-
-function someOf(transformed: TransformedModule, numbers: readonly number[]): ResumePart {
-  return transformed.resumeSome?.(numbers) ?? { numbers, bytes: transformed.resume() };
 }
 
 /** The reader stands behind the checksum. */

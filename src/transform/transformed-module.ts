@@ -11,8 +11,8 @@ export interface TransformedModule {
   readonly runtime: Uint8Array<ArrayBuffer> | null;
   /** The module that continues suspended stacks: all of the resume copies. Made when it is asked for first, then kept. */
   resume(): Uint8Array<ArrayBuffer>;
-  /** A module with resume copies of these numbers, in ascending order, at least; `null` when only all of them can be had. */
-  readonly resumeSome: ((numbers: readonly number[]) => ResumePart) | null;
+  /** A module with resume copies of these numbers, in ascending order, at least; `null` when {@link TransformedModule.resume} is to be used. */
+  readonly resumeSome: (numbers: readonly number[]) => ResumePart | null;
   /** The module that was compiled: the decoded input, perhaps with its exceptions in another form. */
   readonly module: BinaryModule;
   /** Which functions may suspend. */
