@@ -239,8 +239,8 @@ EXPORT(list_files)(int count) {
   }
   DIR *folder = opendir("/list");
   if (folder == NULL) return -1;
-  int files = -2;
-  while (readdir(folder) != NULL) files++;
+  int files = 0;
+  for (struct dirent *entry; (entry = readdir(folder)) != NULL;) files += entry->d_name[0] != '.';
   closedir(folder);
   return files;
 }

@@ -17,17 +17,23 @@ const MAX_TRANSFER = 0x7fff_ffff;
 /**
  * Reads and writes what pointers point to. Pointers and lengths come as the engine gives them, signed 32-bit numbers.
  *
- * The memory may grow while a call waits, which replaces its buffer: nothing here keeps a view of it.
+ * The memory may grow while a call waits, which replaces its buffer: no view of it is to be kept.
  *
  * Everything throws `EFAULT` where a pointer leads out of the memory.
  */
 export class GuestMemory {
   readonly #memory: WebAssembly.Memory;
+  #buffer: ArrayBuffer;
   #view: DataView;
+  /** Bytes of the buffer. 0 when the memory has grown and the buffer is not its own any more; of a shared memory, what it once had. */
+  #bytes: Uint8Array;
+  #recent: Uint8Array = new Uint8Array(0);
 
   constructor(memory: WebAssembly.Memory) {
     this.#memory = memory;
-    this.#view = new DataView(memory.buffer);
+    this.#buffer = memory.buffer;
+    this.#view = new DataView(this.#buffer);
+    this.#bytes = new Uint8Array(this.#buffer);
   }
 
   /** Whether it is a memory of this `WebAssembly.Memory`. */
@@ -35,12 +41,23 @@ export class GuestMemory {
     return this.#memory === memory;
   }
 
-  /** The offset of `length` bytes at `pointer`. Asked for before the view, which it renews. */
+  /** The offset of `length` bytes at `pointer`. To be called before a view is touched: it may give the memory another one. */
   #offset(pointer: number, length: number): number {
-    if (this.#view.buffer !== this.#memory.buffer) this.#view = new DataView(this.#memory.buffer);
     const offset = pointer >>> 0;
-    if (offset + length > this.#view.byteLength) throw new Errno("EFAULT");
+    // A memory never shrinks. Asking it for its buffer each time would cost more than all the rest of a small call.
+    if (offset + length > this.#bytes.length || this.#bytes.length === 0) this.#look(offset + length);
     return offset;
+  }
+
+  #look(end: number): void {
+    const { buffer } = this.#memory;
+    if (this.#buffer !== buffer) {
+      this.#recent = new Uint8Array(0);
+      this.#buffer = buffer;
+      this.#view = new DataView(buffer);
+      this.#bytes = new Uint8Array(buffer);
+    }
+    if (end > this.#bytes.length) throw new Errno("EFAULT");
   }
 
   /** Throws unless `length` bytes can be written there: before anything is done that could not be undone. */
@@ -91,7 +108,14 @@ export class GuestMemory {
   /** The bytes themselves, for use before anything else happens. */
   bytes(pointer: number, length: number): Uint8Array {
     const offset = this.#offset(pointer, length >>> 0);
-    return new Uint8Array(this.#memory.buffer, offset, length >>> 0);
+    return new Uint8Array(this.#buffer, offset, length >>> 0);
+  }
+
+  /** {@link GuestMemory.bytes} for whoever uses them at once and leaves the view as it is: programs often use one buffer again and again. */
+  recentBytes(offset: number, length: number): Uint8Array {
+    const recent = this.#recent;
+    if (recent.byteOffset === offset && recent.length === length && length > 0) return recent;
+    return (this.#recent = this.bytes(offset, length));
   }
 
   setBytes(pointer: number, bytes: Uint8Array): void {
@@ -161,6 +185,9 @@ export class GuestVectors {
 
   /** The memory itself, for use before anything else happens. */
   views(): Uint8Array[] {
+    const [first] = this.#places;
+    // A view of a buffer that is gone has no bytes, so it is no recent one.
+    if (first !== undefined && this.#places.length === 1) return [this.#memory.recentBytes(first.offset, first.length)];
     return this.#places.map(({ offset, length }) => this.#memory.bytes(offset, length));
   }
 
