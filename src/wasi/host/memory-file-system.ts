@@ -68,7 +68,7 @@ export class MemoryFileSystem {
   bytes(path: string): Uint8Array<ArrayBuffer> {
     const node = this.#find(path);
     if (!(node instanceof MemoryFile)) throw new HostError("EISDIR", `Cannot read ${path}: it is no file`);
-    return node.content.slice();
+    return node.content();
   }
 
   /** A file's text; what is no UTF-8 in it becomes replacement characters. */
@@ -141,7 +141,7 @@ function treeOf(folder: MemoryFolder): MemoryTree {
 
 function contentOf(node: MemoryNode): MemoryTree[string] {
   if (node instanceof MemoryFolder) return treeOf(node);
-  return node instanceof MemoryLink ? new SymbolicLink(node.target) : node.content.slice();
+  return node instanceof MemoryLink ? new SymbolicLink(node.target) : node.content();
 }
 
 class MemoryOpenFile implements OpenFile {

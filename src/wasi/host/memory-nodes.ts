@@ -2,6 +2,7 @@
 
 import type { FileStat, FileType, TimeChange } from "./file-system.ts";
 import { HostError } from "./host-error.ts";
+import { MemoryBytes } from "./memory-bytes.ts";
 
 /** Nanoseconds since 1970. */
 export type Now = () => bigint;
@@ -96,37 +97,32 @@ abstract class Node {
   }
 }
 
-/** Files grow to twice what they need, so that appending to them costs the same each time. */
 export class MemoryFile extends Node {
   readonly type = "file";
-  #bytes: Uint8Array<ArrayBuffer>;
-  #size: number;
+  readonly #bytes = new MemoryBytes();
   #openCount = 0;
 
   constructor(device: MemoryDevice, content: Uint8Array) {
     super(device);
-    device.take(content.length);
-    this.#bytes = new Uint8Array(content);
-    this.#size = content.length;
+    this.#resize(content.length);
+    this.#bytes.write(content, 0);
   }
 
   get size(): number {
-    return this.#size;
+    return this.#bytes.size;
   }
 
-  /** The bytes themselves, until the file grows. */
-  get content(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.subarray(0, this.#size);
+  /** A copy of all its bytes. */
+  content(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.copy();
   }
 
   read(buffers: readonly Uint8Array[], position: number): number {
     let read = 0;
     for (const buffer of buffers) {
-      const start = Math.min(position + read, this.#size);
-      const part = this.#bytes.subarray(start, Math.min(start + buffer.length, this.#size));
-      buffer.set(part);
-      read += part.length;
-      if (part.length < buffer.length) break;
+      const bytes = this.#bytes.read(buffer, position + read);
+      read += bytes;
+      if (bytes < buffer.length) break;
     }
     return read;
   }
@@ -135,14 +131,14 @@ export class MemoryFile extends Node {
   write(buffers: readonly Uint8Array[], position: number): number {
     const wanted = buffers.reduce((sum, { length }) => sum + length, 0);
     if (wanted === 0) return 0;
-    const growth = Math.max(position + wanted - this.#size, 0);
+    const growth = Math.max(position + wanted - this.size, 0);
     const end = position + wanted - (growth - this.device.available(growth));
     if (end <= position) throw new HostError("ENOSPC");
-    if (end > this.#size) this.#resize(end);
+    if (end > this.size) this.#resize(end);
     let written = 0;
     for (const buffer of buffers) {
       const part = buffer.subarray(0, end - position - written);
-      this.#bytes.set(part, position + written);
+      this.#bytes.write(part, position + written);
       written += part.length;
     }
     this.touch();
@@ -155,29 +151,10 @@ export class MemoryFile extends Node {
   }
 
   #resize(size: number): void {
-    if (size > this.#size) {
-      this.device.take(size - this.#size);
-      try {
-        this.#reserve(size);
-      } catch (error) {
-        this.device.giveBack(size - this.#size);
-        throw error;
-      }
-    } else {
-      this.device.giveBack(this.#size - size);
-      // What is cut off must not come back when the file grows again.
-      if (size === 0) this.#bytes = new Uint8Array(0);
-      else this.#bytes.fill(0, size, this.#size);
-    }
-    this.#size = size;
-  }
-
-  #reserve(size: number): void {
-    if (size <= this.#bytes.length) return;
-    const grown = allocate(Math.max(size, this.#bytes.length * 2, 64)) ?? allocate(size);
-    if (grown === undefined) throw new HostError("ENOSPC");
-    grown.set(this.#bytes.subarray(0, this.#size));
-    this.#bytes = grown;
+    const growth = size - this.size;
+    if (growth > 0) this.device.take(growth);
+    else this.device.giveBack(-growth);
+    this.#bytes.resize(size);
   }
 
   opened(): void {
@@ -198,15 +175,6 @@ export class MemoryFile extends Node {
 
   #release(): void {
     if (this.links === 0 && this.#openCount === 0) this.#resize(0);
-  }
-}
-
-/** `undefined` where the engine has no such buffer. */
-function allocate(bytes: number): Uint8Array<ArrayBuffer> | undefined {
-  try {
-    return new Uint8Array(bytes);
-  } catch {
-    return undefined;
   }
 }
 
