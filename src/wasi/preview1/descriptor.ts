@@ -55,11 +55,11 @@ export abstract class Descriptor {
     throw new Errno("EBADF");
   }
 
-  readAt(_into: GuestVectors, _offset: bigint): Soon<number> {
+  readAt(_into: GuestVectors, _offset: bigint, _call: Waiting): Soon<number> {
     throw new Errno("ESPIPE");
   }
 
-  writeAt(_from: GuestVectors, _offset: bigint): Soon<number> {
+  writeAt(_from: GuestVectors, _offset: bigint, _call: Waiting): Soon<number> {
     throw new Errno("ESPIPE");
   }
 

@@ -8,7 +8,7 @@ import { fileTypeNumber } from "./file-stat.ts";
 import { encodeText } from "./guest-memory.ts";
 import { DIRENT, PRESTAT } from "./layout.ts";
 import { RIGHTS } from "./rights.ts";
-import { after } from "./soon.ts";
+import { afterCall } from "./soon.ts";
 import type { Syscall, Syscalls } from "./syscall.ts";
 
 /** witx: `preopentype` */
@@ -28,14 +28,15 @@ export const directories: Syscalls = {
     memory.setBytes(path, name);
   },
 
-  fd_readdir({ program, memory }: Syscall, fd: number, buffer: number, length: number, cookie: bigint, used: number) {
+  fd_readdir(call: Syscall, fd: number, buffer: number, length: number, cookie: bigint, used: number) {
+    const { program, memory } = call;
     const descriptor = program.descriptors.get(fd);
     if (!(descriptor instanceof DirectoryDescriptor)) throw new Errno("ENOTDIR");
     descriptor.requireRights(RIGHTS.fd_readdir);
     memory.require(buffer, length >>> 0);
     memory.require(used, 4);
     const start = BigInt.asUintN(64, cookie);
-    return after(descriptor.list(start === 0n), (entries) => {
+    return afterCall(call, descriptor.list(start === 0n), (entries) => {
       memory.setU32(used, writeEntries(memory.bytes(buffer, length), entries, start));
     });
   },

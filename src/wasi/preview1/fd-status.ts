@@ -5,7 +5,7 @@ import { Errno } from "./errno.ts";
 import { timeChange, writeFileStat } from "./file-stat.ts";
 import { ALL_FD_FLAGS, FDSTAT, FILESTAT } from "./layout.ts";
 import { RIGHTS } from "./rights.ts";
-import { after } from "./soon.ts";
+import { afterCall } from "./soon.ts";
 import type { Syscall, Syscalls } from "./syscall.ts";
 
 export const status: Syscalls = {
@@ -42,10 +42,11 @@ export const status: Syscalls = {
     [descriptor.rights, descriptor.inheriting] = rights;
   },
 
-  fd_filestat_get({ program, memory }: Syscall, fd: number, stat: number) {
+  fd_filestat_get(call: Syscall, fd: number, stat: number) {
+    const { program, memory } = call;
     const descriptor = program.descriptors.with(fd, RIGHTS.fd_filestat_get);
     memory.require(stat, FILESTAT.bytes);
-    return after(descriptor.stat(), (found) => writeFileStat(memory, stat, found));
+    return afterCall(call, descriptor.stat(), (found) => writeFileStat(memory, stat, found));
   },
 
   fd_filestat_set_size({ program }: Syscall, fd: number, bytes: bigint): Soon<void> {

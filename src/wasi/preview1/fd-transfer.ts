@@ -5,7 +5,7 @@ import type { Descriptor } from "./descriptor.ts";
 import { Errno } from "./errno.ts";
 import { WHENCE } from "./layout.ts";
 import { RIGHTS } from "./rights.ts";
-import { after } from "./soon.ts";
+import { afterCall } from "./soon.ts";
 import type { Syscall, Syscalls } from "./syscall.ts";
 
 const PREAD = RIGHTS.fd_read | RIGHTS.fd_seek;
@@ -19,7 +19,7 @@ export const transfers: Syscalls = {
     const descriptor = program.descriptors.with(fd, RIGHTS.fd_read);
     const into = memory.vectors(vectors, count);
     memory.require(read, 4);
-    return after(descriptor.read(into, call), (bytes) => memory.setU32(read, bytes));
+    return afterCall(call, descriptor.read(into, call), (bytes) => memory.setU32(read, bytes));
   },
 
   fd_write(call: Syscall, fd: number, vectors: number, count: number, written: number) {
@@ -27,34 +27,38 @@ export const transfers: Syscalls = {
     const descriptor = program.descriptors.with(fd, RIGHTS.fd_write);
     const from = memory.vectors(vectors, count);
     memory.require(written, 4);
-    return after(descriptor.write(from, call), (bytes) => memory.setU32(written, bytes));
+    return afterCall(call, descriptor.write(from, call), (bytes) => memory.setU32(written, bytes));
   },
 
-  fd_pread({ program, memory }: Syscall, fd: number, vectors: number, count: number, offset: bigint, read: number) {
+  fd_pread(call: Syscall, fd: number, vectors: number, count: number, offset: bigint, read: number) {
+    const { program, memory } = call;
     const descriptor = program.descriptors.with(fd, PREAD);
     const into = memory.vectors(vectors, count);
     memory.require(read, 4);
-    return after(descriptor.readAt(into, unsigned(offset)), (bytes) => memory.setU32(read, bytes));
+    return afterCall(call, descriptor.readAt(into, unsigned(offset), call), (bytes) => memory.setU32(read, bytes));
   },
 
-  fd_pwrite({ program, memory }: Syscall, fd: number, vectors: number, count: number, offset: bigint, written: number) {
+  fd_pwrite(call: Syscall, fd: number, vectors: number, count: number, offset: bigint, written: number) {
+    const { program, memory } = call;
     const descriptor = program.descriptors.with(fd, PWRITE);
     const from = memory.vectors(vectors, count);
     memory.require(written, 4);
-    return after(descriptor.writeAt(from, unsigned(offset)), (bytes) => memory.setU32(written, bytes));
+    return afterCall(call, descriptor.writeAt(from, unsigned(offset), call), (bytes) => memory.setU32(written, bytes));
   },
 
-  fd_seek({ program, memory }: Syscall, fd: number, delta: bigint, whence: number, result: number) {
+  fd_seek(call: Syscall, fd: number, delta: bigint, whence: number, result: number) {
+    const { program, memory } = call;
     const isTelling = delta === 0n && whence === WHENCE.cur;
     const descriptor = isTelling ? tellable(program.descriptors.get(fd)) : program.descriptors.with(fd, RIGHTS.fd_seek);
     memory.require(result, 8);
-    return after(descriptor.seek(delta, whence), (offset) => memory.setU64(result, offset));
+    return afterCall(call, descriptor.seek(delta, whence), (offset) => memory.setU64(result, offset));
   },
 
-  fd_tell({ program, memory }: Syscall, fd: number, result: number) {
+  fd_tell(call: Syscall, fd: number, result: number) {
+    const { program, memory } = call;
     const descriptor = tellable(program.descriptors.get(fd));
     memory.require(result, 8);
-    return after(descriptor.seek(0n, WHENCE.cur), (offset) => memory.setU64(result, offset));
+    return afterCall(call, descriptor.seek(0n, WHENCE.cur), (offset) => memory.setU64(result, offset));
   },
 
   fd_advise({ program }: Syscall, fd: number, offset: bigint, length: bigint, advice: number) {

@@ -2,10 +2,11 @@
 
 import type { FileStat, OpenFile, Soon, TimeChange } from "../host/file-system.ts";
 import { Descriptor } from "./descriptor.ts";
+import type { Waiting } from "./descriptor.ts";
 import { Errno } from "./errno.ts";
 import type { GuestVectors } from "./guest-memory.ts";
 import { FD_FLAGS, FILE_TYPE, WHENCE } from "./layout.ts";
-import { after, run, soon } from "./soon.ts";
+import { after, requireWanted, run, soon } from "./soon.ts";
 import type { Steps } from "./soon.ts";
 
 /** Bytes at a time, for a file that is not given the program's memory. */
@@ -42,9 +43,9 @@ export class FileDescriptor extends Descriptor {
     return result;
   }
 
-  override read(into: GuestVectors): Soon<number> {
+  override read(into: GuestVectors, call: Waiting): Soon<number> {
     const offset = this.#offset;
-    if (offset === undefined || !this.#file.answersAtOnce) return this.#inTurn(() => this.#read(into));
+    if (offset === undefined || !this.#file.answersAtOnce) return this.#inTurn(() => this.#read(into, call));
     if (into.total === 0) return 0;
     return after(this.#file.read(into.views(), offset), (bytes) => {
       this.#offset = offset + bytes;
@@ -52,18 +53,18 @@ export class FileDescriptor extends Descriptor {
     });
   }
 
-  *#read(into: GuestVectors): Steps<number> {
+  *#read(into: GuestVectors, call: Waiting): Steps<number> {
     const offset = yield* this.#position();
-    const bytes = yield* this.#readAt(into, offset);
+    const bytes = yield* this.#readAt(into, offset, call);
     this.#offset = offset + bytes;
     return bytes;
   }
 
-  override write(from: GuestVectors): Soon<number> {
+  override write(from: GuestVectors, call: Waiting): Soon<number> {
     const offset = this.#offset;
     // What is common, without a generator.
     if ((this.flags & WRITE_FLAGS) !== 0 || offset === undefined || !this.#file.answersAtOnce) {
-      return this.#inTurn(() => this.#write(from));
+      return this.#inTurn(() => this.#write(from, call));
     }
     if (from.total === 0) return 0;
     requireRoom(offset, from.total);
@@ -73,15 +74,15 @@ export class FileDescriptor extends Descriptor {
     });
   }
 
-  *#write(from: GuestVectors): Steps<number> {
+  *#write(from: GuestVectors, call: Waiting): Steps<number> {
     if ((this.flags & FD_FLAGS.append) !== 0) {
-      const bytes = yield* this.#transfer(from, (buffers) => this.#file.append(buffers));
+      const bytes = yield* this.#transfer(from, call, (buffers) => this.#file.append(buffers));
       if (from.total > 0) this.#offset = undefined;
       yield* this.#syncIfAsked();
       return bytes;
     }
     const offset = yield* this.#position();
-    const bytes = yield* this.#writeAt(from, offset);
+    const bytes = yield* this.#writeAt(from, offset, call);
     this.#offset = offset + bytes;
     return bytes;
   }
@@ -98,20 +99,21 @@ export class FileDescriptor extends Descriptor {
     return this.#offset;
   }
 
-  override readAt(into: GuestVectors, offset: bigint): Soon<number> {
+  override readAt(into: GuestVectors, offset: bigint, call: Waiting): Soon<number> {
     const position = positionOf(offset, MAX_OFFSET);
     // What is common, without a generator.
     if (this.#file.answersAtOnce && into.total > 0) return this.#file.read(into.views(), position);
-    return run(this.#readAt(into, position));
+    return run(this.#readAt(into, position, call));
   }
 
-  *#readAt(into: GuestVectors, offset: number): Steps<number> {
+  *#readAt(into: GuestVectors, offset: number, call: Waiting): Steps<number> {
     if (into.total === 0) return 0;
     if (this.#file.answersAtOnce) return yield* soon(this.#file.read(into.views(), offset));
     let read = 0;
     while (read < into.total) {
       const buffer = new Uint8Array(Math.min(into.total - read, CHUNK_BYTES));
       const bytes = yield* soon(this.#file.read([buffer], offset + read));
+      requireWanted(call);
       into.scatter(buffer.subarray(0, bytes), read);
       read += bytes;
       if (bytes < buffer.length) break;
@@ -120,25 +122,30 @@ export class FileDescriptor extends Descriptor {
   }
 
   /** POSIX: at `offset`, also if the file is open for appending. */
-  override writeAt(from: GuestVectors, offset: bigint): Soon<number> {
+  override writeAt(from: GuestVectors, offset: bigint, call: Waiting): Soon<number> {
     const position = positionOf(offset, MAX_OFFSET);
-    return run(this.#writeAt(from, position));
+    return run(this.#writeAt(from, position, call));
   }
 
-  *#writeAt(from: GuestVectors, offset: number): Steps<number> {
+  *#writeAt(from: GuestVectors, offset: number, call: Waiting): Steps<number> {
     if (from.total === 0) return 0;
     requireRoom(offset, from.total);
-    const written = yield* this.#transfer(from, (buffers, done) => this.#file.write(buffers, offset + done));
+    const written = yield* this.#transfer(from, call, (buffers, done) => this.#file.write(buffers, offset + done));
     yield* this.#syncIfAsked();
     return written;
   }
 
   /** Writes it all, as far as the file takes it. */
-  *#transfer(from: GuestVectors, write: (buffers: readonly Uint8Array[], done: number) => Soon<number>): Steps<number> {
+  *#transfer(
+    from: GuestVectors,
+    call: Waiting,
+    write: (buffers: readonly Uint8Array[], done: number) => Soon<number>,
+  ): Steps<number> {
     if (from.total === 0) return 0;
     if (this.#file.answersAtOnce) return yield* soon(write(from.views(), 0));
     let written = 0;
     while (written < from.total) {
+      requireWanted(call);
       const chunk = from.gather(written, CHUNK_BYTES);
       const bytes = yield* soon(write([chunk], written));
       written += bytes;

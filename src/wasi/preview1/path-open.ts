@@ -11,7 +11,7 @@ import { walkPath } from "./resolve-path.ts";
 import type { PathWalk } from "./resolve-path.ts";
 import { DIRECTORY_RIGHTS, FILE_RIGHTS, RIGHTS } from "./rights.ts";
 import { openedStream } from "./socket.ts";
-import { run, soon } from "./soon.ts";
+import { requireWanted, run, soon } from "./soon.ts";
 import type { Steps } from "./soon.ts";
 import type { Program, Syscall, Syscalls } from "./syscall.ts";
 
@@ -53,6 +53,7 @@ export const opening: Syscalls = {
     program.descriptors.requireRoom();
     return run(
       open(directory, text, request, (opened) => {
+        requireWanted(call);
         memory.setU32(result, add(program, opened, request));
       }),
     );

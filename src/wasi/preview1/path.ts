@@ -9,7 +9,7 @@ import type { PathFrom } from "./path-argument.ts";
 import { MAX_PATH_BYTES, walk, walkPath } from "./resolve-path.ts";
 import type { PathWalk } from "./resolve-path.ts";
 import { RIGHTS } from "./rights.ts";
-import { after, run, soon } from "./soon.ts";
+import { afterCall, run, soon } from "./soon.ts";
 import type { Steps } from "./soon.ts";
 import type { Syscall, Syscalls } from "./syscall.ts";
 
@@ -18,7 +18,7 @@ export const paths: Syscalls = {
     const { directory, text } = lookUp(call, fd, { path, length, lookup, rights: RIGHTS.path_filestat_get });
     call.memory.require(stat, FILESTAT.bytes);
     const found = walk(directory, text, (path) => path.toTarget((lookup & SYMLINK_FOLLOW) !== 0));
-    return after(found, (target) => writeFileStat(call.memory, stat, target.stat));
+    return afterCall(call, found, (target) => writeFileStat(call.memory, stat, target.stat));
   },
 
   path_filestat_set_times(
@@ -73,7 +73,7 @@ export const paths: Syscalls = {
     const { directory, text } = lookUp(call, fd, { path, length, rights: RIGHTS.path_readlink });
     memory.require(buffer, room >>> 0);
     memory.require(used, 4);
-    return after(walk(directory, text, readLink), (target) => {
+    return afterCall(call, walk(directory, text, readLink), (target) => {
       const bytes = encodeText(target).subarray(0, room >>> 0);
       memory.setBytes(buffer, bytes);
       memory.setU32(used, bytes.length);

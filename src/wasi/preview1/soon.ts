@@ -1,6 +1,7 @@
 /** Answers that are there at once or come later, without a promise where none is needed. */
 
 import type { Soon } from "../host/file-system.ts";
+import { Errno } from "./errno.ts";
 
 /**
  * Steps of a call: a generator that yields what it waits for. {@link run} goes through them without leaving the stack for as long
@@ -43,6 +44,31 @@ async function finish<Result>(steps: Steps<Result>, pending: PromiseLike<unknown
 /** `then` with what is there at once or comes later. */
 export function after<Value, Result>(answer: Soon<Value>, use: (value: Value) => Soon<Result>): Soon<Result> {
   return isPromise(answer) ? answer.then(use) : use(answer);
+}
+
+/**
+ * {@link after}, for what writes into the program's memory: not when the call is not waited for any more. What its program has there
+ * is something else by then.
+ */
+export function afterCall<Value, Result>(
+  call: Cancellable,
+  answer: Soon<Value>,
+  use: (value: Value) => Result,
+): Soon<Result> {
+  if (!isPromise(answer)) return use(answer);
+  return answer.then((value) => {
+    requireWanted(call);
+    return use(value);
+  });
+}
+
+/** @throws {Errno} `ECANCELED`, which nobody gets to see */
+export function requireWanted({ signal }: Cancellable): void {
+  if (signal?.aborted === true) throw new Errno("ECANCELED");
+}
+
+interface Cancellable {
+  readonly signal: AbortSignal | undefined;
 }
 
 export function isPromise<Value>(answer: Soon<Value>): answer is Promise<Value> {
