@@ -91,10 +91,7 @@ class NodeDirectory implements Directory {
 
   #openNamed(path: string, options: OpenOptions): OpenFile | OpenStream | Directory {
     const before = this.#fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
-    if (before === undefined) {
-      if (!options.create || options.directory) throw new HostError("ENOENT");
-      return this.#opened(this.#fs.openSync(path, this.#flags({ ...options, exclusive: true }), 0o666), options);
-    }
+    if (before === undefined) return this.#makeNamed(path, options);
     if (options.create && options.exclusive) throw new HostError("EEXIST");
     if (before.isSymbolicLink()) throw new HostError("ELOOP");
     if (before.isDirectory()) return this.#namedDirectory(path, before, options);
@@ -105,6 +102,19 @@ class NodeDirectory implements Directory {
       this.#flags({ ...options, write: options.write || options.truncate, truncate: false }),
     );
     return this.#checked(fd, before, options);
+  }
+
+  #makeNamed(path: string, options: OpenOptions): OpenFile | OpenStream | Directory {
+    if (!options.create || options.directory) throw new HostError("ENOENT");
+    let fd: number;
+    try {
+      fd = this.#fs.openSync(path, this.#flags({ ...options, exclusive: true }), 0o666);
+    } catch (error) {
+      // Somebody was faster: what is there now is not known yet.
+      if ((error as { code?: unknown }).code === "EEXIST" && !options.exclusive) return this.#openNamed(path, options);
+      throw error;
+    }
+    return this.#opened(fd, options);
   }
 
   #namedDirectory(path: string, stat: fileSystem.BigIntStats, { write, truncate, create }: OpenOptions): Directory {

@@ -135,10 +135,15 @@ class PromisesDirectory implements Directory {
     return this.#openFile(name, found, options);
   }
 
-  /** Fails if somebody else was faster: what it would open then is not known. */
-  async #make(name: string, { create, directory }: OpenOptions): Promise<OpenFile> {
-    if (!create || directory) throw new HostError("ENOENT");
-    return new PromisesOpenFile(await this.#fs.open(this.#path + name, "wx+"));
+  async #make(name: string, options: OpenOptions): Promise<OpenFile | Directory> {
+    if (!options.create || options.directory) throw new HostError("ENOENT");
+    try {
+      return new PromisesOpenFile(await this.#fs.open(this.#path + name, "wx+"));
+    } catch (error) {
+      // Somebody was faster: what is there now is not known yet.
+      if (codeOf(error) === "EEXIST" && !options.exclusive) return this.open(name, options);
+      throw error;
+    }
   }
 
   async #openFile(name: string, found: PromisesStat, { write, truncate }: OpenOptions): Promise<OpenFile> {

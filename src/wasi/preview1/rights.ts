@@ -16,8 +16,6 @@ export const RIGHTS = Object.freeze(
   Object.fromEntries(NAMES.map((name, bit) => [name, 1n << BigInt(bit)])),
 ) as Readonly<Record<Right, bigint>>;
 
-export const ALL_RIGHTS: bigint = (1n << BigInt(NAMES.length)) - 1n;
-
 function union(...names: readonly Right[]): bigint {
   return names.reduce((bits, name) => bits | RIGHTS[name], 0n);
 }
@@ -34,13 +32,6 @@ export const DIRECTORY_RIGHTS: bigint = union(
   "path_open", "fd_readdir", "path_readlink", "path_rename_source", "path_rename_target", "path_filestat_get",
   "path_filestat_set_size", "path_filestat_set_times", "fd_filestat_get", "fd_filestat_set_times", "path_symlink",
   "path_remove_directory", "path_unlink_file", "poll_fd_readwrite",
-); // prettier-ignore
-
-/** What would change something below a directory. */
-export const CHANGING_RIGHTS: bigint = union(
-  "fd_write", "fd_allocate", "path_create_directory", "path_create_file", "path_link_source", "path_link_target",
-  "path_rename_source", "path_rename_target", "path_filestat_set_size", "path_filestat_set_times", "fd_filestat_set_size",
-  "fd_filestat_set_times", "path_symlink", "path_remove_directory", "path_unlink_file",
 ); // prettier-ignore
 
 /** Standard input and output, pipes, terminals. Without `fd_seek` and `fd_tell`: that is how wasi-libc knows a terminal. */
