@@ -78,7 +78,7 @@ describe("openPromisesDirectory()", () => {
         open: async (path: string, flags: string) => {
           if (flags === "r") await fs.rm(path);
           if (flags === "r") symlinkSync("/etc/passwd", path);
-          return fs.open(path, flags) as never;
+          return fs.open(path, flags);
         },
       }),
       async (guest, folder) => {
