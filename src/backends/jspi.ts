@@ -24,7 +24,7 @@ import type { StackGlobals, StackState } from "../link/failure.ts";
 import { GuestBody, endWith } from "../link/guest-body.ts";
 import type { BodyRunner } from "../link/guest-body.ts";
 import type { GuestModule } from "../link/guest-module.ts";
-import { isAsyncFunction, isExportedFunction, wantsCaller } from "../link/host-function.ts";
+import { callerFunction, isAsyncFunction, isExportedFunction } from "../link/host-function.ts";
 import { ImportSide } from "../link/import-side.ts";
 import { bindCaller, lookUpImport, nestImports, refusePromises } from "../link/imports.ts";
 import type { HostImports } from "../link/imports.ts";
@@ -115,7 +115,7 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
         host: isExportedFunction(body)
           ? (...args: unknown[]): unknown => Reflect.apply(body, undefined, args)
           : bindCaller(body, caller),
-        alwaysAwaits: isAsyncFunction(body) && !wantsCaller(body),
+        alwaysAwaits: isAsyncFunction(body) && callerFunction(body) === undefined,
       };
     });
     const side = new ImportSide(hosts);

@@ -12,9 +12,13 @@ export interface HostFunctionType {
   readonly results: readonly string[];
 }
 
+/** A host function as it was written: with the caller before the guest's arguments. */
+type CallerFunction = (caller: Caller, ...args: unknown[]) => unknown;
+
 /** Attached to a function that wants more than the guest's arguments, or that declares its type. */
 interface HostFunctionTraits {
-  readonly withCaller: boolean;
+  /** What is called with the {@link Caller} first, if it wants that. */
+  readonly withCaller: CallerFunction | undefined;
   readonly type: HostFunctionType | undefined;
 }
 
@@ -29,7 +33,7 @@ export function wrapAsync<Params extends readonly unknown[], Result>(
 ): (...args: Params) => Result {
   requireFunction(body);
   const wrapped = (...args: Params): Result => body(...args);
-  traitsOf.set(wrapped, { withCaller: false, type: undefined });
+  traitsOf.set(wrapped, { withCaller: undefined, type: undefined });
   return wrapped;
 }
 
@@ -46,9 +50,11 @@ export function wrapAsyncWithCaller<Params extends readonly unknown[], Result, E
   body: (caller: Caller<Exports>, ...args: Params) => Result,
 ): (...args: Params) => Result {
   requireFunction(body);
-  // Called with a Caller first, by callHost below and nobody else; to a guest it has the parameters that follow.
-  const wrapped = ((...args: never[]): unknown => (body as (...args: unknown[]) => unknown)(...args)) as never;
-  traitsOf.set(wrapped, { withCaller: true, type: undefined });
+  // What the guest exports, and what it calls this with, is known to whoever has written it.
+  const withCaller = body as unknown as CallerFunction;
+  // Called with a Caller first by those who call it by hand; to a guest it has the parameters that follow.
+  const wrapped = ((...args: [Caller]): unknown => withCaller(...args)) as never;
+  traitsOf.set(wrapped, { withCaller, type: undefined });
   return wrapped;
 }
 
@@ -80,7 +86,7 @@ export function newAsync(
     const results = body(caller, params);
     return isThenable(results) ? Promise.resolve(results).then(pick) : pick(results);
   };
-  traitsOf.set(wrapped, { withCaller: true, type });
+  traitsOf.set(wrapped, { withCaller: wrapped, type });
   return wrapped;
 }
 
@@ -102,9 +108,9 @@ export function requireType(type: unknown): void {
   );
 }
 
-/** Whether `body` expects a {@link Caller} before the guest's arguments. */
-export function wantsCaller(body: Function): boolean {
-  return traitsOf.get(body)?.withCaller ?? false;
+/** What to call with a {@link Caller} before the guest's arguments, if `body` expects one. */
+export function callerFunction(body: Function): CallerFunction | undefined {
+  return traitsOf.get(body)?.withCaller;
 }
 
 /** The type that `body` declares, if any. */

@@ -5,7 +5,7 @@ import { SuspendError } from "../coroutine/errors.ts";
 import { makeCaller } from "./caller.ts";
 import type { CallerGuest } from "./caller.ts";
 import { hasType } from "./exported-function-type.ts";
-import { declaredType, isExportedFunction, wantsCaller } from "./host-function.ts";
+import { callerFunction, declaredType, isExportedFunction } from "./host-function.ts";
 import type { HostFunctionType } from "./host-function.ts";
 import { ignore, isPending } from "./import-side.ts";
 
@@ -79,8 +79,9 @@ export function nestImports(imports: readonly GuestImport[], values: readonly un
 
 /** The function to call for an import: `body`, or one that gives it its caller first. */
 export function bindCaller(body: Function, guest: CallerGuest): (...args: unknown[]) => unknown {
-  const host = body as (...args: unknown[]) => unknown;
-  return wantsCaller(body) ? (...args) => host(makeCaller(guest), ...args) : host;
+  const withCaller = callerFunction(body);
+  if (withCaller === undefined) return body as (...args: unknown[]) => unknown;
+  return (...args) => withCaller(makeCaller(guest), ...args);
 }
 
 function fits(kind: ExternKind, value: unknown): boolean {

@@ -70,6 +70,7 @@ const fromC = {
   // Programs that wait, as they are written for any system.
   "wasi-waits": ["wasi-waits.c", ...PROGRAM],
   "wasi-server": ["wasi-server.c", ...PROGRAM],
+  "wasi-bytes": ["wasi-bytes.c", ...PROGRAM],
   "wasi-connect": ["wasi-connect.c", ...PROGRAM],
   // program.c: what programs do
   program: ["program.c", ...PROGRAM, "-D_WASI_EMULATED_SIGNAL", "-lwasi-emulated-signal"],

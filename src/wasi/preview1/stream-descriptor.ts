@@ -25,6 +25,12 @@ const FILE_TYPES: Readonly<Record<StreamKind, number>> = {
   socket: FILE_TYPE.socketStream,
 };
 
+/** What was given to a stream, which has not room for more before `end`. */
+interface Written {
+  readonly bytes: number;
+  readonly end: Promise<void>;
+}
+
 /** What a stream descriptor is made of; `stat` and `close` stand for those of the streams. */
 type Streams = Partial<Pick<OpenStream, "input" | "output" | "stat" | "close">>;
 
@@ -71,7 +77,7 @@ export class StreamDescriptor extends Descriptor {
   override read(into: GuestVectors, call: Waiting): Soon<number> {
     const ahead = this.#reader();
     if (into.total === 0) return 0;
-    return whenReady(this, "read", call, () => this.#take(ahead, into));
+    return this.#take(ahead, into) ?? whenReady(this, "read", call, () => this.#take(ahead, into));
   }
 
   /** @returns bytes; `undefined`: nothing is there */
@@ -117,19 +123,22 @@ export class StreamDescriptor extends Descriptor {
   override write(from: GuestVectors, call: Waiting): Soon<number> {
     const output = this.#writer();
     if (from.total === 0) return 0;
-    const begun = whenReady(this, "write", call, () => this.#beginWrite(output, from));
-    return after(begun, ({ bytes, end }) => (end === undefined ? bytes : this.#awaitWrite(bytes, end)));
+    // What is common, without a closure.
+    const now = this.#isWriting ? undefined : this.#put(output, from);
+    if (typeof now === "number") return now;
+    const end = now ?? whenReady(this, "write", call, () => this.#put(output, from));
+    return after(end, (written) => (typeof written === "number" ? written : this.#awaitWrite(written)));
   }
 
-  /** @returns `undefined` while what was written before has not gone */
-  #beginWrite(output: OutputStream, from: GuestVectors): { bytes: number; end?: Promise<void> } | undefined {
+  /** @returns bytes, or when they will have gone; `undefined` while what was written before has not */
+  #put(output: OutputStream, from: GuestVectors): number | Written | undefined {
     this.#requireOpen();
     if (this.#isWriting) return undefined;
     this.#throwFailure();
     const taken = output.writeNow?.(from.views()) ?? 0;
-    if (taken === from.total) return { bytes: taken };
+    if (taken === from.total) return taken;
     const end = output.write(from.gather(taken));
-    return isPromise(end) ? { bytes: from.total, end: this.#untilWritten(end) } : { bytes: from.total };
+    return isPromise(end) ? { bytes: from.total, end: this.#untilWritten(end) } : from.total;
   }
 
   async #untilWritten(end: Promise<void>): Promise<void> {
@@ -143,7 +152,7 @@ export class StreamDescriptor extends Descriptor {
     }
   }
 
-  #awaitWrite(bytes: number, end: Promise<void>): Soon<number> {
+  #awaitWrite({ bytes, end }: Written): Soon<number> {
     if ((this.flags & FD_FLAGS.nonblock) === 0) return end.then(() => bytes);
     end.catch((error: unknown) => {
       this.#failure = { error };

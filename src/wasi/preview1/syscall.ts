@@ -64,11 +64,13 @@ export function hostFunction(
 ): (caller: Caller, ...params: unknown[]) => Soon<number> {
   const call = body as (call: Syscall, ...params: unknown[]) => Soon<void>;
   let memory: GuestMemory | undefined;
-  return (caller, ...params) => {
+  // Nine parameters are the most there are (path_open); those that a call does not have are undefined, which costs less than an array.
+  // oxlint-disable-next-line max-params
+  return (caller, a, b, c, d, e, f, g, h, i) => {
     try {
       const { memory: current } = caller;
       if (memory?.isOf(current) !== true) memory = new GuestMemory(current);
-      const answer = call(new CallOfGuest(program, memory, caller), ...params);
+      const answer = call(new CallOfGuest(program, memory, caller), a, b, c, d, e, f, g, h, i);
       return isPromise(answer) ? answer.then(succeed, fail) : ESUCCESS;
     } catch (error) {
       return fail(error);
