@@ -73,16 +73,14 @@ describe("Input", () => {
 
   it("tells what a stream has failed with", async () => {
     const error = new HostError("ECONNRESET");
-    const failing = async function* failing(): AsyncGenerator<string> {
-      throw error;
-    };
+    const failing = { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) };
     const stream = new PassThrough();
     const node = inputFrom(stream);
     const read = Promise.resolve(node.read(1));
     stream.destroy(error);
     await assert.rejects(read, error);
     assert.equal(await node.read(1), null);
-    await assert.rejects(readAll(failing()), error);
+    await assert.rejects(readAll(failing), error);
     await assert.rejects(readAll(new ReadableStream({ start: (controller) => controller.error(error) })), error);
   });
 
@@ -115,7 +113,7 @@ describe("Input", () => {
     const reads = inputs.map((input) => input.read(1));
     assert.equal(stream.listenerCount("readable"), 1);
     stream.end();
-    assert.deepEqual(new Set(await Promise.all(reads)), new Set([null]));
+    for (const read of reads) assert.equal(await read, null);
     assert.equal(stream.listenerCount("readable"), 0);
     for (const input of inputs) await input.close?.();
     assert.equal(stream.listenerCount("error"), 0);
