@@ -1,5 +1,7 @@
 /** Why a run is over before the program has ended, and what asks for that: signals, a time limit, a reader that has gone. */
 
+import { setMaxListeners } from "node:events";
+
 /** What the program is unwound with. */
 export class Stopped extends Error {
   override readonly name = "Stopped";
@@ -22,6 +24,11 @@ const TIMEOUT_EXIT = 124;
 export class StopRequests {
   readonly #controller = new AbortController();
   readonly #undo: (() => void)[] = [];
+
+  constructor() {
+    // Each copy of a program listens to it; Node 20 warns of more than ten.
+    setMaxListeners(0, this.signal);
+  }
 
   /** Aborts with a {@link Stopped}. */
   get signal(): AbortSignal {
