@@ -55,8 +55,19 @@ const SYNONYMS: Readonly<Record<string, ErrnoName>> = {
 /** The number for whatever a host has thrown: by its property `code`; `EIO` if that says nothing. */
 export function errnoOf(error: unknown): number {
   if (error instanceof Errno) return error.number;
-  const code = (error as { code?: unknown } | null | undefined)?.code;
-  if (typeof code !== "string") return ERRNO.EIO;
+  const code = codeOf(error);
+  if (code === undefined) return ERRNO.EIO;
   const number = ERRNO[(SYNONYMS[code] ?? code) as ErrnoName] as number | undefined;
-  return number ?? ERRNO.EIO;
+  // Whatever was thrown, the call has not succeeded.
+  return number === undefined || number === ERRNO.ESUCCESS ? ERRNO.EIO : number;
+}
+
+/** A host may throw anything, also what cannot be looked at. */
+function codeOf(error: unknown): string | undefined {
+  try {
+    const code = (error as { code?: unknown } | null | undefined)?.code;
+    return typeof code === "string" ? code : undefined;
+  } catch {
+    return undefined;
+  }
 }
