@@ -92,7 +92,10 @@ let failures = 0;
 for (const name of wanted.length > 0 ? wanted : Object.keys(BROWSERS)) {
   const { agent, results } = await runOrFail(name);
   const broken = results.filter(({ error }) => error !== undefined);
-  console.log(`${name}: ${agent}\n  ${results.length - broken.length} passed, ${broken.length} failed`);
+  const skipped = results.filter(({ skipped }) => skipped !== undefined);
+  const passed = results.length - broken.length - skipped.length;
+  console.log(`${name}: ${agent}\n  ${passed} passed, ${broken.length} failed, ${skipped.length} skipped`);
+  for (const { name: test, skipped: reason } of skipped) console.log(`  skipped ${test}: ${reason}`);
   for (const { name: test, error } of broken) console.log(`  FAILED ${test}: ${error}`);
   failures += broken.length;
 }

@@ -1,6 +1,7 @@
 /** What differs between engines, in a page: suspending, keeping stacks apart, traps, unwinding. See scripts/browsers.mjs. */
 
 import { Trap, backends, instantiate as instantiateAny, suspend } from "../../dist/index.js";
+import { MemoryFileSystem, WASI, lines } from "../../dist/wasi/index.js";
 
 /** The backend under test. */
 let backend;
@@ -139,6 +140,30 @@ const tests = {
     equal([error.name, ticks > 2], ["TimeoutError", true]);
   },
 
+  "a WASI program reads standard input and files, writes, sleeps and exits": async () => {
+    const files = new MemoryFileSystem({ "note.txt": "in memory" });
+    const run = async (...args) => {
+      const said = [];
+      const stdout = lines((line) => void said.push(line));
+      const wasi = new WASI({
+        args: ["program", ...args],
+        stdin: "from the page",
+        stdout,
+        preopens: { "/": files.root },
+      });
+      return [await wasi.start(await instantiate(guest("program"), wasi.imports())), ...said];
+    };
+    equal(await run("cat"), [0, "from the page"]);
+    equal(await run("read", "/note.txt"), [0, "in memory"]);
+    equal(await run("exit", "7"), [7]);
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 5);
+    const started = performance.now();
+    const [code] = await run("sleep", "100");
+    clearInterval(timer);
+    equal([code, performance.now() - started >= 100, ticks > 3], [0, true, true]);
+  },
+
   "a call is cancelled by its signal and by its timeout": async () => {
     const instance = await instantiate(guest("frames"), {
       host: { wait: () => new Promise(() => {}), fill: async () => {} },
@@ -153,8 +178,12 @@ const tests = {
 };
 
 const results = [];
-for (const { name: under } of backends()) {
+for (const { name: under, available, reason } of backends()) {
   backend = under;
+  if (!available) {
+    results.push({ name: `${backend}: all`, skipped: reason });
+    continue;
+  }
   for (const [name, test] of Object.entries(tests)) {
     try {
       await test();
