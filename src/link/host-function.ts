@@ -22,7 +22,16 @@ interface HostFunctionTraits {
   readonly type: HostFunctionType | undefined;
 }
 
-const traitsOf = new WeakMap<Function, HostFunctionTraits>();
+/** Where a function made here has its traits. (A weak map of what ten thousand programs import costs its garbage collection seconds.) */
+const TRAITS = Symbol("stackful.traits");
+
+function setTraits(made: Function, traits: HostFunctionTraits): void {
+  Object.defineProperty(made, TRAITS, { value: traits });
+}
+
+function traitsOf(body: Function): HostFunctionTraits | undefined {
+  return (body as { readonly [TRAITS]?: HostFunctionTraits })[TRAITS];
+}
 
 /**
  * A function to import that may answer with a promise. Any function may be imported as it is; this one is also known to be
@@ -33,7 +42,7 @@ export function wrapAsync<Params extends readonly unknown[], Result>(
 ): (...args: Params) => Result {
   requireFunction(body);
   const wrapped = (...args: Params): Result => body(...args);
-  traitsOf.set(wrapped, { withCaller: undefined, type: undefined });
+  setTraits(wrapped, { withCaller: undefined, type: undefined });
   return wrapped;
 }
 
@@ -54,7 +63,7 @@ export function wrapAsyncWithCaller<Params extends readonly unknown[], Result, E
   const withCaller = body as unknown as CallerFunction;
   // Called with a Caller first by those who call it by hand; to a guest it has the parameters that follow.
   const wrapped = ((...args: [Caller]): unknown => withCaller(...args)) as never;
-  traitsOf.set(wrapped, { withCaller, type: undefined });
+  setTraits(wrapped, { withCaller, type: undefined });
   return wrapped;
 }
 
@@ -86,7 +95,7 @@ export function newAsync(
     const results = body(caller, params);
     return isThenable(results) ? Promise.resolve(results).then(pick) : pick(results);
   };
-  traitsOf.set(wrapped, { withCaller: wrapped, type });
+  setTraits(wrapped, { withCaller: wrapped, type });
   return wrapped;
 }
 
@@ -110,17 +119,17 @@ export function requireType(type: unknown): void {
 
 /** What to call with a {@link Caller} before the guest's arguments, if `body` expects one. */
 export function callerFunction(body: Function): CallerFunction | undefined {
-  return traitsOf.get(body)?.withCaller;
+  return traitsOf(body)?.withCaller;
 }
 
 /** The type that `body` declares, if any. */
 export function declaredType(body: Function): HostFunctionType | undefined {
-  return traitsOf.get(body)?.type;
+  return traitsOf(body)?.type;
 }
 
 /** Whether `body` was made by one of the functions above, or written as an `async function`. */
 export function isDeclaredAsync(body: Function): boolean {
-  return traitsOf.has(body) || isAsyncFunction(body);
+  return traitsOf(body) !== undefined || isAsyncFunction(body);
 }
 
 /** Whether `body` was written as an `async function`, which answers with a promise of its own every time. */

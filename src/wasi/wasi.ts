@@ -72,12 +72,7 @@ export class WASI {
    */
   constructor(options: WasiOptions = {}) {
     this.#program = programOf(options);
-    const { onSyscall } = options;
-    const functions = Object.entries(SYSCALLS).map(([name, body]) => {
-      const answer = hostFunction(this.#program, body);
-      return [name, wrapAsyncWithCaller(onSyscall === undefined ? answer : observed(name, answer, onSyscall))] as const;
-    });
-    this.#imports = Object.freeze(Object.fromEntries(functions));
+    this.#imports = importsOf(this.#program, options.onSyscall);
   }
 
   /** What to instantiate the program with. */
@@ -130,6 +125,33 @@ export class WASI {
   async #closeAll(): Promise<void> {
     await Promise.allSettled(this.#program.descriptors.drain().map(async (descriptor) => descriptor.close()));
   }
+}
+
+/** Made one by one when they are asked for: no program imports all of them, and there may be ten thousand programs. */
+function importsOf(program: Program, observer: SyscallObserver | undefined): Readonly<Record<string, unknown>> {
+  const made: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  const find = (name: string | symbol): unknown => {
+    if (typeof name === "symbol" || !Object.hasOwn(SYSCALLS, name)) return undefined;
+    made[name] ??= importOf(program, name, observer);
+    return made[name];
+  };
+  return new Proxy(made, {
+    get: (_made, name) => find(name),
+    has: (_made, name) => Object.hasOwn(SYSCALLS, name),
+    ownKeys: () => Object.keys(SYSCALLS),
+    getOwnPropertyDescriptor: (_made, name) => {
+      const value = find(name);
+      return value === undefined ? undefined : { value, enumerable: true, configurable: true, writable: false };
+    },
+    set: () => false,
+    defineProperty: () => false,
+    deleteProperty: () => false,
+  });
+}
+
+function importOf(program: Program, name: string, observer: SyscallObserver | undefined): unknown {
+  const answer = hostFunction(program, SYSCALLS[name]!);
+  return wrapAsyncWithCaller(observer === undefined ? answer : observed(name, answer, observer));
 }
 
 function programOf(options: WasiOptions): Program {

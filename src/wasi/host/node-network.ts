@@ -42,7 +42,7 @@ export class NodeNetwork implements Network {
     return new Promise((resolve, reject) => {
       const server = this.#net.createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
       server.once("error", reject);
-      server.listen({ host, port }, () => {
+      server.listen({ host, port, backlog: MAX_WAITING }, () => {
         server.off("error", reject);
         resolve(new NodeListener(server));
       });

@@ -2,11 +2,11 @@
 
 import type { FileStat, OpenFile, Soon, TimeChange } from "../host/file-system.ts";
 import { Descriptor } from "./descriptor.ts";
-import type { Waiting } from "./descriptor.ts";
+import type { Direction, Readiness, Waiting } from "./descriptor.ts";
 import { Errno } from "./errno.ts";
 import type { GuestVectors } from "./guest-memory.ts";
 import { FD_FLAGS, FILE_TYPE, WHENCE } from "./layout.ts";
-import { after, requireWanted, run, soon } from "./soon.ts";
+import { after, isPromise, requireWanted, run, soon } from "./soon.ts";
 import type { Steps } from "./soon.ts";
 
 /** Bytes at a time, for a file that is not given the program's memory. */
@@ -177,6 +177,16 @@ export class FileDescriptor extends Descriptor {
       default:
         throw new Errno("EINVAL");
     }
+  }
+
+  /** Always ready. How much there is to read is only said where that is known at once. */
+  override readiness(direction: Direction): Readiness {
+    const offset = this.#offset;
+    const stat =
+      direction === "read" && this.#file.answersAtOnce && offset !== undefined ? this.#file.stat() : undefined;
+    if (stat === undefined || isPromise(stat)) return { bytes: 0n, isHangup: false };
+    const left = stat.size - BigInt(offset ?? 0);
+    return { bytes: left > 0n ? left : 0n, isHangup: false };
   }
 
   /** There is nobody to take advice. */

@@ -1,6 +1,7 @@
 /** Waiting for time and for descriptors. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { MemoryFileSystem } from "stackful/wasi";
 import { CLOCK, EVENT, SUBSCRIPTION } from "#src/wasi/preview1/layout";
 import { GuestCalls } from "../guest-calls.ts";
 import { ManualClock } from "../manual-clock.ts";
@@ -200,6 +201,21 @@ describe("poll_oneoff() of descriptors", () => {
     assert.equal(await guest.read(0, 2), "la");
     assert.equal(await guest.read(0, 100), "te");
     assert.equal(input.reads, 1);
+  });
+
+  it("finds a file always ready, and tells how much is left of it", async () => {
+    const root = new MemoryFileSystem({ file: "0123456789" }).root;
+    const { guest } = withClock({ preopens: { "/": root } });
+    const file = await guest.open(3, "file", { rights: ["fd_read", "fd_write", "poll_fd_readwrite"] });
+    await guest.read(file, 4);
+    const events = await poll(guest, [{ read: file }, { write: file }]);
+    assert.deepEqual(
+      events.map(({ type, error, bytes }) => [type, error, type === "read" ? bytes : 0n]),
+      [
+        ["read", "ESUCCESS", 6n],
+        ["write", "ESUCCESS", 0n],
+      ],
+    );
   });
 
   it("waits for room to write", async () => {
