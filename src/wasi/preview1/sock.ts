@@ -2,7 +2,7 @@
 
 import { Errno } from "./errno.ts";
 import { FD_FLAGS, RECEIVE_FLAGS } from "./layout.ts";
-import { after } from "./soon.ts";
+import { after, afterCall, requireWanted } from "./soon.ts";
 import type { Syscall, Syscalls } from "./syscall.ts";
 
 const ALL_RECEIVE_FLAGS = RECEIVE_FLAGS.peek | RECEIVE_FLAGS.waitall;
@@ -17,6 +17,7 @@ export const sockets: Syscalls = {
     program.descriptors.requireRoom();
     return after(listener.accept(flags, call), (connection) => {
       try {
+        requireWanted(call);
         memory.setU32(result, program.descriptors.add(connection));
       } catch (error) {
         void connection.close();
@@ -40,7 +41,7 @@ export const sockets: Syscalls = {
     const into = memory.vectors(vectors, count);
     memory.require(received, 4);
     memory.require(resultFlags, 2);
-    return after(socket.receive(into, flags, call), (bytes) => {
+    return afterCall(call, socket.receive(into, flags, call), (bytes) => {
       memory.setU32(received, bytes);
       // Streams have no messages that could be cut off.
       memory.setU16(resultFlags, 0);
@@ -53,7 +54,7 @@ export const sockets: Syscalls = {
     if (flags !== 0) throw new Errno("EINVAL");
     const from = memory.vectors(vectors, count);
     memory.require(sent, 4);
-    return after(socket.send(from, call), (bytes) => memory.setU32(sent, bytes));
+    return afterCall(call, socket.send(from, call), (bytes) => memory.setU32(sent, bytes));
   },
 
   sock_shutdown({ program }: Syscall, fd: number, how: number) {
