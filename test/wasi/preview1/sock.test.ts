@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { HostError, MemoryNetwork } from "stackful/wasi";
-import type { Connection, Listener } from "stackful/wasi";
+import type { Connection, Listener, Network } from "stackful/wasi";
 import { FD_FLAGS, FILE_TYPE } from "#src/wasi/preview1/layout";
+import type { Right } from "#src/wasi/preview1/rights";
 import { GuestCalls, fails } from "../guest-calls.ts";
 import { poll } from "../polling.ts";
 
@@ -251,6 +252,85 @@ describe("sock_shutdown()", () => {
     await receive(guest, fd, 10);
     const [second] = await poll(guest, [{ read: fd }]);
     assert.deepEqual([second!.bytes, second!.isHangup], [0n, true]);
+  });
+});
+
+describe("path_open() of /dev/tcp", () => {
+  /** A network whose connections come when they are told to. */
+  function slowNetwork(): { network: Network; arrive: () => void; state: { isClosed: boolean } } {
+    const state = { isClosed: false };
+    const connection: Connection = {
+      kind: "socket",
+      read: () => null,
+      write: () => {},
+      shutdown: () => {},
+      close: () => {
+        state.isClosed = true;
+      },
+    };
+    let resolve: (connection: Connection) => void;
+    const pending = new Promise<Connection>((done) => (resolve = done));
+    return { network: { connect: () => pending }, arrive: () => resolve(connection), state };
+  }
+
+  const TCP = 3;
+  const READ_WRITE: readonly Right[] = ["fd_read", "fd_write"];
+
+  it("waits for the connection, which is a socket", async () => {
+    const { network, arrive } = slowNetwork();
+    const guest = new GuestCalls({ stdin: "ignore", network, allowConnect: ["test:1"] });
+    const opening = guest.open(TCP, "test/1", { rights: READ_WRITE });
+    await turn();
+    arrive();
+    const fd = await opening;
+    assert.equal((await guest.status(fd)).type, FILE_TYPE.socketStream);
+    assert.equal(await guest.errno("sock_shutdown", fd, BOTH), "ESUCCESS");
+  });
+
+  it("closes a connection that nobody waits for any more when it comes", async () => {
+    const { network, arrive, state } = slowNetwork();
+    const guest = new GuestCalls({ stdin: "ignore", network, allowConnect: ["test:1"] });
+    const controller = new AbortController();
+    guest.signal = controller.signal;
+    void guest.open(TCP, "test/1", { rights: READ_WRITE }).catch(() => {});
+    controller.abort();
+    arrive();
+    await turn();
+    assert.ok(state.isClosed);
+  });
+
+  it("allows what the rules say, and nothing that only looks like it", async () => {
+    const { network, arrive } = slowNetwork();
+    arrive();
+    const allowConnect = ["example.test:80", "*.wide.test:443", "[::1]:*"];
+    const guest = new GuestCalls({ stdin: "ignore", network, allowConnect });
+    const paths = ["example.test/80", "EXAMPLE.test/80", "a.wide.test/443", "a.b.wide.test/443", "::1/9"];
+    for (const name of paths) await guest.close(await guest.open(TCP, name, { rights: READ_WRITE }));
+    const refused = [
+      "example.test/81",
+      "wide.test/443",
+      "xwide.test/443",
+      "example.test./80",
+      "localhost/80",
+      "[::1]/9",
+    ];
+    for (const name of refused) await fails("EACCES", guest.open(TCP, name, { rights: READ_WRITE }));
+    for (const port of ["0", "080", "65536", "-1", "http", "80 ", "8e1"]) {
+      await fails("ENOENT", guest.open(TCP, `example.test/${port}`, { rights: READ_WRITE }));
+    }
+    for (const name of ["../tcp/example.test/80", "/example.test/80"]) {
+      await fails(["ENOTCAPABLE", "EPERM"], guest.open(TCP, name, { rights: READ_WRITE }));
+    }
+    await fails("ENOTDIR", guest.open(TCP, "example.test/80", { directory: true }));
+    await fails("EISDIR", guest.open(TCP, "example.test", { rights: READ_WRITE }));
+    await fails("EACCES", guest.makeDirectory(TCP, "new"));
+    assert.deepEqual(await guest.names(TCP), []);
+  });
+
+  it("has rules that can be understood", () => {
+    for (const rule of ["", "host", "host:", ":80", "host:0", "host:99999", "ho*st:80", "**:80", "*.:80x"]) {
+      assert.throws(() => new GuestCalls({ allowConnect: [rule] }), /Cannot allow connections/, rule);
+    }
   });
 });
 
