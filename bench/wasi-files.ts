@@ -100,7 +100,6 @@ const small: readonly Case[] = [
     },
     expected: SMALL,
     operations: SMALL,
-    limit: 1.5,
   },
 ];
 
