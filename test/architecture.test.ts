@@ -6,17 +6,18 @@ import { describe, it } from "node:test";
 
 /** Layer (a folder of src/) → the layers it may import besides itself. Files in src/ itself and cli/ compose, so they are free. */
 const BELOW_SCRIPT: Record<string, readonly string[]> = {
+  platform: [],
   binary: [],
   coroutine: [],
   threads: [],
-  link: ["binary", "coroutine", "preemption"],
+  link: ["platform", "binary", "coroutine", "preemption"],
   preemption: ["binary"],
   transform: ["binary"],
   backends: ["binary", "coroutine", "link", "transform"],
-  tasks: ["coroutine"],
+  tasks: ["platform", "coroutine"],
   blocking: ["coroutine", "threads"],
   "wasi/host": [],
-  "wasi/preview1": ["wasi/host", "coroutine", "link"],
+  "wasi/preview1": ["wasi/host", "platform", "coroutine", "link"],
   wasi: ["wasi/host", "wasi/preview1", "coroutine", "link"],
 };
 const LAYERS: Record<string, readonly string[]> = { ...BELOW_SCRIPT, script: Object.keys(BELOW_SCRIPT) };

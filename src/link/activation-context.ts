@@ -2,8 +2,8 @@
 
 import { currentActivation } from "./activation.ts";
 import type { Activation, Resumer } from "./activation.ts";
-import { makeAsyncContext } from "./async-context.ts";
-import type { AsyncContext } from "./async-context.ts";
+import { makeAsyncContext } from "../platform/async-context.ts";
+import type { AsyncContext } from "../platform/async-context.ts";
 
 /** Set when every call has an {@link Activation}, because values belong to it or calls run on top of it. */
 let isContextWatched = false;

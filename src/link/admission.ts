@@ -1,6 +1,6 @@
 /** Decides whether an activation may start now, and lets the others wait in the order in which they came. */
 
-import { captureAsyncContext } from "./async-context.ts";
+import { captureAsyncContext } from "../platform/async-context.ts";
 import type { StackPool } from "./stacks.ts";
 import { ACTIVE, CROWD, CURRENT, LIVE, REPORT_ENDS, SAVED, words } from "./switchboard.ts";
 

@@ -12,7 +12,7 @@
 import { FuelExhaustedError } from "../coroutine/errors.ts";
 import { activationOf } from "./activation.ts";
 import type { Activation } from "./activation.ts";
-import { timeInTurn } from "./event-loop.ts";
+import { timeInTurn } from "../platform/event-loop.ts";
 import type { Interruption } from "./guest-module.ts";
 import { Pause } from "./pause.ts";
 import { CURRENT, FLAGS, GUEST, OUTER, SYNCHRONOUS, readWord, words } from "./switchboard.ts";

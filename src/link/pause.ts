@@ -1,6 +1,6 @@
 /** What a guest waits for that was interrupted: the next turn of the event loop. */
 
-import { nextTurn } from "./event-loop.ts";
+import { nextTurn } from "../platform/event-loop.ts";
 
 /**
  * Answer of a host function by which a guest gives way. Unlike any other promise it may be ignored: where the guest cannot be suspended it

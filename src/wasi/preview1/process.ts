@@ -1,6 +1,6 @@
 /** `proc_*` and `sched_yield`: the program itself. */
 
-import { nextTurn } from "../../link/event-loop.ts";
+import { nextTurn } from "../../platform/event-loop.ts";
 import { Errno } from "./errno.ts";
 import { Exit } from "./syscall.ts";
 import type { Syscall, Syscalls } from "./syscall.ts";

@@ -1,6 +1,6 @@
 /** How a call waits for a descriptor. */
 
-import { nextTurn, timeInTurn } from "../../link/event-loop.ts";
+import { nextTurn, timeInTurn } from "../../platform/event-loop.ts";
 import type { Soon } from "../host/file-system.ts";
 import type { Descriptor, Direction, Waiting } from "./descriptor.ts";
 import { Errno } from "./errno.ts";

@@ -45,8 +45,11 @@ interface Platform {
   readonly setImmediate?: (callback: () => void) => unknown;
 }
 
-/** Browsers have no `setImmediate`, and a `setTimeout` of theirs takes 4 ms; a message takes its turn like any other event. */
-function runInNextTurn(callback: () => void): void {
+/**
+ * Calls it after the event loop has turned. Browsers have no `setImmediate`, and a `setTimeout` of theirs takes 4 ms; a message takes
+ * its turn like any other event.
+ */
+export function runInNextTurn(callback: () => void): void {
   const { setImmediate } = globalThis as Platform;
   if (setImmediate !== undefined) {
     setImmediate(callback);

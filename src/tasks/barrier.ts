@@ -1,0 +1,38 @@
+/** A point that tasks only pass together. */
+
+import type { LockOptions } from "./mutex.ts";
+import type { WaitReason } from "./participant.ts";
+import { ready } from "./scheduler.ts";
+import { refusalOf } from "./wait.ts";
+import type { WaitOptions } from "./wait.ts";
+import { WaitQueue } from "./wait-queue.ts";
+
+/** Lets tasks go on when a number of them have arrived, again and again. One that is cancelled there has not arrived. */
+export class Barrier {
+  readonly parties: number;
+  readonly name: string;
+  readonly #arrived = new WaitQueue<boolean>();
+  readonly #reason: WaitReason;
+
+  constructor(parties: number, { name = "" }: LockOptions = {}) {
+    if (!Number.isSafeInteger(parties) || parties < 1) {
+      throw new RangeError(`Cannot make barrier: parties is ${parties}, expected a whole number from 1`);
+    }
+    this.parties = parties;
+    this.name = name;
+    this.#reason = {
+      isExternal: false,
+      describe: () => `barrier${name && ` ${name}`}, where ${this.#arrived.length} of ${parties} are`,
+      holders: () => undefined,
+    };
+  }
+
+  /** Waits for the others. One of them, the last to arrive, is told `true`. */
+  arrive(options?: WaitOptions): Promise<boolean> {
+    const refusal = refusalOf(options);
+    if (refusal !== undefined) return Promise.reject(refusal.reason);
+    if (this.#arrived.length + 1 < this.parties) return this.#arrived.wait(this.#reason, options, undefined);
+    this.#arrived.succeedAll(false);
+    return ready(true);
+  }
+}

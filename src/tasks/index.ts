@@ -1,0 +1,37 @@
+/** `stackful/tasks`: many coroutines and async functions together. */
+
+export { Barrier } from "./barrier.ts";
+export { Channel, ChannelClosedError } from "./channel.ts";
+export type { ChannelOptions } from "./channel.ts";
+export { Condvar } from "./condvar.ts";
+export { DeadlockError } from "./deadlock.ts";
+export type { StuckTask } from "./deadlock.ts";
+export { dump } from "./dump.ts";
+export type { TaskReport } from "./dump.ts";
+export { LinkDiedError, TaskEnded, link, monitor } from "./link.ts";
+export type { LinkOptions } from "./link.ts";
+export { Mailbox } from "./mailbox.ts";
+export type { MailboxOptions, MailboxReceiveOptions } from "./mailbox.ts";
+export { Mutex, MutexGuard } from "./mutex.ts";
+export type { LockOptions } from "./mutex.ts";
+export { Once } from "./once.ts";
+export { RwLock, RwLockGuard } from "./rw-lock.ts";
+export type { Priority } from "./scheduler.ts";
+export { Scope, scope, timeout } from "./scope.ts";
+export type { ScopeOptions } from "./scope.ts";
+export { SelectCase } from "./select-case.ts";
+export { after, select } from "./select.ts";
+export type { SelectCases, SelectOptions, Selected } from "./select.ts";
+export { Semaphore, SemaphorePermits } from "./semaphore.ts";
+export type { AcquireOptions } from "./semaphore.ts";
+export { shield } from "./shield.ts";
+export { sleep } from "./sleep.ts";
+export { spawn } from "./spawn.ts";
+export { RestartLimitError, Supervisor } from "./supervisor.ts";
+export type { Backoff, RestartStrategy, SupervisedChild, SupervisorOptions } from "./supervisor.ts";
+export { TaskLocal } from "./task-local.ts";
+export type { Task, TaskBody, TaskOptions, TaskResult, TaskState } from "./task.ts";
+export { until } from "./until.ts";
+export type { WaitOptions } from "./wait.ts";
+export { yieldNow } from "./yield-now.ts";
+export type { YieldOptions } from "./yield-now.ts";

@@ -1,0 +1,101 @@
+/** The one inbox of a task. */
+
+import type { WaitReason } from "./participant.ts";
+import { ready } from "./scheduler.ts";
+import { checkMs, endAfter } from "./sleep.ts";
+import { Wait, refusalOf } from "./wait.ts";
+import type { WaitOptions } from "./wait.ts";
+import { WaitQueue } from "./wait-queue.ts";
+
+export interface MailboxOptions {
+  /** For messages and `dump()`. */
+  readonly name?: string | undefined;
+}
+
+export interface MailboxReceiveOptions<Message, Wanted extends Message = Message> extends WaitOptions {
+  /** Which messages are wanted: others stay, in their order. All, when left out. */
+  readonly matches?: ((message: Message) => message is Wanted) | ((message: Message) => boolean) | undefined;
+  /** Rejects with a `TimeoutError` after that many milliseconds. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Messages for one task, of which it may take those first that it can use now. Sending never waits. */
+export class Mailbox<Message = unknown> {
+  readonly name: string;
+  readonly #messages = new Set<{ readonly message: Message }>();
+  readonly #receivers = new WaitQueue<Message, (message: Message) => boolean>();
+  readonly #reason: WaitReason;
+  #closed = false;
+
+  constructor({ name = "" }: MailboxOptions = {}) {
+    this.name = name;
+    this.#reason = {
+      isExternal: false,
+      describe: () => `a message in mailbox${name && ` ${name}`}`,
+      holders: () => undefined,
+    };
+  }
+
+  /** How many messages are there. */
+  get length(): number {
+    return this.#messages.size;
+  }
+
+  /** Whether its task has ended. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Puts it into the mailbox, or gives it to the first who waits for such a message. Says whether there is still anybody to read it. */
+  send(message: Message): boolean {
+    if (this.#closed) return false;
+    for (let receiver = this.#receivers.first; receiver !== undefined; receiver = receiver.next) {
+      if (!receiver.demand(message)) continue;
+      receiver.succeed(message);
+      return true;
+    }
+    this.#messages.add({ message });
+    return true;
+  }
+
+  /** Waits for the first message that matches. */
+  receive<Wanted extends Message = Message>(options?: MailboxReceiveOptions<Message, Wanted>): Promise<Wanted> {
+    const { matches = all, timeoutMs } = options ?? {};
+    if (timeoutMs !== undefined) checkMs(timeoutMs);
+    const refusal = refusalOf(options);
+    if (refusal !== undefined) return Promise.reject(refusal.reason);
+    const taken = this.tryReceive<Wanted>(matches);
+    if (taken !== undefined) return ready(taken.message);
+    const reason = timeoutMs === undefined ? this.#reason : { ...this.#reason, isExternal: true };
+    const wait = new Wait<Wanted>(reason, options);
+    this.#receivers.add({ wait, demand: matches });
+    if (timeoutMs !== undefined) {
+      endAfter(wait, timeoutMs, () =>
+        wait.fail(new DOMException(`No message came in ${timeoutMs} ms`, "TimeoutError")),
+      );
+    }
+    return wait.begin();
+  }
+
+  /** The first message that matches, if there is one now. */
+  tryReceive<Wanted extends Message = Message>(
+    matches: ((message: Message) => message is Wanted) | ((message: Message) => boolean) = all,
+  ): { readonly message: Wanted } | undefined {
+    for (const entry of this.#messages) {
+      if (!matches(entry.message)) continue;
+      this.#messages.delete(entry);
+      return entry as { readonly message: Wanted }; // it matches
+    }
+    return undefined;
+  }
+
+  /** @internal Its task has ended: nobody will read what comes. */
+  close(): void {
+    this.#closed = true;
+    this.#messages.clear();
+  }
+}
+
+function all(): boolean {
+  return true;
+}

@@ -1,0 +1,31 @@
+/** Something that is made once. */
+
+import { Mutex } from "./mutex.ts";
+import type { LockOptions } from "./mutex.ts";
+import { ready } from "./scheduler.ts";
+import type { WaitOptions } from "./wait.ts";
+
+/** A value that the first who wants it makes, while the others wait. If that fails, the next one tries. */
+export class Once<Value> {
+  readonly #mutex: Mutex;
+  #made: { readonly value: Value } | undefined;
+
+  constructor({ name }: LockOptions = {}) {
+    this.#mutex = new Mutex({ name: name ?? "of once" });
+  }
+
+  get done(): boolean {
+    return this.#made !== undefined;
+  }
+
+  /** The value, if it has been made. */
+  get value(): Value | undefined {
+    return this.#made?.value;
+  }
+
+  /** The value; `make` is only called if there is none yet. */
+  get(make: () => Value | PromiseLike<Value>, options?: WaitOptions): Promise<Value> {
+    if (this.#made !== undefined) return ready(this.#made.value);
+    return this.#mutex.with(async () => (this.#made ??= { value: await make() }).value, options);
+  }
+}

@@ -1,0 +1,152 @@
+/** Who waits: what a wait and the search for deadlocks have to know of a task. */
+
+import { makeAsyncContext } from "../platform/async-context.ts";
+import type { AsyncContext } from "../platform/async-context.ts";
+
+/** A pending wait, in the list of its participant. */
+export interface PendingWait {
+  readonly reason: WaitReason;
+  /** Whether a cancellation or a deadlock may end it. */
+  readonly isShielded: boolean;
+  /** Whether a signal of somebody else may end it. */
+  readonly hasSignal: boolean;
+  nextOfParticipant: PendingWait | undefined;
+  previousOfParticipant: PendingWait | undefined;
+  fail(error: unknown): void;
+}
+
+/** What a wait is for. */
+export interface WaitReason {
+  /** For people: `"Mutex accounts"`. */
+  describe(): string;
+  /** Whether a timer or a promise may end it: something that is no task. */
+  readonly isExternal: boolean;
+  /** Those who all have to let go before it can end; `undefined`: anybody may end it. */
+  holders(): Iterable<Participant> | undefined;
+}
+
+let lastId = 0;
+const living = new Set<Participant>();
+
+/** All that have not ended, in the order in which they were made. */
+export function livingParticipants(): ReadonlySet<Participant> {
+  return living;
+}
+
+/** A task, as seen by what it waits for. */
+export class Participant {
+  readonly id: number = ++lastId;
+  readonly name: string;
+  /** When it was made, by `performance.now()`. */
+  readonly madeAt: number = performance.now();
+  readonly isShielded = false;
+  /** Set when it has been cancelled. */
+  cancellation: { readonly reason: unknown } | undefined;
+  hasStarted = false;
+  firstWait: PendingWait | undefined;
+  #listeners: Set<(reason: unknown) => void> | undefined;
+  #controller: AbortController | undefined;
+
+  constructor(name: string | undefined) {
+    this.name = name ?? `task ${this.id}`;
+    living.add(this);
+  }
+
+  /** Itself: it is the context of its code. */
+  get participant(): this {
+    return this;
+  }
+
+  get hasEnded(): boolean {
+    return !living.has(this);
+  }
+
+  /** Aborts when it is cancelled. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      bySignal.set(this.#controller.signal, this);
+      if (this.cancellation !== undefined) this.#controller.abort(this.cancellation.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Ends its waits and refuses further ones. Only the first reason counts. */
+  cancel(reason: unknown): void {
+    if (this.cancellation !== undefined || this.hasEnded) return;
+    this.cancellation = { reason };
+    this.failWaits(reason);
+    for (const listener of this.#listeners ?? []) listener(reason);
+    this.#controller?.abort(reason);
+  }
+
+  failWaits(error: unknown): void {
+    let wait = this.firstWait;
+    while (wait !== undefined) {
+      // The next one is read before: a wait that ends leaves the list.
+      const next: PendingWait | undefined = wait.nextOfParticipant;
+      if (!wait.isShielded) wait.fail(error);
+      wait = next;
+    }
+  }
+
+  /** @returns what forgets the listener */
+  onCancel(listener: (reason: unknown) => void): () => void {
+    const listeners = (this.#listeners ??= new Set());
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }
+
+  end(): void {
+    living.delete(this);
+    this.#listeners = undefined;
+  }
+
+  addWait(wait: PendingWait): void {
+    wait.nextOfParticipant = this.firstWait;
+    if (this.firstWait !== undefined) this.firstWait.previousOfParticipant = wait;
+    this.firstWait = wait;
+  }
+
+  removeWait(wait: PendingWait): void {
+    if (wait.previousOfParticipant === undefined) this.firstWait = wait.nextOfParticipant;
+    else wait.previousOfParticipant.nextOfParticipant = wait.nextOfParticipant;
+    if (wait.nextOfParticipant !== undefined) wait.nextOfParticipant.previousOfParticipant = wait.previousOfParticipant;
+    wait.nextOfParticipant = undefined;
+    wait.previousOfParticipant = undefined;
+  }
+}
+
+/** On whose behalf code runs: a participant, or one whose cancellation does not count there. */
+export interface TaskContext {
+  readonly participant: Participant;
+  readonly isShielded: boolean;
+}
+
+const bySignal = new WeakMap<AbortSignal, Participant>();
+/** `null`: not made yet. */
+let asyncContext: AsyncContext<TaskContext | undefined> | undefined | null = null;
+/** Where the platform has no asynchronous context: right until the first `await` of a task's code. */
+let synchronous: TaskContext | undefined;
+
+/** Whose signal this is. */
+export function participantOf(signal: AbortSignal): Participant | undefined {
+  return bySignal.get(signal);
+}
+
+export function currentContext(): TaskContext | undefined {
+  return asyncContext ? asyncContext.getStore() : synchronous;
+}
+
+/** Runs `body`, and what follows it after each `await`, on behalf of a task. */
+export function runWithin<Result>(context: TaskContext | undefined, body: () => Result): Result {
+  if (asyncContext === null) asyncContext = makeAsyncContext();
+  if (asyncContext !== undefined) return asyncContext.run(context, body);
+  const outer = synchronous;
+  synchronous = context;
+  try {
+    return body();
+  } finally {
+    synchronous = outer;
+  }
+}

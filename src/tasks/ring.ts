@@ -1,0 +1,37 @@
+/** A queue in an array that is used round and round: nothing is allocated per item. */
+
+const INITIAL_SLOTS = 16;
+
+export class Ring<Item> {
+  /** As many as a power of two, so that a mask finds a position. */
+  #slots: (Item | undefined)[] = new Array<Item | undefined>(INITIAL_SLOTS).fill(undefined);
+  #head = 0;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  push(item: Item): void {
+    if (this.#length === this.#slots.length) this.#grow();
+    this.#slots[(this.#head + this.#length) & (this.#slots.length - 1)] = item;
+    this.#length++;
+  }
+
+  /** The oldest item. Only when there is one. */
+  shift(): Item {
+    const item = this.#slots[this.#head] as Item; // the caller has looked at the length
+    this.#slots[this.#head] = undefined;
+    this.#head = (this.#head + 1) & (this.#slots.length - 1);
+    this.#length--;
+    return item;
+  }
+
+  #grow(): void {
+    const { length } = this.#slots;
+    const slots = new Array<Item | undefined>(length * 2).fill(undefined);
+    for (let i = 0; i < length; i++) slots[i] = this.#slots[(this.#head + i) & (length - 1)];
+    this.#slots = slots;
+    this.#head = 0;
+  }
+}

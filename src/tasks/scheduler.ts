@@ -1,0 +1,86 @@
+/**
+ * In which order tasks run that could, and when they give way to the event loop.
+ *
+ * Those that start or yield stand in line, one line per priority. What runs is a microtask each; after {@link SLICE_MS} without a turn
+ * of the event loop whoever does an operation goes on after the next turn, so that timers, input and output have their chance.
+ */
+
+import { runInNextTurn, timeInTurn } from "../platform/event-loop.ts";
+import { Ring } from "./ring.ts";
+
+/** Of those that could run at the same time, who is first. */
+export type Priority = "high" | "normal" | "low";
+
+/** How long tasks may keep the event loop from turning, in milliseconds, by operations that are ready. */
+const SLICE_MS = 4;
+/** Operations between two looks at the time. */
+const OPERATIONS_PER_LOOK = 64;
+/** Each so many that run, one of the lowest priority is first: it may be late, but does not starve. */
+const LOWEST_EVERY = 32;
+/** How many start in one microtask: what they have waiting then comes before further ones. */
+const BATCH = 16;
+
+const lines = { high: new Ring<() => void>(), normal: new Ring<() => void>(), low: new Ring<() => void>() };
+const fromHighest = [lines.high, lines.normal, lines.low];
+const fromLowest = [lines.low, lines.normal, lines.high];
+let isScheduled = false;
+let turns = 0;
+let operations = 0;
+/** Those that go on after the next turn of the event loop. */
+let nextTurn: (() => void)[] = [];
+
+/** Whether whoever asks has to give way. Counts as an operation. */
+export function isSliceOver(): boolean {
+  if (nextTurn.length > 0) return true;
+  if (++operations < OPERATIONS_PER_LOOK) return false;
+  operations = 0;
+  return timeInTurn(performance.now()) >= SLICE_MS;
+}
+
+/** The answer of an operation that is ready: at once, or after a turn of the event loop. */
+export function ready<Value>(value: Value): Promise<Value> {
+  return isSliceOver() ? new Promise((resolve) => afterTurn(() => resolve(value))) : Promise.resolve(value);
+}
+
+const nothing = Promise.resolve();
+
+/** {@link ready} without a value: does not even make a promise. */
+export function done(): Promise<void> {
+  return isSliceOver() ? new Promise(afterTurn) : nothing;
+}
+
+/** Goes on when the event loop has turned. */
+function afterTurn(goOn: () => void): void {
+  if (nextTurn.push(goOn) > 1) return;
+  runInNextTurn(() => {
+    const all = nextTurn;
+    nextTurn = [];
+    operations = 0;
+    for (const each of all) each();
+  });
+}
+
+/** Runs it when its turn has come: never at once. */
+export function enqueue(run: () => void, priority: Priority = "normal"): void {
+  lines[priority].push(run);
+  if (isScheduled) return;
+  isScheduled = true;
+  queueMicrotask(runSome);
+}
+
+function runSome(): void {
+  if (isSliceOver()) {
+    afterTurn(runSome);
+    return;
+  }
+  for (let i = 0; i < BATCH; i++) {
+    const order = ++turns % LOWEST_EVERY === 0 ? fromLowest : fromHighest;
+    const line = order.find(({ length }) => length > 0);
+    if (line === undefined) {
+      isScheduled = false;
+      return;
+    }
+    line.shift()();
+  }
+  queueMicrotask(runSome);
+}

@@ -1,0 +1,172 @@
+/** Tasks that end before the code does that has started them. */
+
+import { currentContext, participantOf } from "./participant.ts";
+import { shield } from "./shield.ts";
+import { checkMs } from "./sleep.ts";
+import { Task, onTaskEnd, unwrapResult } from "./task.ts";
+import type { TaskBody, TaskOptions } from "./task.ts";
+import { refusalOf } from "./wait.ts";
+
+export interface ScopeOptions {
+  /** For messages and `dump()`. */
+  readonly name?: string | undefined;
+  /** Cancels it, and all that is in it. */
+  readonly signal?: AbortSignal | undefined;
+  /** Cancels it after that many milliseconds, with a `TimeoutError`. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** What has to be ended with the scope: a child, or a cleanup. */
+type Entry = Task | (() => unknown);
+
+/** Given to the body of `scope()`. */
+export class Scope {
+  readonly #entries = new Set<Entry>();
+  #body: Task | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #teardown: Promise<void> | undefined;
+
+  /**
+   * Starts a child. If it throws, the scope fails with its error.
+   *
+   * @throws {Error} when the scope is ending
+   */
+  spawn<Value>(body: TaskBody<Value>, options?: TaskOptions): Task<Value> {
+    this.#checkOpen("spawn");
+    const task = new Task(body, options);
+    this.#entries.add(task as Task);
+    onTaskEnd(task as Task, () => {
+      this.#entries.delete(task as Task);
+      if (task.result?.state === "threw") this.#fail(task.result.error);
+    });
+    return task;
+  }
+
+  /**
+   * Has `cleanup` called when the scope ends, in turn with its children: what came last is ended first.
+   *
+   * @throws {Error} when the scope is ending
+   */
+  defer(cleanup: () => unknown): void {
+    this.#checkOpen("defer");
+    // A function of its own: one that is given twice is called twice.
+    this.#entries.add(() => cleanup());
+  }
+
+  /** Waits until all its children have ended by themselves, also those that are spawned meanwhile. */
+  async join(): Promise<void> {
+    // What is added while a set is walked is walked as well.
+    for (const entry of this.#entries) if (entry instanceof Task) await entry.join();
+  }
+
+  /** Cancels the body and all children; the scope ends with `reason`. */
+  cancel(reason: unknown = new DOMException("The scope was cancelled", "AbortError")): void {
+    this.#body?.cancel(reason);
+    void this.#end(reason);
+  }
+
+  /** @internal Runs `body`, then ends what is left. */
+  async run<Value>(body: (scope: Scope) => Value | PromiseLike<Value>, name: string | undefined): Promise<Value> {
+    const task = new Task(() => body(this), { name: name ?? "scope" });
+    this.#body = task as Task;
+    const result = await shield(() => task.join());
+    await this.#end(new DOMException("The scope has ended", "AbortError"));
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return unwrapResult(result);
+  }
+
+  #checkOpen(verb: string): void {
+    if (this.#teardown !== undefined) throw new Error(`Cannot ${verb}: the scope is ending`);
+  }
+
+  /** Only the first error counts; that of each child is also in its result. */
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.cancel(error);
+  }
+
+  #end(reason: unknown): Promise<void> {
+    // Set before it begins: what it cancels may come back here.
+    this.#teardown ??= shield(() => this.#endEntries(reason));
+    return this.#teardown;
+  }
+
+  /** In reverse order, one after the other: what came first may be in use by what came later. */
+  async #endEntries(reason: unknown): Promise<void> {
+    // Those that end together with the scope may do so before they are cancelled; and #teardown is set first.
+    await Promise.resolve();
+    for (const entry of [...this.#entries].toReversed()) {
+      if (!this.#entries.delete(entry)) continue; // has ended meanwhile
+      if (entry instanceof Task) {
+        entry.cancel(reason);
+        await entry.join();
+      } else await this.#cleanUp(entry);
+    }
+  }
+
+  async #cleanUp(cleanup: () => unknown): Promise<void> {
+    try {
+      await cleanup();
+    } catch (error) {
+      this.#failure ??= { error };
+    }
+  }
+}
+
+/**
+ * Runs `body`, and ends all children that it has spawned before it ends itself: those that still run then are cancelled, the last one
+ * first, each when the one after it has ended.
+ *
+ * - If a child throws, the body and the other children are cancelled, and the scope rejects with that error.
+ * - If the task around it is cancelled, so is the scope; it is waited for.
+ *
+ * ```ts
+ * const total = await scope(async (scope) => {
+ *   const parts = files.map((file) => scope.spawn(() => count(file)));
+ *   return sum(await Promise.all(parts));
+ * });
+ * ```
+ */
+export async function scope<Value>(
+  body: (scope: Scope) => Value | PromiseLike<Value>,
+  options: ScopeOptions = {},
+): Promise<Value> {
+  const { name, signal, timeoutMs } = options;
+  if (timeoutMs !== undefined) checkMs(timeoutMs);
+  const refusal = refusalOf(options);
+  if (refusal !== undefined) throw refusal.reason;
+  const made = new Scope();
+  const forget = cancelWith(made, signal);
+  const timer =
+    timeoutMs === undefined || timeoutMs === Infinity
+      ? undefined
+      : setTimeout(() => made.cancel(new DOMException(`It took more than ${timeoutMs} ms`, "TimeoutError")), timeoutMs);
+  try {
+    return await made.run(body, name);
+  } finally {
+    clearTimeout(timer);
+    forget();
+  }
+}
+
+/** Cancels the scope with the task around it, and by its signal; returns what stops that. */
+function cancelWith(made: Scope, signal: AbortSignal | undefined): () => void {
+  const context = currentContext();
+  const around = (signal && participantOf(signal)) ?? (context?.isShielded === true ? undefined : context?.participant);
+  const forgetTask = around?.onCancel((reason) => made.cancel(reason));
+  const onAbort = (): void => made.cancel(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  return () => {
+    forgetTask?.();
+    signal?.removeEventListener("abort", onAbort);
+  };
+}
+
+/** Runs `body`, cancels it after that many milliseconds, and then rejects with a `TimeoutError` when it has ended. */
+export function timeout<Value>(
+  ms: number,
+  body: (scope: Scope) => Value | PromiseLike<Value>,
+  options?: Omit<ScopeOptions, "timeoutMs">,
+): Promise<Value> {
+  return scope(body, { name: "timeout", ...options, timeoutMs: ms });
+}

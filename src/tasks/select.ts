@@ -1,0 +1,111 @@
+/** The first of several things to happen. */
+
+import type { WaitReason } from "./participant.ts";
+import { ready } from "./scheduler.ts";
+import { SelectCase } from "./select-case.ts";
+import { checkMs, endAfter } from "./sleep.ts";
+import { joinPromise } from "./until.ts";
+import { Wait, refusalOf } from "./wait.ts";
+import type { WaitOptions } from "./wait.ts";
+import type { Joining } from "./wait-queue.ts";
+
+/** By the names under which the result says which one it was. */
+export type SelectCases = Readonly<Record<string, SelectCase<unknown> | PromiseLike<unknown>>>;
+
+type ValueOf<Case> =
+  Case extends SelectCase<infer Value> ? Value : Case extends PromiseLike<infer Value> ? Value : never;
+
+/** Which case it was, and its value. */
+export type Selected<Cases extends SelectCases> = {
+  readonly [Key in keyof Cases & string]: { readonly key: Key; readonly value: ValueOf<Cases[Key]> };
+}[keyof Cases & string];
+
+export interface SelectOptions extends WaitOptions {
+  /** Of several that are ready the first one listed is taken; otherwise any, so that none is always passed over. */
+  readonly inOrder?: boolean | undefined;
+}
+
+/** A case that is ready after that many milliseconds, counted from the `select()`. */
+export function after(ms: number): SelectCase<void> {
+  checkMs(ms);
+  return new TimerCase(ms);
+}
+
+class TimerCase extends SelectCase<void> {
+  override readonly isExternal = true;
+  readonly #ms: number;
+
+  constructor(ms: number) {
+    super();
+    this.#ms = ms;
+  }
+
+  describe(): string {
+    return "a timer";
+  }
+
+  poll(): undefined {
+    return undefined;
+  }
+
+  join({ wait, asResult }: Joining<void, undefined>): void {
+    endAfter(wait, this.#ms, () => wait.succeed(asResult?.(undefined)));
+  }
+}
+
+class SelectReason implements WaitReason {
+  readonly isExternal: boolean;
+  readonly #cases: SelectCases;
+
+  constructor(cases: SelectCases) {
+    this.#cases = cases;
+    this.isExternal = Object.values(cases).some((each) => !(each instanceof SelectCase) || each.isExternal);
+  }
+
+  describe(): string {
+    const cases = Object.values(this.#cases).map((each) =>
+      each instanceof SelectCase ? each.describe() : "a promise",
+    );
+    return cases.length === 0 ? "none of no cases" : cases.join(" or ");
+  }
+
+  holders(): undefined {
+    return undefined;
+  }
+}
+
+/**
+ * Waits for the first of several channel operations, timers and promises, and does that one alone: the others have not happened, and
+ * leave nothing behind. A task is awaitable, and so a case. Rejects with the error of what is first, for instance of a closed channel.
+ *
+ * ```ts
+ * const first = await select({ job: jobs.receiving(), idle: after(1000), stopped: task });
+ * if (first.key === "job") work(first.value);
+ * ```
+ */
+export function select<const Cases extends SelectCases>(
+  cases: Cases,
+  options?: SelectOptions,
+): Promise<Selected<Cases>> {
+  const refusal = refusalOf(options);
+  if (refusal !== undefined) return Promise.reject(refusal.reason);
+  const entries = Object.entries(cases);
+  try {
+    const start = options?.inOrder === true ? 0 : Math.floor(Math.random() * entries.length);
+    for (let i = 0; i < entries.length; i++) {
+      const [key, each] = entries[(start + i) % entries.length]!;
+      const taken = each instanceof SelectCase ? each.poll() : undefined;
+      // Of the type that the case has under this key.
+      if (taken !== undefined) return ready({ key, value: taken.value } as Selected<Cases>);
+    }
+  } catch (error) {
+    return Promise.reject(error);
+  }
+  const wait = new Wait<Selected<Cases>>(new SelectReason(cases), options);
+  for (const [key, each] of entries) {
+    const joining = { wait, demand: undefined, asResult: (value: unknown) => ({ key, value }) };
+    if (each instanceof SelectCase) each.join(joining);
+    else joinPromise(each, joining);
+  }
+  return wait.begin();
+}

@@ -1,0 +1,49 @@
+/** Waiting for the time. */
+
+import type { WaitReason } from "./participant.ts";
+import { Wait, refusalOf } from "./wait.ts";
+import type { Place, WaitOptions } from "./wait.ts";
+
+/** What `setTimeout` takes: longer ones would fire at once. */
+const MAX_MS = 2 ** 31 - 1;
+
+const reason: WaitReason = { isExternal: true, describe: () => "a timer", holders: () => undefined };
+
+/** A timer as something to stand in line for: it is cleared when the wait has ended otherwise. */
+class TimerPlace implements Place {
+  nextPlace: Place | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(ms: number, onEnd: () => void) {
+    // A timer for longer than it can count is set again.
+    const set = (leftMs: number): void => {
+      const stepMs = Math.min(leftMs, MAX_MS);
+      this.#timer = setTimeout(() => (leftMs > stepMs ? set(leftMs - stepMs) : onEnd()), stepMs);
+    };
+    set(ms);
+  }
+
+  leave(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** @throws {RangeError} when that is no time to wait */
+export function checkMs(ms: number): void {
+  if (!(ms >= 0)) throw new RangeError(`Cannot wait for ${ms} ms: expected 0 or more`);
+}
+
+/** Ends a wait after that many milliseconds; nothing ends it if they are `Infinity`. */
+export function endAfter(wait: Wait<unknown>, ms: number, end: () => void): void {
+  if (ms !== Infinity) wait.addPlace(new TimerPlace(ms, end));
+}
+
+/** Waits for that many milliseconds; 0 is a turn of the event loop. */
+export function sleep(ms: number, options?: WaitOptions): Promise<void> {
+  checkMs(ms);
+  const refusal = refusalOf(options);
+  if (refusal !== undefined) return Promise.reject(refusal.reason);
+  const wait = new Wait<void>(reason, options);
+  endAfter(wait, ms, () => wait.succeed(undefined));
+  return wait.begin();
+}

@@ -1,0 +1,245 @@
+/** A coroutine or function that runs beside others. */
+
+import { captureAsyncContext } from "../platform/async-context.ts";
+import { Coroutine } from "../coroutine/coroutine.ts";
+import { ForcedUnwind } from "../coroutine/errors.ts";
+import { driveCoroutine } from "./drive-coroutine.ts";
+import { Mailbox } from "./mailbox.ts";
+import { Participant, runWithin } from "./participant.ts";
+import type { WaitReason } from "./participant.ts";
+import { enqueue } from "./scheduler.ts";
+import type { Priority } from "./scheduler.ts";
+import { refusalOf } from "./wait.ts";
+import type { WaitOptions } from "./wait.ts";
+import { WaitQueue } from "./wait-queue.ts";
+
+/**
+ * ```text
+ * ready ─▶ running ◀─▶ waiting          waiting: for something of this library; whatever else it awaits counts as running
+ *   │         ├── returns ─▶ returned
+ *   │         ├── throws ──▶ threw
+ *   └─────────┴── cancelled, and ended by that ─▶ cancelled
+ * ```
+ */
+export type TaskState = "ready" | "running" | "waiting" | "returned" | "threw" | "cancelled";
+
+/** How a task has ended. */
+export type TaskResult<Value> =
+  | { readonly state: "returned"; readonly value: Value }
+  | { readonly state: "threw"; readonly error: unknown }
+  | { readonly state: "cancelled"; readonly reason: unknown };
+
+/** What a task runs: a coroutine, or a function, for instance one that calls an export of a guest. */
+export type TaskBody<Value> = Coroutine<unknown, unknown, Value> | ((task: Task<Value>) => Value | PromiseLike<Value>);
+
+export interface TaskOptions {
+  /** For messages and `dump()`. */
+  readonly name?: string | undefined;
+  /** Cancels it. */
+  readonly signal?: AbortSignal | undefined;
+  /** Who is first of those that could run; `"normal"` when left out. */
+  readonly priority?: Priority | undefined;
+}
+
+let privateParticipantOf: (task: Task) => Participant;
+let privateOnEnd: (task: Task, listener: () => void) => void;
+
+/** The waiting side of a task. */
+export function participantOfTask(task: Task): Participant {
+  return privateParticipantOf(task);
+}
+
+/** Calls `listener` when the task has ended, before those that join it go on: at once, if it has. */
+export function onTaskEnd(task: Task, listener: () => void): void {
+  privateOnEnd(task, listener);
+}
+
+/** The value, or throws what it has ended with. */
+export function unwrapResult<Value>(result: TaskResult<Value>): Value {
+  if (result.state === "returned") return result.value;
+  throw result.state === "threw" ? result.error : result.reason;
+}
+
+/** Errors of tasks at which nobody has looked are reported when nobody can any more. */
+const unseenErrors = new FinalizationRegistry<{ readonly error: unknown }>(({ error }) => void Promise.reject(error));
+
+/**
+ * A task, made by `spawn()`: it starts when those before it have, never inside `spawn()`.
+ *
+ * - `await task` is its value, or throws its error, or the reason why it was cancelled.
+ * - `join()` is the same as a result object. An error at which nobody ever looks is reported as an unhandled rejection when the task is
+ *   garbage.
+ * - Once cancelled, what it waits for of this library rejects with the reason, and so does whatever it would wait for later, except
+ *   inside `shield()`. It has ended when its body has.
+ */
+export class Task<Value = unknown> implements PromiseLike<Value> {
+  readonly #participant: Participant;
+  readonly #joiners = new WaitQueue<TaskResult<Value>>();
+  readonly #priority: Priority | undefined;
+  #body: TaskBody<Value> | undefined;
+  #result: TaskResult<Value> | undefined;
+  #isSeen = false;
+  #listeners: (() => void)[] | undefined;
+  #mailbox: Mailbox | undefined;
+
+  static {
+    privateParticipantOf = (task) => task.#participant;
+    privateOnEnd = (task, listener) => task.#onEnd(listener);
+  }
+
+  /** Made by `spawn()`, not by users. */
+  constructor(body: TaskBody<Value>, { name, signal, priority }: TaskOptions = {}) {
+    if (typeof body !== "function" && !(body instanceof Coroutine)) {
+      throw new TypeError(`Cannot spawn: the body is ${typeof body}, expected a function or a Coroutine`);
+    }
+    this.#participant = new Participant(name);
+    this.#body = body;
+    this.#priority = priority;
+    if (signal !== undefined) this.#listenTo(signal);
+    // What it starts with is the context of whoever spawns it, as with a promise.
+    const inContext = captureAsyncContext();
+    enqueue(() => inContext(() => this.#start()), priority);
+  }
+
+  get id(): number {
+    return this.#participant.id;
+  }
+
+  get name(): string {
+    return this.#participant.name;
+  }
+
+  get state(): TaskState {
+    if (this.#result !== undefined) return this.#result.state;
+    if (!this.#participant.hasStarted) return "ready";
+    return this.#participant.firstWait === undefined ? "running" : "waiting";
+  }
+
+  get priority(): Priority {
+    return this.#priority ?? "normal";
+  }
+
+  /** How it has ended; `undefined` before. */
+  get result(): TaskResult<Value> | undefined {
+    this.#see();
+    return this.#result;
+  }
+
+  /** Aborts when it is cancelled: for what it calls that is not of this library. */
+  get signal(): AbortSignal {
+    return this.#participant.signal;
+  }
+
+  /** What others have sent it. */
+  get mailbox(): Mailbox {
+    return (this.#mailbox ??= new Mailbox({ name: `of ${this.name}` }));
+  }
+
+  /** Waits until it has ended, and says how. Rejects only if whoever waits is cancelled meanwhile. */
+  join(options?: WaitOptions): Promise<TaskResult<Value>> {
+    this.#see();
+    if (this.#result !== undefined) return Promise.resolve(this.#result);
+    const refusal = refusalOf(options);
+    if (refusal !== undefined) return Promise.reject(refusal.reason);
+    return this.#joiners.wait(new JoinReason(this.#participant), options, undefined);
+  }
+
+  // oxlint-disable-next-line unicorn/no-thenable -- a task is awaitable
+  then<Fulfilled = Value, Rejected = never>(
+    onFulfilled?: ((value: Value) => Fulfilled | PromiseLike<Fulfilled>) | null,
+    onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
+  ): Promise<Fulfilled | Rejected> {
+    return this.join().then(unwrapResult).then(onFulfilled, onRejected);
+  }
+
+  /** Cancels it: an `AbortError` if there is no `reason`. Does nothing when it has ended or was cancelled before. */
+  cancel(reason: unknown = new DOMException(`${this.name} was cancelled`, "AbortError")): void {
+    if (this.#participant.cancellation !== undefined || this.#result !== undefined) return;
+    this.#participant.cancel(reason);
+    if (this.#participant.hasStarted) return;
+    // It never will start, and lets go of what its body holds.
+    if (this.#body instanceof Coroutine) void this.#body.reset();
+    this.#end({ state: "cancelled", reason });
+  }
+
+  #start(): void {
+    const body = this.#body;
+    this.#body = undefined;
+    if (this.#result !== undefined || body === undefined) return;
+    this.#participant.hasStarted = true;
+    try {
+      const answer = runWithin(this.#participant, () =>
+        typeof body === "function" ? body(this) : driveCoroutine(body, this.#participant, this.#priority),
+      );
+      if (!isThenable(answer)) this.#end({ state: "returned", value: answer });
+      else {
+        Promise.resolve(answer).then(
+          (value) => this.#end({ state: "returned", value }),
+          (error: unknown) => this.#threw(error),
+        );
+      }
+    } catch (error) {
+      this.#threw(error);
+    }
+  }
+
+  #threw(error: unknown): void {
+    const { cancellation } = this.#participant;
+    const isCancelled = cancellation !== undefined && (error === cancellation.reason || error instanceof ForcedUnwind);
+    this.#end(isCancelled ? { state: "cancelled", reason: cancellation.reason } : { state: "threw", error });
+  }
+
+  #end(result: TaskResult<Value>): void {
+    this.#result = result;
+    this.#participant.end();
+    this.#mailbox?.close();
+    const listeners = this.#listeners;
+    this.#listeners = undefined;
+    for (const listener of listeners ?? []) listener();
+    this.#joiners.succeedAll(result);
+    if (result.state === "threw" && !this.#isSeen) unseenErrors.register(this, { error: result.error }, this);
+  }
+
+  /** Somebody looks at how it has ended, or will. */
+  #see(): void {
+    if (!this.#isSeen && this.#result?.state === "threw") unseenErrors.unregister(this);
+    this.#isSeen = true;
+  }
+
+  #onEnd(listener: () => void): void {
+    this.#see();
+    if (this.#result === undefined) (this.#listeners ??= []).push(listener);
+    else listener();
+  }
+
+  #listenTo(signal: AbortSignal): void {
+    if (signal.aborted) {
+      this.cancel(signal.reason);
+      return;
+    }
+    const onAbort = (): void => this.cancel(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    (this.#listeners ??= []).push(() => signal.removeEventListener("abort", onAbort));
+  }
+}
+
+class JoinReason implements WaitReason {
+  readonly isExternal = false;
+  readonly #participant: Participant;
+
+  constructor(participant: Participant) {
+    this.#participant = participant;
+  }
+
+  describe(): string {
+    return `the end of ${this.#participant.name}`;
+  }
+
+  holders(): Iterable<Participant> {
+    return [this.#participant];
+  }
+}
+
+function isThenable<Value>(answer: Value | PromiseLike<Value>): answer is PromiseLike<Value> {
+  return typeof (answer as { then?: unknown } | null | undefined)?.then === "function";
+}

@@ -1,0 +1,288 @@
+/** Structured concurrency: what the suite of effection promises, with this library's words. */
+import assert from "node:assert/strict";
+import { describe } from "node:test";
+import { Mutex, scope, shield, sleep, spawn, timeout, until } from "stackful/tasks";
+import type { Task } from "stackful/tasks";
+import { check, never, rejection, stateOf, turn } from "./harness.ts";
+
+const forever = (): Promise<never> => until(never());
+
+describe("scope()", () => {
+  check("can spawn a new child task", async () => {
+    const value = await scope(async (scope) => {
+      const child = scope.spawn(async () => (await until(Promise.resolve(12))) + (await until(Promise.resolve(55))));
+      return child;
+    });
+    assert.equal(value, 67);
+  });
+
+  check("cancels child when cancelled", async () => {
+    let child: Task | undefined;
+    const root = spawn(() =>
+      scope(async (scope) => {
+        child = scope.spawn(forever);
+        await forever();
+      }),
+    );
+    await turn();
+    root.cancel("halted");
+    assert.deepEqual(await root.join(), { state: "cancelled", reason: "halted" });
+    assert.deepEqual(child?.result, { state: "cancelled", reason: "halted" });
+  });
+
+  check("cancels child when finishing normally", async () => {
+    let child: Task | undefined;
+    const value = await scope(async (scope) => {
+      child = scope.spawn(forever);
+      await sleep(0);
+      return 1;
+    });
+    assert.equal(value, 1);
+    assert.equal(child?.state, "cancelled");
+  });
+
+  check("cancels child when errored", async () => {
+    let child: Task | undefined;
+    const error = new Error("boom");
+    const failed = scope(async (scope) => {
+      child = scope.spawn(forever);
+      await sleep(0);
+      throw error;
+    });
+    assert.equal(await rejection(failed), error);
+    assert.equal(child?.state, "cancelled");
+  });
+
+  check("rejects parent when child errors", async () => {
+    const error = new Error("moo");
+    let sibling: Task | undefined;
+    const failed = scope(async (scope) => {
+      sibling = scope.spawn(forever);
+      scope.spawn(async () => {
+        throw error;
+      });
+      await forever();
+    });
+    assert.equal(await rejection(failed), error);
+    assert.deepEqual(sibling?.result, { state: "cancelled", reason: error });
+  });
+
+  check("finishes normally when child is cancelled", async () => {
+    const value = await scope(async (scope) => {
+      const child = scope.spawn(forever);
+      await turn();
+      child.cancel();
+      assert.equal(await stateOf(child), "cancelled");
+      return "foo";
+    });
+    assert.equal(value, "foo");
+  });
+
+  check("rejects when child errors during completing", async () => {
+    const failed = scope(async (scope) => {
+      scope.spawn(async () => {
+        await forever().catch(() => {});
+        throw new Error("moo");
+      });
+      await sleep(0);
+      return "foo";
+    });
+    assert.equal(await rejection(failed).then(String), "Error: moo");
+  });
+
+  check("rejects when child errors during cancelling", async () => {
+    const root = spawn(() =>
+      scope(async (scope) => {
+        scope.spawn(async () => {
+          await forever().catch(() => {});
+          throw new Error("moo");
+        });
+        await forever();
+      }),
+    );
+    await turn();
+    root.cancel();
+    const result = await root.join();
+    assert.ok(result.state === "threw" && String(result.error) === "Error: moo");
+  });
+
+  check("cancels when child finishes during asynchronous cancelling", async () => {
+    let didFinish = false;
+    const root = spawn(() =>
+      scope(async (scope) => {
+        scope.spawn(() => sleep(5));
+        try {
+          await forever();
+        } finally {
+          await shield(() => sleep(20));
+          didFinish = true;
+        }
+      }),
+    );
+    await turn();
+    root.cancel();
+    await root.join();
+    assert.equal(didFinish, true);
+  });
+
+  check("runs destructors in reverse order and in series", async () => {
+    const events: string[] = [];
+    const ending = (name: string, ms: number) => async (): Promise<void> => {
+      try {
+        await forever();
+      } finally {
+        events.push(`${name} start`);
+        await shield(() => sleep(ms));
+        events.push(`${name} done`);
+      }
+    };
+    await scope(async (scope) => {
+      scope.spawn(ending("first", 5));
+      scope.defer(() => events.push("deferred"));
+      scope.spawn(ending("second", 10));
+      await sleep(0);
+    });
+    assert.deepEqual(events, ["second start", "second done", "deferred", "first start", "first done"]);
+  });
+
+  check("cancels children that have not started", async () => {
+    let child: Task | undefined;
+    const value = await scope((scope) => {
+      child = scope.spawn(() => sleep(2));
+      return 1;
+    });
+    assert.equal(value, 1);
+    assert.equal(child?.state, "cancelled");
+  });
+
+  check("raises an uncatchable error if a spawned child fails", async () => {
+    const failed = scope(async (scope) => {
+      scope.spawn(async () => {
+        await sleep(5);
+        throw new Error("moo");
+      });
+      await sleep(100_000).catch(() => {});
+      return "caught";
+    });
+    assert.equal(await rejection(failed).then(String), "Error: moo");
+  });
+
+  check("executes tasks first in first out", async () => {
+    const order: string[] = [];
+    await scope(async (scope) => {
+      scope.spawn(() => order.push("one"));
+      scope.spawn(() => order.push("two"));
+      order.push("zero");
+      await sleep(0);
+    });
+    assert.deepEqual(order, ["zero", "one", "two"]);
+  });
+
+  check("waits for its children if the body does", async () => {
+    const order: number[] = [];
+    await scope(async (scope) => {
+      scope.spawn(async () => {
+        await sleep(2);
+        order.push(1);
+        scope.spawn(() => order.push(2));
+      });
+      await scope.join();
+    });
+    assert.deepEqual(order, [1, 2]);
+  });
+
+  check("refuses to spawn when it is ending", async () => {
+    let kept: { spawn: (body: () => void) => unknown } | undefined;
+    await scope((scope) => void (kept = scope));
+    assert.throws(() => kept?.spawn(() => {}), /Cannot spawn: the scope is ending/);
+  });
+
+  check("does every cleanup although one throws, and rejects with its error", async () => {
+    const events: string[] = [];
+    const failed = scope((scope) => {
+      scope.defer(() => events.push("last"));
+      scope.defer(() => {
+        throw new Error("broken");
+      });
+    });
+    assert.equal(await rejection(failed).then(String), "Error: broken");
+    assert.deepEqual(events, ["last"]);
+  });
+
+  check("is cancelled by its signal, also when it has aborted before", async () => {
+    const controller = new AbortController();
+    const failed = rejection(scope(forever, { signal: controller.signal }));
+    await turn();
+    controller.abort("enough");
+    assert.equal(await failed, "enough");
+    assert.equal(await rejection(scope(forever, { signal: controller.signal })), "enough");
+  });
+
+  check("ends nested scopes from the inside out", async () => {
+    const events: string[] = [];
+    const root = spawn(() =>
+      scope(async (outer) => {
+        outer.defer(() => events.push("outer"));
+        await scope(async (inner) => {
+          inner.defer(() => events.push("inner"));
+          await forever();
+        });
+      }),
+    );
+    await turn();
+    root.cancel();
+    await root.join();
+    assert.deepEqual(events, ["inner", "outer"]);
+  });
+});
+
+describe("timeout()", () => {
+  check("is the value of its body", async () => assert.equal(await timeout(1000, () => 5), 5));
+
+  check("cancels the body, and rejects when that has ended", async () => {
+    let isClean = false;
+    const error = await rejection(
+      timeout(2, async () => {
+        try {
+          await forever();
+        } finally {
+          isClean = true;
+        }
+      }),
+    );
+    assert.ok(error instanceof DOMException && error.name === "TimeoutError");
+    assert.equal(isClean, true);
+  });
+});
+
+describe("Cancelling", () => {
+  /** Waits many times, for different things; all of which must be free again afterwards. */
+  async function longProgram(mutex: Mutex): Promise<void> {
+    await scope(async (scope) => {
+      using outer = await mutex.lock();
+      const child = scope.spawn(async () => {
+        for (let i = 0; i < 3; i++) await sleep(0);
+        using inner = await mutex.lock();
+        await sleep(0);
+        return inner.held;
+      });
+      await until(turn());
+      outer.release();
+      await child;
+      await timeout(1000, () => sleep(0));
+    });
+  }
+
+  check("at the 1st, 2nd, … nth turn of a long program leaves no task and no lock behind", async () => {
+    const mutex = new Mutex();
+    let turns = 0;
+    for (let state = "cancelled"; state === "cancelled"; turns++) {
+      const task = spawn(() => longProgram(mutex));
+      for (let i = 0; i < turns; i++) await turn();
+      task.cancel();
+      state = await stateOf(task);
+      assert.equal(mutex.locked, false);
+    }
+    assert.ok(turns > 5);
+  });
+});

@@ -1,0 +1,323 @@
+import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { describe } from "node:test";
+import { Mutex, Channel, TaskLocal, dump, select, shield, sleep, spawn, until, yieldNow } from "stackful/tasks";
+import type { Task } from "stackful/tasks";
+import { check, never, rejection, stateOf, turn } from "./harness.ts";
+
+describe("spawn()", () => {
+  check("runs the body later, not inside the call", async () => {
+    const events: string[] = [];
+    const task = spawn(() => void events.push("body"));
+    events.push("spawned");
+    assert.equal(task.state, "ready");
+    await task;
+    assert.deepEqual(events, ["spawned", "body"]);
+  });
+
+  check("executes tasks first in first out within a priority", async () => {
+    const order: string[] = [];
+    const add = (name: string, priority: "high" | "normal" | "low"): Task =>
+      spawn(() => void order.push(name), { priority }) as Task;
+    const tasks = [add("low 1", "low"), add("one", "normal"), add("high 1", "high"), add("two", "normal")];
+    tasks.push(add("low 2", "low"), add("high 2", "high"));
+    await Promise.all(tasks);
+    assert.deepEqual(order, ["high 1", "high 2", "one", "two", "low 1", "low 2"]);
+  });
+
+  check("lets the lowest priority run now and then", async () => {
+    let isDone = false;
+    const busy = spawn(async () => {
+      while (!isDone) await yieldNow({ priority: "high" });
+    });
+    await spawn(() => void (isDone = true), { priority: "low" });
+    await busy;
+  });
+
+  check("refuses a body that cannot run", () => {
+    assert.throws(() => spawn(undefined as unknown as () => void), TypeError);
+  });
+
+  check("keeps the caller's AsyncLocalStorage", async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const tasks = ["a", "b"].map((name) =>
+      storage.run(name, () =>
+        spawn(async () => {
+          await sleep(0);
+          return storage.getStore();
+        }),
+      ),
+    );
+    assert.deepEqual(await Promise.all(tasks), ["a", "b"]);
+  });
+
+  check("runs a million tasks", async () => {
+    let sum = 0;
+    for (let round = 0; round < 10; round++) {
+      const tasks = Array.from({ length: 100_000 }, (_, index) => spawn(() => index));
+      for (const task of tasks) sum += await task;
+    }
+    assert.equal(sum, 10 * ((99_999 * 100_000) / 2));
+  });
+});
+
+describe("Task", () => {
+  check("is the value of its body", async () => {
+    assert.equal(await spawn(async () => 42), 42);
+    assert.deepEqual(await spawn(() => 42).join(), { state: "returned", value: 42 });
+  });
+
+  check("joins one that has ended, and one that has not", async () => {
+    const task = spawn(async () => {
+      await sleep(1);
+      return 42;
+    });
+    assert.deepEqual(await task.join(), { state: "returned", value: 42 });
+    assert.deepEqual(await task.join(), { state: "returned", value: 42 });
+    assert.equal(task.state, "returned");
+  });
+
+  check("rejects with the error of its body, and joins with it as a result", async () => {
+    const error = new Error("moo");
+    const asynchronous = spawn(async () => {
+      throw error;
+    });
+    const synchronous = spawn(() => {
+      throw error;
+    });
+    assert.equal(await rejection(asynchronous), error);
+    assert.deepEqual(await synchronous.join(), { state: "threw", error });
+  });
+
+  check("has states", async () => {
+    const mutex = new Mutex();
+    const guard = await mutex.lock();
+    const waiting = spawn(async () => (await mutex.lock()).release());
+    const running = spawn(() => turn());
+    assert.deepEqual([waiting.state, running.state], ["ready", "ready"]);
+    await Promise.resolve();
+    await Promise.resolve();
+    assert.deepEqual([waiting.state, running.state], ["waiting", "running"]);
+    guard.release();
+    await Promise.all([waiting, running]);
+  });
+
+  check("never starts when it is cancelled before", async () => {
+    let hasRun = false;
+    const task = spawn(() => void (hasRun = true));
+    task.cancel("stop");
+    assert.deepEqual(await task.join(), { state: "cancelled", reason: "stop" });
+    assert.equal(hasRun, false);
+  });
+
+  check("is cancelled at what it waits for", async () => {
+    const events: unknown[] = [];
+    const task = spawn(async () => {
+      try {
+        await sleep(100_000);
+      } catch (reason) {
+        events.push(reason);
+        throw reason;
+      }
+    });
+    await turn();
+    task.cancel("stop");
+    assert.deepEqual(await task.join(), { state: "cancelled", reason: "stop" });
+    assert.deepEqual(events, ["stop"]);
+    assert.equal(await rejection(task), "stop");
+  });
+
+  check("is cancelled with an AbortError if no reason is given", async () => {
+    const task = spawn(() => sleep(100_000), { name: "sleeper" });
+    await turn();
+    task.cancel();
+    const error = await rejection(task);
+    assert.ok(error instanceof DOMException && error.name === "AbortError" && error.message.includes("sleeper"));
+  });
+
+  check("is refused every further wait once it is cancelled", async () => {
+    let refusals = 0;
+    const task = spawn(async () => {
+      for (let i = 0; i < 3; i++) await sleep(100_000).catch(() => refusals++);
+      return "stubborn";
+    });
+    await turn();
+    task.cancel();
+    assert.deepEqual(await task.join(), { state: "returned", value: "stubborn" });
+    assert.equal(refusals, 3);
+  });
+
+  check("is cancelled by its signal, and forgets it when it ends", async () => {
+    const controller = new AbortController();
+    const task = spawn(() => sleep(100_000), { signal: controller.signal });
+    await turn();
+    controller.abort("enough");
+    assert.deepEqual(await task.join(), { state: "cancelled", reason: "enough" });
+    assert.equal(await stateOf(spawn(() => {}, { signal: controller.signal })), "cancelled");
+  });
+
+  check("has a signal for what is not of this library", async () => {
+    const task = spawn((self) => {
+      const { promise, reject } = deferred();
+      self.signal.addEventListener("abort", () => reject(self.signal.reason), { once: true });
+      return promise;
+    });
+    await turn();
+    task.cancel("stop");
+    assert.equal(await stateOf(task as Task), "cancelled");
+  });
+
+  check("says who it is", async () => {
+    const [first, second] = [spawn(() => {}, { name: "first" }), spawn(() => {})];
+    assert.ok(second.id > first.id);
+    assert.deepEqual([first.name, second.name], ["first", `task ${second.id}`]);
+    await Promise.all([first, second]);
+  });
+
+  check("can be awaited by a task that is cancelled meanwhile", async () => {
+    const inner = spawn(() => sleep(20));
+    const outer = spawn(async () => inner);
+    await turn();
+    outer.cancel("stop");
+    assert.equal(await stateOf(outer), "cancelled");
+    assert.equal(await stateOf(inner), "returned");
+  });
+});
+
+describe("shield()", () => {
+  check("lets a cleanup wait in spite of a cancellation", async () => {
+    let isClean = false;
+    const task = spawn(async () => {
+      try {
+        await sleep(100_000);
+      } finally {
+        await shield(async () => {
+          await sleep(1);
+          await sleep(1);
+          isClean = true;
+        });
+      }
+    });
+    await turn();
+    task.cancel();
+    assert.equal(await stateOf(task), "cancelled");
+    assert.equal(isClean, true);
+  });
+
+  check("keeps a wait that has begun", async () => {
+    const task = spawn(async () => {
+      await shield(() => sleep(5));
+      await sleep(100_000);
+    });
+    await turn();
+    task.cancel();
+    assert.equal(task.state, "waiting");
+    assert.equal(await stateOf(task), "cancelled");
+  });
+});
+
+describe("until()", () => {
+  check("waits for a promise, and stops when the task is cancelled", async () => {
+    assert.equal(await until(Promise.resolve(3)), 3);
+    assert.equal(await rejection(until(Promise.reject(new Error("no")))).then(String), "Error: no");
+    const task = spawn(() => until(never()));
+    await turn();
+    assert.deepEqual(
+      dump().flatMap(({ waitingFor }) => waitingFor),
+      ["a promise"],
+    );
+    task.cancel();
+    assert.equal(await stateOf(task), "cancelled");
+  });
+});
+
+describe("sleep()", () => {
+  check("overlaps with other sleeps", async () => {
+    const start = performance.now();
+    await Promise.all(Array.from({ length: 1000 }, () => spawn(() => sleep(50))));
+    assert.ok(performance.now() - start < 50 * 20);
+  });
+
+  check("refuses what is no time, and ends by its signal", async () => {
+    assert.throws(() => sleep(-1), RangeError);
+    assert.throws(() => sleep(Number.NaN), RangeError);
+    assert.equal(await rejection(sleep(Infinity, { signal: AbortSignal.abort("now") })), "now");
+  });
+});
+
+describe("TaskLocal", () => {
+  check("has a value for each task, also after it has waited", async () => {
+    const local = new TaskLocal(() => "none");
+    const tasks = ["a", "b"].map((value) =>
+      spawn(async () => {
+        local.set(value);
+        await yieldNow();
+        return local.get();
+      }),
+    );
+    assert.deepEqual(await Promise.all(tasks), ["a", "b"]);
+    assert.equal(local.get(), "none");
+  });
+});
+
+describe("The scheduler", () => {
+  check("lets timers fire although two tasks only pass messages", async () => {
+    const [there, back] = [new Channel<number>({ capacity: 1 }), new Channel<number>({ capacity: 1 })];
+    let isOver = false;
+    let messages = 0;
+    const ping = spawn(async () => {
+      while (!isOver) {
+        await there.send(messages++);
+        await back.receive();
+      }
+      there.close();
+    });
+    const pong = spawn(async () => {
+      for await (const message of there) await back.send(message);
+    });
+    await sleep(5);
+    isOver = true;
+    await Promise.all([ping, pong]);
+    assert.ok(messages > 1);
+  });
+
+  check("lets timers fire although a task only does what is ready, or yields", async () => {
+    const busy = [() => new Mutex().with(() => {}), () => yieldNow(), () => select({ one: full().receiving() })];
+    for (const operation of busy) {
+      let isOver = false;
+      const task = spawn(async () => {
+        while (!isOver) await operation();
+      });
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      isOver = true;
+      await task;
+    }
+  });
+});
+
+describe("dump()", () => {
+  check("lists tasks with their state, age and what they wait for", async () => {
+    const channel = new Channel({ name: "jobs" });
+    const task = spawn(() => channel.receive(), { name: "worker" });
+    await turn();
+    const [report] = dump();
+    assert.equal(report?.name, "worker");
+    assert.equal(report.state, "waiting");
+    assert.ok(report.ageMs >= 0);
+    assert.deepEqual(report.waitingFor, ["a value from channel jobs"]);
+    task.cancel();
+    await task.join();
+  });
+});
+
+function full(): Channel<number> {
+  const channel = new Channel<number>({ capacity: 1 });
+  channel.trySend(1);
+  return channel;
+}
+
+function deferred(): { promise: Promise<unknown>; reject: (error: unknown) => void } {
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<unknown>((_, onReject) => (reject = onReject));
+  return { promise, reject };
+}
