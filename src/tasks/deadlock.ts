@@ -1,5 +1,6 @@
 /** Finds tasks that wait for each other, so that none of them can ever go on. */
 
+import { runInNextTurn } from "../platform/event-loop.ts";
 import { livingParticipants } from "./participant.ts";
 import type { Participant, PendingWait } from "./participant.ts";
 
@@ -29,32 +30,57 @@ function onlyWait({ firstWait: wait }: Participant): PendingWait | undefined {
   return wait.reason.isExternal || wait.hasSignal ? undefined : wait;
 }
 
+/** Those that have begun to wait for somebody who waits: only they can have closed a ring. */
+let suspects: Participant[] = [];
+
 /**
  * Called when a participant has begun to wait. In a ring of locks and joins each waits for the next one, and none lets go before it
- * goes on itself: that is found at once, whatever the other tasks do.
+ * goes on itself: that is found in the next turn of the event loop, whatever the other tasks do.
  */
 export function noteBlocked(participant: Participant): void {
   watchForExit();
-  const ring = findRing(participant);
-  if (ring !== undefined) reject(ring);
+  for (const holder of holdersOf(participant)) {
+    if (onlyWait(holder) === undefined) continue;
+    if (suspects.push(participant) === 1) runInNextTurn(checkSuspects);
+    return;
+  }
 }
 
-/** The participants from `start` back to itself, each waiting for the next. */
-function findRing(start: Participant): readonly Participant[] | undefined {
+function holdersOf(participant: Participant): Iterable<Participant> {
+  return onlyWait(participant)?.reason.holders() ?? [];
+}
+
+/** Looks at each participant once, however many suspects lead to it: those that wait in a long line cost no more than their number. */
+function checkSuspects(): void {
+  const roots = suspects;
+  suspects = [];
   const seen = new Set<Participant>();
-  const path: Participant[] = [];
-  const visit = (participant: Participant): boolean => {
-    if (participant === start && path.length > 0) return true;
-    if (seen.has(participant)) return false;
-    seen.add(participant);
-    const holders = onlyWait(participant)?.reason.holders();
-    if (holders === undefined) return false;
-    path.push(participant);
-    for (const holder of holders) if (visit(holder)) return true;
-    path.pop();
-    return false;
-  };
-  return visit(start) ? path : undefined;
+  for (const root of roots) {
+    const ring = seen.has(root) ? undefined : findRing(root, seen);
+    if (ring !== undefined) reject(ring);
+  }
+}
+
+/** Participants that can be reached from `root`, each waiting for the next, the last for the first. */
+function findRing(root: Participant, seen: Set<Participant>): readonly Participant[] | undefined {
+  seen.add(root);
+  const path = [{ participant: root, holders: holdersOf(root)[Symbol.iterator]() }];
+  for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+    const next = top.holders.next();
+    if (next.done === true) {
+      path.pop();
+      continue;
+    }
+    const holder = next.value;
+    if (seen.has(holder)) {
+      const start = path.findIndex(({ participant }) => participant === holder);
+      if (start >= 0) return path.slice(start).map(({ participant }) => participant);
+      continue;
+    }
+    seen.add(holder);
+    path.push({ participant: holder, holders: holdersOf(holder)[Symbol.iterator]() });
+  }
+  return undefined;
 }
 
 function reject(participants: readonly Participant[]): void {
@@ -80,7 +106,7 @@ function watchForExit(): void {
   isWatching = true;
   const { process } = globalThis as { process?: ProcessEvents };
   process?.on?.("beforeExit", () => {
-    const stuck = [...livingParticipants()].filter((participant) => onlyWait(participant) !== undefined);
+    const stuck = livingParticipants().filter((participant) => onlyWait(participant) !== undefined);
     if (stuck.length > 0) reject(stuck);
   });
 }

@@ -18,7 +18,7 @@ export interface TaskReport {
 /** All tasks that have not ended, the oldest first. */
 export function dump(): readonly TaskReport[] {
   const now = performance.now();
-  return [...livingParticipants()].map((participant) => reportOf(participant, now));
+  return livingParticipants().map((participant) => reportOf(participant, now));
 }
 
 function reportOf(participant: Participant, now: number): TaskReport {

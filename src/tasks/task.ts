@@ -1,6 +1,5 @@
 /** A coroutine or function that runs beside others. */
 
-import { captureAsyncContext } from "../platform/async-context.ts";
 import { Coroutine } from "../coroutine/coroutine.ts";
 import { ForcedUnwind } from "../coroutine/errors.ts";
 import { driveCoroutine } from "./drive-coroutine.ts";
@@ -30,7 +29,7 @@ export type TaskResult<Value> =
   | { readonly state: "cancelled"; readonly reason: unknown };
 
 /** What a task runs: a coroutine, or a function, for instance one that calls an export of a guest. */
-export type TaskBody<Value> = Coroutine<unknown, unknown, Value> | ((task: Task<Value>) => Value | PromiseLike<Value>);
+export type TaskBody<Value> = Coroutine<unknown, unknown, Value> | ((task: Task) => Value | PromiseLike<Value>);
 
 export interface TaskOptions {
   /** For messages and `dump()`. */
@@ -74,7 +73,8 @@ const unseenErrors = new FinalizationRegistry<{ readonly error: unknown }>(({ er
  */
 export class Task<Value = unknown> implements PromiseLike<Value> {
   readonly #participant: Participant;
-  readonly #joiners = new WaitQueue<TaskResult<Value>>();
+  /** Made when somebody waits: many tasks are never waited for, or only when they have ended. */
+  #joiners: WaitQueue<TaskResult<unknown>> | undefined;
   readonly #priority: Priority | undefined;
   #body: TaskBody<Value> | undefined;
   #result: TaskResult<Value> | undefined;
@@ -96,9 +96,9 @@ export class Task<Value = unknown> implements PromiseLike<Value> {
     this.#body = body;
     this.#priority = priority;
     if (signal !== undefined) this.#listenTo(signal);
-    // What it starts with is the context of whoever spawns it, as with a promise.
-    const inContext = captureAsyncContext();
-    enqueue(() => inContext(() => this.#start()), priority);
+    // The reaction of a promise runs in the asynchronous context of whoever has added it: that of the caller. Taking a snapshot of
+    // the context costs Node several times as much.
+    void new Promise<void>((start) => enqueue(start, priority)).then(() => this.#start());
   }
 
   get id(): number {
@@ -132,7 +132,11 @@ export class Task<Value = unknown> implements PromiseLike<Value> {
 
   /** What others have sent it. */
   get mailbox(): Mailbox {
-    return (this.#mailbox ??= new Mailbox({ name: `of ${this.name}` }));
+    if (this.#mailbox === undefined) {
+      this.#mailbox = new Mailbox({ name: `of ${this.name}` });
+      if (this.#result !== undefined) this.#mailbox.close();
+    }
+    return this.#mailbox;
   }
 
   /** Waits until it has ended, and says how. Rejects only if whoever waits is cancelled meanwhile. */
@@ -141,7 +145,9 @@ export class Task<Value = unknown> implements PromiseLike<Value> {
     if (this.#result !== undefined) return Promise.resolve(this.#result);
     const refusal = refusalOf(options);
     if (refusal !== undefined) return Promise.reject(refusal.reason);
-    return this.#joiners.wait(new JoinReason(this.#participant), options, undefined);
+    this.#joiners ??= new WaitQueue();
+    const result = this.#joiners.wait(new JoinReason(this.#participant), options, undefined);
+    return result as Promise<TaskResult<Value>>; // only #end() tells them, with one of these
   }
 
   // oxlint-disable-next-line unicorn/no-thenable -- a task is awaitable
@@ -196,7 +202,7 @@ export class Task<Value = unknown> implements PromiseLike<Value> {
     const listeners = this.#listeners;
     this.#listeners = undefined;
     for (const listener of listeners ?? []) listener();
-    this.#joiners.succeedAll(result);
+    this.#joiners?.succeedAll(result);
     if (result.state === "threw" && !this.#isSeen) unseenErrors.register(this, { error: result.error }, this);
   }
 

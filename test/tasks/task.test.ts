@@ -51,13 +51,12 @@ describe("spawn()", () => {
     assert.deepEqual(await Promise.all(tasks), ["a", "b"]);
   });
 
-  check("runs a million tasks", async () => {
+  check("has 100,000 tasks alive at once", async () => {
+    const tasks = Array.from({ length: 100_000 }, (_, index) => spawn(() => index));
+    assert.equal(dump().length, 100_000);
     let sum = 0;
-    for (let round = 0; round < 10; round++) {
-      const tasks = Array.from({ length: 100_000 }, (_, index) => spawn(() => index));
-      for (const task of tasks) sum += await task;
-    }
-    assert.equal(sum, 10 * ((99_999 * 100_000) / 2));
+    for (const task of tasks) sum += await task;
+    assert.equal(sum, (99_999 * 100_000) / 2);
   });
 });
 
