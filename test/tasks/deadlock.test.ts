@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import path from "node:path";
+import { describe } from "node:test";
+import { DeadlockError, Mutex, RwLock, scope, select, after, sleep, spawn } from "stackful/tasks";
+import type { Task } from "stackful/tasks";
+import { check, rejection, turn } from "./harness.ts";
+
+const isSource = path.extname(import.meta.url) === ".ts";
+
+/** What a program prints that ends when it has nothing left to do. */
+function run(program: string): string {
+  const flags = [...(isSource ? ["--conditions=source"] : []), "--input-type=module", "--eval", program];
+  return execFileSync(process.execPath, flags, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+describe("Tasks that wait for each other", () => {
+  check("are told when each holds the lock that the other wants", async () => {
+    const [a, b] = [new Mutex({ name: "a" }), new Mutex({ name: "b" })];
+    const both = (first: Mutex, second: Mutex) => async (): Promise<void> => {
+      using one = await first.lock();
+      await turn();
+      using two = await second.lock();
+      assert.ok(one.held && two.held);
+    };
+    const tasks = [spawn(both(a, b), { name: "forwards" }), spawn(both(b, a), { name: "backwards" })];
+    const errors = await Promise.all(tasks.map((task) => rejection(task)));
+    for (const error of errors) assert.ok(error instanceof DeadlockError);
+    const { tasks: stuck } = errors[0] as DeadlockError;
+    assert.deepEqual(stuck.map(({ name, waitingFor }) => `${name}: ${waitingFor}`).toSorted(), [
+      "backwards: mutex a, held by forwards",
+      "forwards: mutex b, held by backwards",
+    ]);
+    assert.match(String(errors[0]), /forwards waits for mutex b, held by backwards/);
+    assert.deepEqual([a.locked, b.locked], [false, false]);
+  });
+
+  check("are found in a ring of three, with joins and read locks in it", async () => {
+    const [mutex, lock] = [new Mutex(), new RwLock()];
+    let last: Task | undefined;
+    const first = spawn(async () => {
+      using guard = await mutex.lock();
+      await turn();
+      await last;
+      return guard;
+    });
+    const second = spawn(async () => {
+      using guard = await lock.read();
+      await turn();
+      using other = await mutex.lock();
+      return [guard, other];
+    });
+    last = spawn(async () => {
+      await turn();
+      using guard = await lock.write();
+      return guard;
+    }) as Task;
+    for (const task of [first, second, last]) assert.ok((await rejection(task)) instanceof DeadlockError);
+  });
+
+  check("are found in a ring of 1,000", async () => {
+    const forks = Array.from({ length: 1000 }, (_, index) => new Mutex({ name: `fork ${index}` }));
+    const philosophers = forks.map((left, index) =>
+      spawn(async () => {
+        using first = await left.lock();
+        await turn();
+        using second = await forks[(index + 1) % forks.length]!.lock();
+        return [first, second];
+      }),
+    );
+    const results = await Promise.all(philosophers.map((task) => task.join()));
+    const [stuck] = results.filter(({ state }) => state === "threw");
+    assert.ok(stuck?.state === "threw" && stuck.error instanceof DeadlockError && stuck.error.tasks.length === 1000);
+    assert.ok(forks.every(({ locked }) => !locked));
+  });
+
+  check("cost no more than their number when they wait in a long line", async () => {
+    let last: Task = spawn(() => turn()) as Task;
+    for (let i = 0; i < 20_000; i++) {
+      const previous = last;
+      last = spawn(() => previous.join()) as Task;
+    }
+    assert.equal((await last.join()).state, "returned");
+  });
+
+  check("include one that waits for itself", async () => {
+    const mutex = new Mutex();
+    const twice = spawn(() => mutex.with(() => mutex.lock()));
+    assert.ok((await rejection(twice)) instanceof DeadlockError);
+    const self: Task = spawn(async (): Promise<unknown> => self.join());
+    assert.ok((await rejection(self)) instanceof DeadlockError);
+    assert.equal(mutex.locked, false);
+  });
+
+  check("are not told as long as something else may end it", async () => {
+    const mutex = new Mutex();
+    const task = spawn(() =>
+      mutex.with(async () => {
+        const first = await rejection(mutex.lock({ signal: AbortSignal.timeout(5) }));
+        const second = await select({ self: mutex.with(() => {}, { signal: AbortSignal.timeout(5) }), late: after(2) });
+        return [(first as DOMException).name, second.key];
+      }),
+    );
+    assert.deepEqual(await task, ["TimeoutError", "late"]);
+    await sleep(10);
+  });
+
+  check("do not stop others, and a scope ends with the error", async () => {
+    const mutex = new Mutex();
+    const other = spawn(async () => {
+      await sleep(2);
+      return "went on";
+    });
+    const failed = scope(async (scope) => {
+      scope.spawn(() => mutex.with(() => mutex.lock()));
+      await scope.join();
+    });
+    assert.ok((await rejection(failed)) instanceof DeadlockError);
+    assert.equal(await other, "went on");
+  });
+
+  check("are all told when the event loop is empty, whatever they wait for", () => {
+    const output = run(`
+      import { Channel, Mutex, Condvar, spawn } from "stackful/tasks";
+      const [left, right] = [new Channel({ name: "left" }), new Channel({ name: "right" })];
+      const tasks = [
+        spawn(() => left.receive().then(() => right.send(1)), { name: "one" }),
+        spawn(() => right.receive().then(() => left.send(1)), { name: "two" }),
+      ];
+      const guard = await new Mutex().lock();
+      tasks.push(spawn(() => new Condvar({ name: "changed" }).wait(guard), { name: "three" }));
+      const results = Promise.all(tasks.map((task) => task.join()));
+      results.then((all) => {
+        console.log(all.map(({ state, error }) => [state, error.name].join()).join(" "));
+        console.log(all[0].error.message);
+      });
+    `);
+    assert.deepEqual(output.trim().split("\n"), [
+      "threw,DeadlockError threw,DeadlockError threw,DeadlockError",
+      "Cannot go on: the tasks wait for each other",
+      "  one waits for a value from channel left",
+      "  two waits for a value from channel right",
+      "  three waits for condition changed",
+    ]);
+  });
+});

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { describe } from "node:test";
+import { RestartLimitError, Supervisor, sleep, spawn } from "stackful/tasks";
+import type { SupervisedChild, SupervisorOptions } from "stackful/tasks";
+import { check, rejection, stateOf, turn } from "./harness.ts";
+
+/** Three children of which the second one crashes once; returns what happened until all were told to return. */
+async function crashOnce(strategy: SupervisorOptions["strategy"]): Promise<string[]> {
+  const events: string[] = [];
+  let crashes = 0;
+  let isOver = false;
+  const child = (name: string): SupervisedChild => ({
+    name,
+    run: async () => {
+      events.push(`+${name}`);
+      try {
+        if (name === "b" && crashes++ === 0) {
+          await turn();
+          throw new Error("crash");
+        }
+        while (!isOver) await sleep(1);
+      } finally {
+        events.push(`-${name}`);
+      }
+    },
+  });
+  const running = new Supervisor(["a", "b", "c"].map(child), { strategy }).run();
+  while (crashes < 2) await turn();
+  await sleep(5);
+  events.push("end");
+  isOver = true;
+  await running;
+  return events.slice(0, events.indexOf("end"));
+}
+
+describe("Supervisor", () => {
+  check("restarts one for one", async () => {
+    assert.deepEqual(await crashOnce("one-for-one"), ["+a", "+b", "+c", "-b", "+b"]);
+  });
+
+  check("restarts one for all, the last one ended first", async () => {
+    assert.deepEqual(await crashOnce("one-for-all"), ["+a", "+b", "+c", "-b", "-c", "-a", "+a", "+b", "+c"]);
+  });
+
+  check("restarts the rest for one", async () => {
+    assert.deepEqual(await crashOnce("rest-for-one"), ["+a", "+b", "+c", "-b", "-c", "+b", "+c"]);
+  });
+
+  check("gives up after too many restarts, and ends the other children", async () => {
+    let starts = 0;
+    let isEnded = false;
+    const error = new Error("again");
+    const children: SupervisedChild[] = [
+      {
+        name: "steady",
+        run: async () => {
+          try {
+            await sleep(100_000);
+          } finally {
+            isEnded = true;
+          }
+        },
+      },
+      {
+        name: "failing",
+        run: () => {
+          starts++;
+          throw error;
+        },
+      },
+    ];
+    const failure = await rejection(new Supervisor(children, { maxRestarts: 4 }).run());
+    assert.ok(failure instanceof RestartLimitError);
+    assert.deepEqual([failure.child, failure.cause, starts, isEnded], ["failing", error, 5, true]);
+  });
+
+  check("forgets restarts that are long ago", async () => {
+    let starts = 0;
+    const child = {
+      name: "slowly failing",
+      run: async () => {
+        if (++starts === 6) return;
+        await sleep(15);
+        throw new Error("again");
+      },
+    };
+    await new Supervisor([child], { maxRestarts: 1, withinMs: 5 }).run();
+    assert.equal(starts, 6);
+  });
+
+  check("restarts what returns only if it is permanent, and what fails unless it is temporary", async () => {
+    const starts = { permanent: 0, transient: 0, temporary: 0, failing: 0 };
+    const children: SupervisedChild[] = [
+      { name: "permanent", restart: "permanent", run: () => void starts.permanent++ },
+      { name: "transient", restart: "transient", run: () => void starts.transient++ },
+      { name: "temporary", restart: "temporary", run: () => void starts.temporary++ },
+      {
+        name: "failing",
+        restart: "temporary",
+        run: () => {
+          starts.failing++;
+          throw new Error("once");
+        },
+      },
+    ];
+    assert.ok((await rejection(new Supervisor(children, { maxRestarts: 2 }).run())) instanceof RestartLimitError);
+    assert.deepEqual(starts, { permanent: 3, transient: 1, temporary: 1, failing: 1 });
+  });
+
+  check("waits longer before each restart", async () => {
+    const times: number[] = [];
+    const child = {
+      name: "failing",
+      run: () => {
+        times.push(performance.now());
+        throw new Error("again");
+      },
+    };
+    const backoff = { initialMs: 10, maxMs: 25 };
+    await rejection(new Supervisor([child], { maxRestarts: 3, backoff }).run());
+    const gaps = times.slice(1).map((time, index) => time - times[index]!);
+    assert.equal(gaps.length, 3);
+    // A timer may fire up to a millisecond early.
+    for (const [index, least] of [9, 19, 24].entries()) assert.ok(gaps[index]! >= least, `gaps ${String(gaps)}`);
+  });
+
+  check("ends its children when it is cancelled, the last one first", async () => {
+    const events: string[] = [];
+    const child = (name: string): SupervisedChild => ({
+      name,
+      run: async () => {
+        try {
+          await sleep(100_000);
+        } finally {
+          events.push(name);
+        }
+      },
+    });
+    const task = spawn(() => new Supervisor([child("a"), child("b")]).run());
+    await turn();
+    await turn();
+    task.cancel();
+    assert.equal(await stateOf(task), "cancelled");
+    assert.deepEqual(events, ["b", "a"]);
+  });
+});
