@@ -1,0 +1,147 @@
+/** What a message and a lock cost, beside plain promises and an event target. */
+
+import { Channel, Mutex, select, spawn } from "stackful/tasks";
+import type { ChannelOptions } from "stackful/tasks";
+import { measure } from "./harness/measure.ts";
+import type { GroupResult } from "./harness/measure.ts";
+import { runParts } from "./harness/parts.ts";
+
+const MESSAGES = 50_000;
+const expected = (MESSAGES * (MESSAGES - 1)) / 2;
+
+const produceAndConsume = (options: ChannelOptions) => async (): Promise<number> => {
+  const channel = new Channel<number>(options);
+  spawn(async () => {
+    for (let i = 0; i < MESSAGES; i++) await channel.send(i);
+    channel.close();
+  });
+  return spawn(async () => {
+    let sum = 0;
+    for (let i = 0; i < MESSAGES; i++) sum += await channel.receive();
+    return sum;
+  });
+};
+
+/** The same work without waiting for each other: as many awaits as messages on both sides. */
+async function plain(): Promise<number> {
+  let sum = 0;
+  const produce = async (): Promise<void> => {
+    for (let i = 0; i < MESSAGES; i++) await Promise.resolve(i);
+  };
+  const consume = async (): Promise<void> => {
+    for (let i = 0; i < MESSAGES; i++) sum += await Promise.resolve(i);
+  };
+  await Promise.all([produce(), consume()]);
+  return sum;
+}
+
+/** What one would write by hand for capacity 0: a promise for each value, and one for its being taken. */
+async function handWritten(): Promise<number> {
+  let give: ((value: number) => void) | undefined;
+  let taken: (() => void) | undefined;
+  let sum = 0;
+  const consume = async (): Promise<void> => {
+    for (let i = 0; i < MESSAGES; i++) {
+      const value = new Promise<number>((resolve) => (give = resolve));
+      taken?.();
+      sum += await value;
+    }
+  };
+  const produce = async (): Promise<void> => {
+    for (let i = 0; i < MESSAGES; i++) {
+      if (give === undefined) await new Promise<void>((resolve) => (taken = resolve));
+      const hand = give;
+      give = undefined;
+      hand?.(i);
+    }
+  };
+  await Promise.all([consume(), produce()]);
+  return sum;
+}
+
+/** Nobody waits: `trySend()` and `tryReceive()`. */
+function synchronous(): number {
+  const channel = new Channel<number>({ capacity: 64 });
+  let sum = 0;
+  for (let i = 0; i < MESSAGES; i++) {
+    channel.trySend(i);
+    sum += channel.tryReceive()?.value ?? 0;
+  }
+  return sum;
+}
+
+async function channels(): Promise<GroupResult[]> {
+  const rows = [
+    { name: "two awaits per message, no channel", run: plain, expected },
+    { name: "hand-over by hand-written promises", run: handWritten, expected },
+    { name: "Channel, rendezvous", run: produceAndConsume({ capacity: 0 }), expected },
+    { name: "Channel, capacity 1", run: produceAndConsume({ capacity: 1 }), expected },
+    { name: "Channel, capacity 64", run: produceAndConsume({ capacity: 64 }), expected },
+    { name: "Channel, unbounded", run: produceAndConsume({ capacity: Infinity }), expected },
+    { name: "Channel, trySend and tryReceive", run: synchronous, expected },
+  ];
+  return [await measure({ title: "one producer, one consumer, per message", operations: MESSAGES, rows, samples: 15 })];
+}
+
+async function locks(): Promise<GroupResult[]> {
+  const count = 20_000;
+  const mutex = new Mutex();
+  const free = async (): Promise<number> => {
+    for (let i = 0; i < count; i++) (await mutex.lock()).release();
+    return count;
+  };
+  const contended = async (): Promise<number> => {
+    let sum = 0;
+    const tasks = Array.from({ length: 100 }, () =>
+      spawn(async () => {
+        for (let i = 0; i < count / 100; i++) {
+          const guard = await mutex.lock();
+          await Promise.resolve();
+          sum++;
+          guard.release();
+        }
+      }),
+    );
+    for (const task of tasks) await task;
+    return sum;
+  };
+  const chained = async (): Promise<number> => {
+    let last = Promise.resolve();
+    let sum = 0;
+    const enter = (): Promise<void> => (last = last.then(() => void sum++));
+    for (let i = 0; i < count; i++) await enter();
+    return sum;
+  };
+  const rows = [
+    { name: "a chain of promises", run: chained, expected: count },
+    { name: "Mutex, free", run: free, expected: count },
+    { name: "Mutex, 100 tasks want it", run: contended, expected: count },
+  ];
+  return [await measure({ title: "lock and unlock", operations: count, rows, samples: 15 })];
+}
+
+async function selects(): Promise<GroupResult[]> {
+  const count = 20_000;
+  const raced = async (): Promise<number> => {
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum += await Promise.race([Promise.resolve(1), new Promise<number>(() => {})]);
+    return sum;
+  };
+  const selected = async (): Promise<number> => {
+    const [first, second] = [new Channel<number>(), new Channel<number>()];
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const waiting = select({ first: first.receiving(), second: second.receiving() });
+      second.trySend(1);
+      sum += (await waiting).value;
+    }
+    return sum;
+  };
+  const rows = [
+    { name: "Promise.race", run: raced, expected: count },
+    { name: "select of two channels that waits", run: selected, expected: count },
+  ];
+  return [await measure({ title: "select", operations: count, rows, samples: 15 })];
+}
+
+await runParts(import.meta.url, { channels, locks, selects });
