@@ -1,5 +1,8 @@
-/** What a message and a lock cost, beside plain promises and an event target. */
+/** What a message and a lock cost, beside plain promises; also between two guests that block. */
 
+import { readFileSync } from "node:fs";
+import { compile, instantiate } from "stackful";
+import type { BackendName } from "stackful";
 import { Channel, Mutex, select, spawn } from "stackful/tasks";
 import type { ChannelOptions } from "stackful/tasks";
 import { measure } from "./harness/measure.ts";
@@ -83,6 +86,60 @@ async function channels(): Promise<GroupResult[]> {
   return [await measure({ title: "one producer, one consumer, per message", operations: MESSAGES, rows, samples: 15 })];
 }
 
+/** Two guests, of which one sends the numbers from `MESSAGES` down to 1 and the other one adds up as many: both are C-like loops. */
+async function guestPair(backend: BackendName): Promise<(host: GuestHost) => () => Promise<unknown>> {
+  const bytes = Uint8Array.from(readFileSync(new URL("../test/guests/loop.wasm", import.meta.url)));
+  const module = await compile(bytes, { backend });
+  return ({ send, receive }) => {
+    const none = { next: () => 0, tick: () => {} };
+    const guests = Promise.all(
+      [send, receive].map((step) => instantiate<LoopExports>(module, { host: { ...none, step } }, { backend })),
+    );
+    return async () => {
+      const [producer, consumer] = await guests;
+      const sent = spawn(() => producer!.exports.loop(MESSAGES));
+      const sum = await spawn(() => consumer!.exports.loop(MESSAGES));
+      await sent;
+      return sum;
+    };
+  };
+}
+
+interface LoopExports {
+  loop(count: number): number;
+}
+
+interface GuestHost {
+  readonly send: (value: number) => unknown;
+  readonly receive: () => unknown;
+}
+
+async function guests(): Promise<GroupResult[]> {
+  const wanted = (MESSAGES * (MESSAGES + 1)) / 2;
+  const groups: GroupResult[] = [];
+  for (const backend of ["transform", "jspi"] as const) {
+    const pair = await guestPair(backend);
+    const soon = (capacity: number): (() => Promise<unknown>) => {
+      const channel = new Channel<number>({ capacity });
+      return pair({ send: (value) => channel.sendSoon(value), receive: () => channel.receiveSoon() });
+    };
+    const promises = (capacity: number): (() => Promise<unknown>) => {
+      const channel = new Channel<number>({ capacity });
+      return pair({ send: (value) => channel.send(value).then(() => 0), receive: () => channel.receive() });
+    };
+    const rows = [
+      { name: "promises, capacity 64", run: promises(64), expected: wanted },
+      { name: "rendezvous", run: soon(0), expected: wanted },
+      { name: "capacity 1", run: soon(1), expected: wanted },
+      { name: "capacity 64", run: soon(64), expected: wanted },
+      { name: "unbounded", run: soon(Infinity), expected: wanted },
+    ];
+    const title = `two guests on backend ${backend}, per message; goal: 1,000 ns`;
+    groups.push(await measure({ title, operations: MESSAGES, rows, samples: 15 }));
+  }
+  return groups;
+}
+
 async function locks(): Promise<GroupResult[]> {
   const count = 20_000;
   const mutex = new Mutex();
@@ -144,4 +201,4 @@ async function selects(): Promise<GroupResult[]> {
   return [await measure({ title: "select", operations: count, rows, samples: 15 })];
 }
 
-await runParts(import.meta.url, { channels, locks, selects });
+await runParts(import.meta.url, { channels, guests, locks, selects });

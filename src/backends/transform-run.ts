@@ -1,6 +1,7 @@
 /** One activation of a guest on backend `transform`, from its entry to its end. */
 
 import type { Outcome, SuspendedStack } from "../transform/suspended-stack.ts";
+import { Pending } from "../coroutine/pending.ts";
 import { Suspension } from "../coroutine/suspend.ts";
 import { isContextKept } from "../link/activation-context.ts";
 import { activationOf } from "../link/activation.ts";
@@ -9,6 +10,7 @@ import { defer } from "../link/deferred.ts";
 import type { GuestSwitches } from "../link/switch-module.ts";
 import { AWAITED, FLAGS, GUEST, HOOKED, SAVED, countStart, readWord, writeWord } from "../link/switchboard.ts";
 import { uncatchableTrap } from "../link/uncatchable-trap.ts";
+import { InContext } from "../link/waiter.ts";
 
 /** What a run needs of its guest. */
 export interface RunningGuest {
@@ -40,6 +42,8 @@ export class Run implements Waiter {
   /** Whether it is in the middle of {@link Run.#leave}: what it waits for may be there at once. */
   #isLeaving = false;
   #next: (() => void) | undefined;
+  /** Itself, for those who tell it from code that is not its own. */
+  #inContext: InContext | undefined;
 
   /** `end` is told how the activation has ended. */
   constructor(guest: RunningGuest, record: number, end: Waiter) {
@@ -145,7 +149,11 @@ export class Run implements Waiter {
 
   #wait(answer: unknown): void {
     const activation = activationOf(this.#record);
-    if (activation !== undefined) activation.wait(answer, waiterInContext(this, answer, activation));
+    if (answer instanceof Pending) {
+      this.#inContext ??= new InContext(this);
+      if (activation === undefined) answer.subscribe(this.#inContext);
+      else activation.wait(answer, this.#inContext);
+    } else if (activation !== undefined) activation.wait(answer, waiterInContext(this, answer, activation));
     else {
       Promise.resolve(answer as PromiseLike<unknown>).then(
         (value) => this.resolve(value),

@@ -3,6 +3,7 @@
 import { fiberOf } from "../coroutine/coroutine.ts";
 import type { Coroutine } from "../coroutine/coroutine.ts";
 import { ForcedUnwind, SuspendError } from "../coroutine/errors.ts";
+import { Pending } from "../coroutine/pending.ts";
 import { Suspension } from "../coroutine/suspend.ts";
 import { REFUEL_MODULE } from "../preemption/counter.ts";
 import { Gate } from "./gate.ts";
@@ -20,7 +21,7 @@ import {
   writeWord,
 } from "./switchboard.ts";
 import { uncatchableTrap } from "./uncatchable-trap.ts";
-import { Once } from "./waiter.ts";
+import { Abandoning, Once } from "./waiter.ts";
 import type { Waiter } from "./waiter.ts";
 
 /** Called whenever an activation's stack is entered and left; always in pairs. They must not throw. */
@@ -290,16 +291,16 @@ export class Activation {
       this.#suspend(answer, waiter);
       return;
     }
-    const once = new Once(waiter);
+    const once = answer instanceof Pending ? new Abandoning(waiter, answer) : new Once(waiter);
     this.#isWaiting = true;
     this.#interrupt = once;
-    Promise.resolve(answer as PromiseLike<unknown>).then(
-      (value) => {
-        if (value instanceof Suspension && !this.#isCancelled) this.#suspend(value, once);
-        else this.#goOn(once, () => once.resolve(value));
-      },
-      (reason: unknown) => this.#goOn(once, () => once.reject(reason)),
-    );
+    const resolve = (value: unknown): void => {
+      if (value instanceof Suspension && !this.#isCancelled) this.#suspend(value, once);
+      else this.#goOn(once, () => once.resolve(value));
+    };
+    const reject = (reason: unknown): void => this.#goOn(once, () => once.reject(reason));
+    if (answer instanceof Pending) answer.subscribe({ resolve, reject });
+    else Promise.resolve(answer as PromiseLike<unknown>).then(resolve, reject);
   }
 
   /** Ends the wait of `waiter`. Cancelled from now on, it is told where it is interrupted next. */
@@ -372,7 +373,8 @@ export class Activation {
 
   #refusal(answer: unknown): unknown {
     // Nobody will ever look at how the host function ends: it must not be reported as an unhandled rejection.
-    if (!(answer instanceof Suspension)) Promise.resolve(answer as PromiseLike<unknown>).catch(() => {});
+    if (answer instanceof Pending) answer.abandon();
+    else if (!(answer instanceof Suspension)) Promise.resolve(answer as PromiseLike<unknown>).catch(() => {});
     this.#isTold = true;
     const isStubborn = this.#cancellation instanceof ForcedUnwind && ++this.#unwinds > MAX_UNWINDS;
     return isStubborn ? uncatchableTrap() : this.#cancellation;

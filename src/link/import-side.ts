@@ -5,6 +5,7 @@
  */
 
 import { SuspendError } from "../coroutine/errors.ts";
+import { Pending } from "../coroutine/pending.ts";
 import { Suspension, isSuspendUsed } from "../coroutine/suspend.ts";
 import { REFUEL_MODULE } from "../preemption/counter.ts";
 import { activationOf } from "./activation.ts";
@@ -217,7 +218,8 @@ export class ImportSide {
 function awaitAnswer(answer: unknown, activation: Activation | undefined, check: Check | undefined): Promise<unknown> {
   try {
     if (activation !== undefined) return activation.await(answer, check);
-    const promise = Promise.resolve(Suspension.refuse(answer) as PromiseLike<unknown>);
+    const promise =
+      answer instanceof Pending ? answer.promise : Promise.resolve(Suspension.refuse(answer) as PromiseLike<unknown>);
     if (check !== undefined) return promise.then(check);
     return isSuspendUsed() ? promise.then(Suspension.refuse) : promise;
   } catch (error) {
@@ -236,7 +238,8 @@ function isPendingOrFails(answer: unknown): boolean {
 
 /** Nobody will look at how `answer` ends: it must not be reported as an unhandled rejection. */
 export function ignore(answer: unknown): void {
-  if (isPending(answer) && !(answer instanceof Suspension)) Promise.resolve(answer).catch(() => {});
+  if (answer instanceof Pending) answer.abandon();
+  else if (isPending(answer) && !(answer instanceof Suspension)) Promise.resolve(answer).catch(() => {});
 }
 
 /** Whether the engine converts what a promise resolves to into a number, which a suspension refuses to become. */

@@ -1,10 +1,9 @@
 /** Who is told what a guest waits for. */
 
-/** Who waits for something, and is told once how it came. */
-export interface Waiter {
-  resolve(value: unknown): void;
-  reject(reason: unknown): void;
-}
+import type { Pending, Waiter } from "../coroutine/pending.ts";
+import { captureAsyncContext } from "../platform/async-context.ts";
+
+export type { Waiter } from "../coroutine/pending.ts";
 
 /** Tells a waiter once, of several who might. */
 export class Once implements Waiter {
@@ -27,4 +26,45 @@ export class Once implements Waiter {
     this.#waiter = undefined;
     return waiter;
   }
+}
+
+/** One that lets go of what it waits for when it is told something else first. */
+export class Abandoning extends Once {
+  readonly #pending: Pending<unknown>;
+
+  constructor(waiter: Waiter, pending: Pending<unknown>) {
+    super(waiter);
+    this.#pending = pending;
+  }
+
+  override reject(reason: unknown): void {
+    super.reject(reason);
+    this.#pending.abandon();
+  }
+}
+
+/** Tells another one in the asynchronous context in which this was made: a reaction to a promise would do that, but costs more. */
+export class InContext implements Waiter {
+  readonly #waiter: Waiter;
+  readonly #inContext = captureAsyncContext();
+
+  constructor(waiter: Waiter) {
+    this.#waiter = waiter;
+  }
+
+  resolve(value: unknown): void {
+    this.#inContext(resolveWaiter, this.#waiter, value);
+  }
+
+  reject(reason: unknown): void {
+    this.#inContext(rejectWaiter, this.#waiter, reason);
+  }
+}
+
+function resolveWaiter(waiter: Waiter, value: unknown): void {
+  waiter.resolve(value);
+}
+
+function rejectWaiter(waiter: Waiter, reason: unknown): void {
+  waiter.reject(reason);
 }

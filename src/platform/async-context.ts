@@ -6,9 +6,12 @@ export interface AsyncContext<Value> {
   getStore(): Value | undefined;
 }
 
+/** Calls a function in a context of earlier, with these arguments. */
+export type InAsyncContext = <Args extends readonly unknown[]>(body: (...args: Args) => unknown, ...args: Args) => void;
+
 interface AsyncLocalStorageClass {
   new <Value>(): AsyncContext<Value>;
-  snapshot?(): <Result>(body: () => Result) => Result;
+  snapshot?(): InAsyncContext;
 }
 
 /** Without an import: this library also runs where there is no `node:async_hooks`. `getBuiltinModule` exists from Node 20.16. */
@@ -27,7 +30,7 @@ export function makeAsyncContext<Value>(): AsyncContext<Value> | undefined {
 }
 
 /** Runs what it is given in the context of now, later. */
-export function captureAsyncContext(): (body: () => unknown) => void {
+export function captureAsyncContext(): InAsyncContext {
   const snapshot = AsyncLocalStorage?.snapshot?.();
-  return snapshot ?? ((body) => void body());
+  return snapshot ?? ((body, ...args) => void body(...args));
 }

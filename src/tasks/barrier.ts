@@ -1,9 +1,10 @@
 /** A point that tasks only pass together. */
 
+import type { Soon } from "../coroutine/pending.ts";
 import type { LockOptions } from "./mutex.ts";
 import type { WaitReason } from "./participant.ts";
-import { ready } from "./scheduler.ts";
-import { refusalOf } from "./wait.ts";
+import { promiseOf, readySoon } from "./soon.ts";
+import { requireAllowed } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
 import { WaitQueue } from "./wait-queue.ts";
 
@@ -29,10 +30,18 @@ export class Barrier {
 
   /** Waits for the others. One of them, the last to arrive, is told `true`. */
   arrive(options?: WaitOptions): Promise<boolean> {
-    const refusal = refusalOf(options);
-    if (refusal !== undefined) return Promise.reject(refusal.reason);
+    try {
+      return promiseOf(this.arriveSoon(options));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** {@link Barrier.arrive} for host functions of guests: the guest of the last one goes on at once. */
+  arriveSoon(options?: WaitOptions): Soon<boolean> {
+    requireAllowed(options);
     if (this.#arrived.length + 1 < this.parties) return this.#arrived.wait(this.#reason, options, undefined);
     this.#arrived.succeedAll(false);
-    return ready(true);
+    return readySoon(true);
   }
 }

@@ -1,10 +1,11 @@
 /** Messages from tasks to tasks. */
 
+import type { Soon } from "../coroutine/pending.ts";
 import type { WaitReason } from "./participant.ts";
 import { Ring } from "./ring.ts";
-import { done, ready } from "./scheduler.ts";
 import { SelectCase } from "./select-case.ts";
-import { refusalOf } from "./wait.ts";
+import { promiseOf, readySoon } from "./soon.ts";
+import { requireAllowed } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
 import { WaitQueue } from "./wait-queue.ts";
 import type { Joining } from "./wait-queue.ts";
@@ -48,7 +49,8 @@ export class Channel<Value> implements AsyncIterable<Value> {
   readonly capacity: number;
   readonly name: string;
   readonly #values = new Ring<Value>();
-  readonly #receivers = new WaitQueue<Value>();
+  readonly #takeBack = (value: Value): void => this.#putBack(value);
+  readonly #receivers = new WaitQueue<Value>({ takeBack: this.#takeBack });
   readonly #senders = new WaitQueue<void, Value>();
   readonly #toSend: WaitReason;
   readonly #toReceive: WaitReason;
@@ -79,10 +81,22 @@ export class Channel<Value> implements AsyncIterable<Value> {
    * Rejects with a {@link ChannelClosedError} that has the value when the channel is closed, also meanwhile.
    */
   send(value: Value, options?: WaitOptions): Promise<void> {
-    const refusal = refusalOf(options);
-    if (refusal !== undefined) return Promise.reject(refusal.reason);
-    if (this.#closed) return Promise.reject(this.#closedTo(value));
-    return this.#put(value) ? done() : this.#senders.wait(this.#toSend, options, value);
+    try {
+      return promiseOf(this.sendSoon(value, options));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * {@link Channel.send} for host functions of guests: where nobody has to wait the guest goes on at once.
+   *
+   * @throws {ChannelClosedError} when the channel is closed already
+   */
+  sendSoon(value: Value, options?: WaitOptions): Soon<void> {
+    requireAllowed(options);
+    if (this.#closed) throw this.#closedTo(value);
+    return this.#put(value) ? readySoon(undefined) : this.#senders.wait(this.#toSend, options, value);
   }
 
   /** Sends `value` if nobody has to wait for that; says whether it was sent. */
@@ -92,10 +106,22 @@ export class Channel<Value> implements AsyncIterable<Value> {
 
   /** Waits for a value. Rejects with a {@link ChannelClosedError} when there will be none. */
   receive(options?: WaitOptions): Promise<Value> {
-    const refusal = refusalOf(options);
-    if (refusal !== undefined) return Promise.reject(refusal.reason);
-    if (this.#hasValue) return ready(this.#take());
-    if (this.#closed) return Promise.reject(this.#ended());
+    try {
+      return promiseOf(this.receiveSoon(options));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * {@link Channel.receive} for host functions of guests: where a value is there the guest goes on at once.
+   *
+   * @throws {ChannelClosedError} when there will be none
+   */
+  receiveSoon(options?: WaitOptions): Soon<Value> {
+    requireAllowed(options);
+    if (this.#hasValue) return readySoon(this.#take(), this.#takeBack);
+    if (this.#closed) throw this.#ended();
     return this.#receivers.wait(this.#toReceive, options, undefined);
   }
 
@@ -178,6 +204,13 @@ export class Channel<Value> implements AsyncIterable<Value> {
     if (this.#values.length >= this.capacity) return false;
     this.#values.push(value);
     return true;
+  }
+
+  /** Whoever it was given to has been ended before it was told. */
+  #putBack(value: Value): void {
+    const receiver = this.#receivers.first;
+    if (receiver === undefined) this.#values.unshift(value);
+    else receiver.succeed(value);
   }
 
   /** Only when {@link Channel.#hasValue}. */

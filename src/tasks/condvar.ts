@@ -4,7 +4,8 @@ import { relock } from "./mutex.ts";
 import type { LockOptions, MutexGuard } from "./mutex.ts";
 import type { WaitReason } from "./participant.ts";
 import { shield } from "./shield.ts";
-import { refusalOf } from "./wait.ts";
+import { promiseOf } from "./soon.ts";
+import { requireAllowed } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
 import { WaitQueue } from "./wait-queue.ts";
 
@@ -34,14 +35,13 @@ export class Condvar {
   async wait(guard: MutexGuard, options?: WaitOptions): Promise<void> {
     if (!guard.held)
       throw new Error("Cannot wait for condition: the guard is released, expected one that holds its mutex");
-    const refusal = refusalOf(options);
-    if (refusal !== undefined) throw refusal.reason;
-    const notified = this.#waiting.wait(this.#reason, options, undefined);
+    requireAllowed(options);
+    const notified = this.#waiting.wait(this.#reason, options, undefined).promise;
     guard.release();
     try {
       await notified;
     } finally {
-      await shield(() => relock(guard));
+      await shield(() => promiseOf(relock(guard)));
     }
   }
 

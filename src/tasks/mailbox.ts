@@ -74,7 +74,7 @@ export class Mailbox<Message = unknown> {
         wait.fail(new DOMException(`No message came in ${timeoutMs} ms`, "TimeoutError")),
       );
     }
-    return wait.begin();
+    return wait.begin().promise;
   }
 
   /** The first message that matches, if there is one now. */

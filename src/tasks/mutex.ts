@@ -1,8 +1,9 @@
 /** A lock that one task has at a time. */
 
+import type { Soon } from "../coroutine/pending.ts";
 import type { Participant, WaitReason } from "./participant.ts";
-import { ready } from "./scheduler.ts";
-import { participantFor, refusalOf } from "./wait.ts";
+import { promiseOf, readySoon } from "./soon.ts";
+import { participantFor, requireAllowed } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
 import { WaitQueue } from "./wait-queue.ts";
 
@@ -11,17 +12,17 @@ export interface LockOptions {
   readonly name?: string | undefined;
 }
 
-let privateRelock: (guard: MutexGuard) => Promise<MutexGuard>;
+let privateRelock: (guard: MutexGuard) => Soon<MutexGuard>;
 
 /** Takes the mutex of a guard that has been released again, under the same guard. */
-export function relock(guard: MutexGuard): Promise<MutexGuard> {
+export function relock(guard: MutexGuard): Soon<MutexGuard> {
   return privateRelock(guard);
 }
 
 /** Holds a {@link Mutex} until it is released or disposed of. */
 export class MutexGuard implements Disposable {
   readonly #release: (guard: MutexGuard) => void;
-  readonly #relock: (guard: MutexGuard) => Promise<MutexGuard>;
+  readonly #relock: (guard: MutexGuard) => Soon<MutexGuard>;
   readonly #isHeld: (guard: MutexGuard) => boolean;
 
   static {
@@ -31,7 +32,7 @@ export class MutexGuard implements Disposable {
   /** Made by a mutex, not by users. */
   constructor(mutex: {
     release: (guard: MutexGuard) => void;
-    relock: (guard: MutexGuard) => Promise<MutexGuard>;
+    relock: (guard: MutexGuard) => Soon<MutexGuard>;
     isHeld: (guard: MutexGuard) => boolean;
   }) {
     this.#release = mutex.release;
@@ -68,11 +69,11 @@ export class MutexGuard implements Disposable {
  */
 export class Mutex {
   readonly name: string;
-  readonly #waiting = new WaitQueue<MutexGuard, MutexGuard>();
+  readonly #waiting = new WaitQueue<MutexGuard, MutexGuard>({ takeBack: release });
   readonly #reason: WaitReason;
   readonly #access = {
     release: (guard: MutexGuard): void => this.#release(guard),
-    relock: (guard: MutexGuard): Promise<MutexGuard> => this.#take(guard, undefined),
+    relock: (guard: MutexGuard): Soon<MutexGuard> => this.#take(guard, undefined),
     isHeld: (guard: MutexGuard): boolean => this.#guard === guard,
   };
   #guard: MutexGuard | undefined;
@@ -92,6 +93,15 @@ export class Mutex {
   }
 
   lock(options?: WaitOptions): Promise<MutexGuard> {
+    try {
+      return promiseOf(this.lockSoon(options));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** {@link Mutex.lock} for host functions of guests: where it is free the guest goes on at once. */
+  lockSoon(options?: WaitOptions): Soon<MutexGuard> {
     return this.#take(new MutexGuard(this.#access), options);
   }
 
@@ -112,13 +122,12 @@ export class Mutex {
     }
   }
 
-  #take(guard: MutexGuard, options: WaitOptions | undefined): Promise<MutexGuard> {
-    const refusal = refusalOf(options);
-    if (refusal !== undefined) return Promise.reject(refusal.reason);
+  #take(guard: MutexGuard, options: WaitOptions | undefined): Soon<MutexGuard> {
+    requireAllowed(options);
     if (this.#guard !== undefined) return this.#waiting.wait(this.#reason, options, guard);
     this.#guard = guard;
     this.#holder = participantFor(options);
-    return ready(guard);
+    return readySoon(guard, release);
   }
 
   #release(guard: MutexGuard): void {
@@ -128,4 +137,8 @@ export class Mutex {
     this.#holder = next?.wait.participant;
     next?.succeed(next.demand);
   }
+}
+
+function release(guard: MutexGuard): void {
+  guard.release();
 }

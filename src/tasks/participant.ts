@@ -37,6 +37,23 @@ export function livingParticipants(): Participant[] {
   return living;
 }
 
+function addLiving(participant: Participant): void {
+  participant.previousLiving = lastLiving;
+  if (lastLiving === undefined) firstLiving = participant;
+  else lastLiving.nextLiving = participant;
+  lastLiving = participant;
+}
+
+function removeLiving(participant: Participant): void {
+  const { nextLiving, previousLiving } = participant;
+  if (previousLiving === undefined) firstLiving = nextLiving;
+  else previousLiving.nextLiving = nextLiving;
+  if (nextLiving === undefined) lastLiving = previousLiving;
+  else nextLiving.previousLiving = previousLiving;
+  participant.nextLiving = undefined;
+  participant.previousLiving = undefined;
+}
+
 /** A task, as seen by what it waits for. */
 export class Participant {
   readonly id: number = ++lastId;
@@ -56,10 +73,7 @@ export class Participant {
 
   constructor(name: string | undefined) {
     this.#name = name;
-    this.previousLiving = lastLiving;
-    if (lastLiving === undefined) firstLiving = this;
-    else lastLiving.nextLiving = this;
-    lastLiving = this;
+    addLiving(this);
   }
 
   get name(): string {
@@ -111,12 +125,7 @@ export class Participant {
     if (this.hasEnded) return;
     this.hasEnded = true;
     this.#listeners = undefined;
-    if (this.previousLiving === undefined) firstLiving = this.nextLiving;
-    else this.previousLiving.nextLiving = this.nextLiving;
-    if (this.nextLiving === undefined) lastLiving = this.previousLiving;
-    else this.nextLiving.previousLiving = this.previousLiving;
-    this.nextLiving = undefined;
-    this.previousLiving = undefined;
+    removeLiving(this);
   }
 
   addWait(wait: PendingWait): void {
@@ -153,6 +162,15 @@ export function participantOf(signal: AbortSignal): Participant | undefined {
 
 export function currentContext(): TaskContext | undefined {
   return asyncContext ? asyncContext.getStore() : synchronous;
+}
+
+/**
+ * Runs what follows a wait. The platform's asynchronous context, where there is one, is kept by whoever has waited; where there is none,
+ * what runs until the next wait is known to be the task's.
+ */
+export function continueWithin(context: TaskContext | undefined, goOn: () => void): void {
+  if (asyncContext) goOn();
+  else runWithin(context, goOn);
 }
 
 /** Runs `body`, and what follows it after each `await`, on behalf of a task. */

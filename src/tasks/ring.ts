@@ -2,9 +2,13 @@
 
 const INITIAL_SLOTS = 16;
 
+function emptySlots<Item>(count: number): (Item | undefined)[] {
+  return Array.from({ length: count }, () => undefined);
+}
+
 export class Ring<Item> {
   /** As many as a power of two, so that a mask finds a position. */
-  #slots: (Item | undefined)[] = new Array<Item | undefined>(INITIAL_SLOTS).fill(undefined);
+  #slots: (Item | undefined)[] = emptySlots(INITIAL_SLOTS);
   #head = 0;
   #length = 0;
 
@@ -27,9 +31,17 @@ export class Ring<Item> {
     return item;
   }
 
+  /** Puts it before all others. */
+  unshift(item: Item): void {
+    if (this.#length === this.#slots.length) this.#grow();
+    this.#head = (this.#head - 1) & (this.#slots.length - 1);
+    this.#slots[this.#head] = item;
+    this.#length++;
+  }
+
   #grow(): void {
     const { length } = this.#slots;
-    const slots = new Array<Item | undefined>(length * 2).fill(undefined);
+    const slots = emptySlots<Item>(length * 2);
     for (let i = 0; i < length; i++) slots[i] = this.#slots[(this.#head + i) & (length - 1)];
     this.#slots = slots;
     this.#head = 0;

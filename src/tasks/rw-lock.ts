@@ -1,9 +1,10 @@
 /** A lock that many readers have at a time, or one writer. */
 
+import type { Soon } from "../coroutine/pending.ts";
 import type { LockOptions } from "./mutex.ts";
 import type { Participant, WaitReason } from "./participant.ts";
-import { ready } from "./scheduler.ts";
-import { participantFor, refusalOf } from "./wait.ts";
+import { promiseOf, readySoon } from "./soon.ts";
+import { participantFor, requireAllowed } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
 import { WaitQueue } from "./wait-queue.ts";
 
@@ -36,7 +37,10 @@ export class RwLockGuard implements Disposable {
  */
 export class RwLock {
   readonly name: string;
-  readonly #waiting = new WaitQueue<RwLockGuard, RwLockGuard>(() => this.#admit());
+  readonly #waiting = new WaitQueue<RwLockGuard, RwLockGuard>({
+    onAbandon: () => this.#admit(),
+    takeBack: release,
+  });
   /** All of the same access. */
   readonly #held = new Map<RwLockGuard, Participant | undefined>();
   readonly #reason: WaitReason;
@@ -68,10 +72,20 @@ export class RwLock {
   }
 
   read(options?: WaitOptions): Promise<RwLockGuard> {
-    return this.#take("read", options);
+    return this.#promise("read", options);
   }
 
   write(options?: WaitOptions): Promise<RwLockGuard> {
+    return this.#promise("write", options);
+  }
+
+  /** {@link RwLock.read} for host functions of guests: where nobody has to be waited for the guest goes on at once. */
+  readSoon(options?: WaitOptions): Soon<RwLockGuard> {
+    return this.#take("read", options);
+  }
+
+  /** {@link RwLock.write} for host functions of guests. */
+  writeSoon(options?: WaitOptions): Soon<RwLockGuard> {
     return this.#take("write", options);
   }
 
@@ -92,13 +106,20 @@ export class RwLock {
     return guard;
   }
 
-  #take(access: Access, options: WaitOptions | undefined): Promise<RwLockGuard> {
-    const refusal = refusalOf(options);
-    if (refusal !== undefined) return Promise.reject(refusal.reason);
+  #promise(access: Access, options: WaitOptions | undefined): Promise<RwLockGuard> {
+    try {
+      return promiseOf(this.#take(access, options));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #take(access: Access, options: WaitOptions | undefined): Soon<RwLockGuard> {
+    requireAllowed(options);
     const guard = new RwLockGuard(access, this.#releaseOne);
     if (this.#waiting.length > 0 || !this.#fits(access)) return this.#waiting.wait(this.#reason, options, guard);
     this.#give(guard, participantFor(options));
-    return ready(guard);
+    return readySoon(guard, release);
   }
 
   #fits(access: Access): boolean {
@@ -118,4 +139,8 @@ export class RwLock {
       next.succeed(next.demand);
     }
   }
+}
+
+function release(guard: RwLockGuard): void {
+  guard.release();
 }

@@ -42,15 +42,8 @@ export function ready<Value>(value: Value): Promise<Value> {
   return isSliceOver() ? new Promise((resolve) => afterTurn(() => resolve(value))) : Promise.resolve(value);
 }
 
-const nothing = Promise.resolve();
-
-/** {@link ready} without a value: does not even make a promise. */
-export function done(): Promise<void> {
-  return isSliceOver() ? new Promise(afterTurn) : nothing;
-}
-
 /** Goes on when the event loop has turned. */
-function afterTurn(goOn: () => void): void {
+export function afterTurn(goOn: () => void): void {
   if (nextTurn.push(goOn) > 1) return;
   runInNextTurn(() => {
     const all = nextTurn;
@@ -66,6 +59,36 @@ export function enqueue(run: () => void, priority: Priority = "normal"): void {
   if (isScheduled) return;
   isScheduled = true;
   queueMicrotask(runSome);
+}
+
+/** Somebody who waits without a promise, and for whom the answer is there. */
+export interface Resumption {
+  deliver(): void;
+}
+
+const resumptions = new Ring<Resumption>();
+let isResuming = false;
+
+/** Has an answer delivered from a microtask: never inside the code that has brought it. */
+export function resumeLater(resumption: Resumption): void {
+  resumptions.push(resumption);
+  if (isResuming) return;
+  isResuming = true;
+  queueMicrotask(resumeSome);
+}
+
+function resumeSome(): void {
+  if (isSliceOver()) {
+    afterTurn(resumeSome);
+    return;
+  }
+  try {
+    for (let i = 0; i < BATCH && resumptions.length > 0; i++) resumptions.shift().deliver();
+  } finally {
+    // Also after an error: it is that of one of them.
+    if (resumptions.length > 0) queueMicrotask(resumeSome);
+    else isResuming = false;
+  }
 }
 
 function runSome(): void {

@@ -26,6 +26,12 @@ export class Scope {
   #failure: { readonly error: unknown } | undefined;
   #teardown: Promise<void> | undefined;
 
+  /** Aborts when the body is cancelled, also because a child has thrown: for what it calls that is not of this library. */
+  get signal(): AbortSignal {
+    if (this.#body === undefined) throw new Error("Cannot give signal: the scope has not begun");
+    return this.#body.signal;
+  }
+
   /**
    * Starts a child. If it throws, the scope fails with its error.
    *
@@ -34,9 +40,9 @@ export class Scope {
   spawn<Value>(body: TaskBody<Value>, options?: TaskOptions): Task<Value> {
     this.#checkOpen("spawn");
     const task = new Task(body, options);
-    this.#entries.add(task as Task);
-    onTaskEnd(task as Task, () => {
-      this.#entries.delete(task as Task);
+    this.#entries.add(task);
+    onTaskEnd(task, () => {
+      this.#entries.delete(task);
       if (task.result?.state === "threw") this.#fail(task.result.error);
     });
     return task;
@@ -68,7 +74,7 @@ export class Scope {
   /** @internal Runs `body`, then ends what is left. */
   async run<Value>(body: (scope: Scope) => Value | PromiseLike<Value>, name: string | undefined): Promise<Value> {
     const task = new Task(() => body(this), { name: name ?? "scope" });
-    this.#body = task as Task;
+    this.#body = task;
     const result = await shield(() => task.join());
     await this.#end(new DOMException("The scope has ended", "AbortError"));
     if (this.#failure !== undefined) throw this.#failure.error;

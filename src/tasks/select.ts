@@ -107,5 +107,5 @@ export function select<const Cases extends SelectCases>(
     if (each instanceof SelectCase) each.join(joining);
     else joinPromise(each, joining);
   }
-  return wait.begin();
+  return wait.begin().promise;
 }

@@ -1,9 +1,10 @@
 /** A number of permits. */
 
+import type { Soon } from "../coroutine/pending.ts";
 import type { LockOptions } from "./mutex.ts";
 import type { WaitReason } from "./participant.ts";
-import { ready } from "./scheduler.ts";
-import { refusalOf } from "./wait.ts";
+import { promiseOf, readySoon } from "./soon.ts";
+import { requireAllowed } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
 import { WaitQueue } from "./wait-queue.ts";
 
@@ -38,7 +39,10 @@ export class SemaphorePermits implements Disposable {
 /** Lets a number of tasks go on at a time, first come first served: one that wants many is not passed by those that want few. */
 export class Semaphore {
   readonly name: string;
-  readonly #waiting = new WaitQueue<SemaphorePermits, number>(() => this.#admit());
+  readonly #waiting = new WaitQueue<SemaphorePermits, number>({
+    onAbandon: () => this.#admit(),
+    takeBack: release,
+  });
   readonly #reason: WaitReason;
   #available: number;
 
@@ -59,12 +63,21 @@ export class Semaphore {
   }
 
   acquire(options?: AcquireOptions): Promise<SemaphorePermits> {
+    checkCount(options?.count ?? 1, 1);
+    try {
+      return promiseOf(this.acquireSoon(options));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** {@link Semaphore.acquire} for host functions of guests: where there are permits the guest goes on at once. */
+  acquireSoon(options?: AcquireOptions): Soon<SemaphorePermits> {
     const { count = 1 } = options ?? {};
     checkCount(count, 1);
-    const refusal = refusalOf(options);
-    if (refusal !== undefined) return Promise.reject(refusal.reason);
+    requireAllowed(options);
     const permits = this.tryAcquire(count);
-    return permits === undefined ? this.#waiting.wait(this.#reason, options, count) : ready(permits);
+    return permits === undefined ? this.#waiting.wait(this.#reason, options, count) : readySoon(permits, release);
   }
 
   /** Permits if there are that many, and nobody waits. */
@@ -89,6 +102,10 @@ export class Semaphore {
       next.succeed(new SemaphorePermits(this, next.demand));
     }
   }
+}
+
+function release(permits: SemaphorePermits): void {
+  permits.release();
 }
 
 function checkCount(count: number, least: number): void {

@@ -45,5 +45,5 @@ export function sleep(ms: number, options?: WaitOptions): Promise<void> {
   if (refusal !== undefined) return Promise.reject(refusal.reason);
   const wait = new Wait<void>(reason, options);
   endAfter(wait, ms, () => wait.succeed(undefined));
-  return wait.begin();
+  return wait.begin().promise;
 }

@@ -2,13 +2,15 @@
 
 import { Coroutine } from "../coroutine/coroutine.ts";
 import { ForcedUnwind } from "../coroutine/errors.ts";
+import type { Pending, Soon } from "../coroutine/pending.ts";
 import { driveCoroutine } from "./drive-coroutine.ts";
 import { Mailbox } from "./mailbox.ts";
 import { Participant, runWithin } from "./participant.ts";
 import type { WaitReason } from "./participant.ts";
 import { enqueue } from "./scheduler.ts";
 import type { Priority } from "./scheduler.ts";
-import { refusalOf } from "./wait.ts";
+import { promiseOf } from "./soon.ts";
+import { requireAllowed } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
 import { WaitQueue } from "./wait-queue.ts";
 
@@ -76,7 +78,8 @@ export class Task<Value = unknown> implements PromiseLike<Value> {
   /** Made when somebody waits: many tasks are never waited for, or only when they have ended. */
   #joiners: WaitQueue<TaskResult<unknown>> | undefined;
   readonly #priority: Priority | undefined;
-  #body: TaskBody<Value> | undefined;
+  /** A coroutine, or a function that returns a `Value` or a promise of it. (A type that said so could not be used as a `Task<unknown>`.) */
+  #body: Coroutine<unknown> | ((task: Task) => unknown) | undefined;
   #result: TaskResult<Value> | undefined;
   #isSeen = false;
   #listeners: (() => void)[] | undefined;
@@ -141,13 +144,21 @@ export class Task<Value = unknown> implements PromiseLike<Value> {
 
   /** Waits until it has ended, and says how. Rejects only if whoever waits is cancelled meanwhile. */
   join(options?: WaitOptions): Promise<TaskResult<Value>> {
+    try {
+      return promiseOf(this.joinSoon(options));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** {@link Task.join} for host functions of guests: where it has ended the guest goes on at once. */
+  joinSoon(options?: WaitOptions): Soon<TaskResult<Value>> {
     this.#see();
-    if (this.#result !== undefined) return Promise.resolve(this.#result);
-    const refusal = refusalOf(options);
-    if (refusal !== undefined) return Promise.reject(refusal.reason);
+    if (this.#result !== undefined) return this.#result;
+    requireAllowed(options);
     this.#joiners ??= new WaitQueue();
     const result = this.#joiners.wait(new JoinReason(this.#participant), options, undefined);
-    return result as Promise<TaskResult<Value>>; // only #end() tells them, with one of these
+    return result as Pending<unknown> as Pending<TaskResult<Value>>; // only #end() tells them, with one of these
   }
 
   // oxlint-disable-next-line unicorn/no-thenable -- a task is awaitable
@@ -176,7 +187,7 @@ export class Task<Value = unknown> implements PromiseLike<Value> {
     try {
       const answer = runWithin(this.#participant, () =>
         typeof body === "function" ? body(this) : driveCoroutine(body, this.#participant, this.#priority),
-      );
+      ) as Value | PromiseLike<Value>; // see #body
       if (!isThenable(answer)) this.#end({ state: "returned", value: answer });
       else {
         Promise.resolve(answer).then(

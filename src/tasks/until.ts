@@ -54,6 +54,6 @@ export function until<Value>(promise: PromiseLike<Value>, options?: WaitOptions)
   const refusal = refusalOf(options);
   if (refusal !== undefined) return Promise.reject(refusal.reason);
   const wait = new Wait<Value>(reason, options);
-  joinPromise(promise, { wait: wait, demand: undefined });
-  return wait.begin();
+  joinPromise(promise, { wait, demand: undefined });
+  return wait.begin().promise;
 }

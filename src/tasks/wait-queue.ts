@@ -44,16 +44,26 @@ export interface Joining<Value, Demand> {
   readonly asResult?: ((value: Value) => unknown) | undefined;
 }
 
+export interface WaitQueueOptions<Value> {
+  readonly onAbandon?: (() => void) | undefined;
+  readonly takeBack?: ((value: Value) => void) | undefined;
+}
+
 /** A list through its waiters: to join, to be served and to leave from the middle cost the same, however many wait. */
 export class WaitQueue<Value, Demand = undefined> {
   #first: Waiter<Value, Demand> | undefined;
   #last: Waiter<Value, Demand> | undefined;
   #length = 0;
   readonly #onAbandon: (() => void) | undefined;
+  readonly #takeBack: ((value: Value) => void) | undefined;
 
-  /** `onAbandon` is called after one has left without what it waited for: those behind it may be able to go on. */
-  constructor(onAbandon?: () => void) {
+  /**
+   * `onAbandon` is called after one has left without what it waited for: those behind it may be able to go on. `takeBack` gets what was
+   * given to one that is not there any more.
+   */
+  constructor({ onAbandon, takeBack }: WaitQueueOptions<Value> = {}) {
     this.#onAbandon = onAbandon;
+    this.#takeBack = takeBack;
   }
 
   get length(): number {
@@ -76,8 +86,8 @@ export class WaitQueue<Value, Demand = undefined> {
   }
 
   /** A wait for this alone. */
-  wait(reason: WaitReason, options: WaitOptions | undefined, demand: Demand): Promise<Value> {
-    const wait = new Wait<Value>(reason, options);
+  wait(reason: WaitReason, options: WaitOptions | undefined, demand: Demand): Wait<Value> {
+    const wait = new Wait<Value>(reason, options, this.#takeBack);
     this.add({ wait, demand });
     return wait.begin();
   }

@@ -2,12 +2,16 @@
  * One pending operation: of a task, or of code outside any.
  *
  * Whoever is first ends it: what it waits for, its signal, or the cancellation of its task. It then leaves the queues in which it has
- * places, forgets its signal, and its promise is told; nothing of it stays behind.
+ * places, forgets its signal, and its promise is told, or the guest that waits for it; nothing of it stays behind.
  */
 
+import { Pending } from "../coroutine/pending.ts";
+import type { Waiter } from "../coroutine/pending.ts";
 import { noteBlocked } from "./deadlock.ts";
-import { currentContext, participantOf } from "./participant.ts";
+import { continueWithin, currentContext, participantOf } from "./participant.ts";
 import type { Participant, PendingWait, TaskContext, WaitReason } from "./participant.ts";
+import { resumeLater } from "./scheduler.ts";
+import type { Resumption } from "./scheduler.ts";
 
 export interface WaitOptions {
   /** Ends the wait: the operation rejects with its reason, and has not happened. */
@@ -34,37 +38,55 @@ export function refusalOf(options: WaitOptions | undefined): { readonly reason: 
   return context === undefined || context.isShielded ? undefined : context.participant.cancellation;
 }
 
+/** @throws what an operation has to be refused with */
+export function requireAllowed(options: WaitOptions | undefined): void {
+  const refusal = refusalOf(options);
+  if (refusal !== undefined) throw refusal.reason;
+}
+
 /** The task on whose behalf an operation is done. */
 export function participantFor(options: WaitOptions | undefined): Participant | undefined {
   return contextOf(options)?.participant;
 }
 
-export class Wait<Value> implements PendingWait {
+/** How a wait has ended. */
+interface Outcome {
+  readonly isError: boolean;
+  readonly value: unknown;
+}
+
+export class Wait<Value> extends Pending<Value> implements PendingWait, Resumption {
   readonly reason: WaitReason;
-  readonly promise: Promise<Value>;
-  readonly participant: Participant | undefined;
-  readonly isShielded: boolean;
   nextOfParticipant: PendingWait | undefined;
   previousOfParticipant: PendingWait | undefined;
+  readonly #context: TaskContext | undefined;
+  /** Takes what nobody was there to be given. */
+  readonly #takeBack: ((value: unknown) => void) | undefined;
   #firstPlace: Place | undefined;
-  #resolve!: (value: unknown) => void;
-  #reject!: (error: unknown) => void;
+  /** Who is told: that of its promise, or a guest. */
+  #waiter: Waiter | undefined;
+  #promise: Promise<Value> | undefined;
   #signal: AbortSignal | undefined;
   #onAbort: (() => void) | undefined;
-  #isOver = false;
+  #outcome: Outcome | undefined;
+  #isTold = false;
 
-  constructor(reason: WaitReason, options: WaitOptions | undefined) {
-    const context = contextOf(options);
+  constructor(reason: WaitReason, options: WaitOptions | undefined, takeBack?: (value: Value) => void) {
+    super();
     this.reason = reason;
-    this.participant = context?.participant;
-    this.isShielded = context?.isShielded === true;
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve as (value: unknown) => void; // succeed() takes nothing but values
-      this.#reject = reject;
-    });
+    this.#context = contextOf(options);
+    this.#takeBack = takeBack as ((value: unknown) => void) | undefined; // succeed() gives it values of this type
     const { signal } = options ?? {};
     if (signal !== undefined && participantOf(signal) === undefined) this.#listenTo(signal);
     this.participant?.addWait(this);
+  }
+
+  get participant(): Participant | undefined {
+    return this.#context?.participant;
+  }
+
+  get isShielded(): boolean {
+    return this.#context?.isShielded === true;
   }
 
   get hasSignal(): boolean {
@@ -72,7 +94,7 @@ export class Wait<Value> implements PendingWait {
   }
 
   get isOver(): boolean {
-    return this.#isOver;
+    return this.#outcome !== undefined;
   }
 
   addPlace(place: Place): void {
@@ -81,33 +103,67 @@ export class Wait<Value> implements PendingWait {
   }
 
   /** To be called when all its places are taken: looks whether it can ever end. */
-  begin(): Promise<Value> {
-    if (this.participant !== undefined && !this.#isOver) noteBlocked(this.participant);
-    return this.promise;
+  begin(): this {
+    const { participant } = this;
+    if (participant !== undefined && !this.isOver) noteBlocked(participant);
+    return this;
+  }
+
+  override get promise(): Promise<Value> {
+    this.#promise ??= new Promise<Value>((resolve, reject) => {
+      this.#waiter = { resolve, reject };
+      if (this.isOver) this.deliver();
+    });
+    return this.#promise;
+  }
+
+  override subscribe(waiter: Waiter): void {
+    this.#waiter = waiter;
+    if (this.isOver) resumeLater(this);
+  }
+
+  override abandon(): void {
+    const outcome = this.#outcome;
+    this.#waiter = undefined;
+    if (this.#isTold) return;
+    this.#isTold = true;
+    if (outcome === undefined) this.#end({ isError: true, value: undefined }, true);
+    else if (!outcome.isError) this.#takeBack?.(outcome.value);
+  }
+
+  /** Tells whoever waits. */
+  deliver(): void {
+    const outcome = this.#outcome;
+    const waiter = this.#waiter;
+    if (outcome === undefined || waiter === undefined || this.#isTold) return;
+    this.#isTold = true;
+    if (this.#promise !== undefined) tell(waiter, outcome);
+    else continueWithin(this.#context, () => tell(waiter, outcome));
   }
 
   succeed(value: Value): void {
-    if (this.#isOver) return;
-    this.#end(false);
-    this.#resolve(value);
+    this.#settle({ isError: false, value }, false);
   }
 
   /** It has come to its end, but with an error. */
   throw(error: unknown): void {
-    if (this.#isOver) return;
-    this.#end(false);
-    this.#reject(error);
+    this.#settle({ isError: true, value: error }, false);
   }
 
   /** It is interrupted. */
   fail(error: unknown): void {
-    if (this.#isOver) return;
-    this.#end(true);
-    this.#reject(error);
+    this.#settle({ isError: true, value: error }, true);
   }
 
-  #end(isAbandoned: boolean): void {
-    this.#isOver = true;
+  #settle(outcome: Outcome, isAbandoned: boolean): void {
+    if (this.isOver) return;
+    this.#end(outcome, isAbandoned);
+    if (this.#promise !== undefined) this.deliver();
+    else if (this.#waiter !== undefined) resumeLater(this);
+  }
+
+  #end(outcome: Outcome, isAbandoned: boolean): void {
+    this.#outcome = outcome;
     this.participant?.removeWait(this);
     if (this.#onAbort !== undefined) this.#signal?.removeEventListener("abort", this.#onAbort);
     let place = this.#firstPlace;
@@ -124,4 +180,9 @@ export class Wait<Value> implements PendingWait {
     this.#onAbort = () => this.fail(signal.reason);
     signal.addEventListener("abort", this.#onAbort, { once: true });
   }
+}
+
+function tell(waiter: Waiter, { isError, value }: Outcome): void {
+  if (isError) waiter.reject(value);
+  else waiter.resolve(value);
 }

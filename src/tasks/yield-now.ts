@@ -1,9 +1,10 @@
 /** Letting others run. */
 
+import type { Pending } from "../coroutine/pending.ts";
 import type { WaitReason } from "./participant.ts";
 import { enqueue } from "./scheduler.ts";
 import type { Priority } from "./scheduler.ts";
-import { Wait, refusalOf } from "./wait.ts";
+import { Wait, requireAllowed } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
 
 const reason: WaitReason = { isExternal: true, describe: () => "its turn", holders: () => undefined };
@@ -15,8 +16,16 @@ export interface YieldOptions extends WaitOptions {
 
 /** Lets all others run that could, and now and then the event loop; then goes on. */
 export function yieldNow(options?: YieldOptions): Promise<void> {
-  const refusal = refusalOf(options);
-  if (refusal !== undefined) return Promise.reject(refusal.reason);
+  try {
+    return yieldSoon(options).promise;
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** {@link yieldNow} for host functions of guests. */
+export function yieldSoon(options?: YieldOptions): Pending<void> {
+  requireAllowed(options);
   const wait = new Wait<void>(reason, options);
   enqueue(() => wait.succeed(undefined), options?.priority);
   return wait.begin();

@@ -37,11 +37,11 @@ describe("Tasks that wait for each other", () => {
 
   check("are found in a ring of three, with joins and read locks in it", async () => {
     const [mutex, lock] = [new Mutex(), new RwLock()];
-    let last: Task | undefined;
+    const others: Task[] = [];
     const first = spawn(async () => {
       using guard = await mutex.lock();
       await turn();
-      await last;
+      await others[0];
       return guard;
     });
     const second = spawn(async () => {
@@ -50,12 +50,13 @@ describe("Tasks that wait for each other", () => {
       using other = await mutex.lock();
       return [guard, other];
     });
-    last = spawn(async () => {
+    const third = spawn(async () => {
       await turn();
       using guard = await lock.write();
       return guard;
-    }) as Task;
-    for (const task of [first, second, last]) assert.ok((await rejection(task)) instanceof DeadlockError);
+    });
+    others.push(third);
+    for (const task of [first, second, third]) assert.ok((await rejection(task)) instanceof DeadlockError);
   });
 
   check("are found in a ring of 1,000", async () => {
@@ -75,10 +76,10 @@ describe("Tasks that wait for each other", () => {
   });
 
   check("cost no more than their number when they wait in a long line", async () => {
-    let last: Task = spawn(() => turn()) as Task;
+    let last: Task = spawn(() => turn());
     for (let i = 0; i < 20_000; i++) {
       const previous = last;
-      last = spawn(() => previous.join()) as Task;
+      last = spawn(() => previous.join());
     }
     assert.equal((await last.join()).state, "returned");
   });

@@ -6,7 +6,6 @@ import { runInNewContext } from "node:vm";
 import { backends, instantiate, suspend } from "stackful";
 import type { HostImports, Instance } from "stackful";
 import { Channel, dump, sleep, spawn } from "stackful/tasks";
-import type { Task } from "stackful/tasks";
 import { guestBytes } from "../conformance/harness.ts";
 import { check, stateOf, turn } from "./harness.ts";
 
@@ -42,7 +41,7 @@ describe("A task", { skip }, () => {
     for (const wait of waits) {
       const instance = await loopWith(wait);
       const coroutine = instance.coroutine("loop", { args: [1_000_000] });
-      const task = spawn(coroutine) as Task;
+      const task = spawn(coroutine);
       await turn();
       task.cancel("stop");
       assert.deepEqual(await task.join(), { state: "cancelled", reason: "stop" });
@@ -53,7 +52,7 @@ describe("A task", { skip }, () => {
   check("never starts a coroutine when it is cancelled before", async () => {
     const instance = await loopWith(() => assert.fail("has run"));
     const coroutine = instance.coroutine("loop", { args: [1] });
-    const task = spawn(coroutine) as Task;
+    const task = spawn(coroutine);
     task.cancel();
     assert.equal(await stateOf(task), "cancelled");
     assert.equal(coroutine.done, true);
@@ -63,7 +62,7 @@ describe("A task", { skip }, () => {
     const channel = new Channel<number>({ name: "numbers" });
     const instance = await loopWith(() => channel.receive());
     const task = spawn(() => instance.getAsync("loop")(3), { name: "consumer" });
-    const cancelled = spawn(() => instance.getAsync("loop")(3)) as Task;
+    const cancelled = spawn(() => instance.getAsync("loop")(3));
     await turn();
     assert.deepEqual(dump()[0]?.waitingFor, ["a value from channel numbers"]);
     cancelled.cancel();

@@ -58,7 +58,7 @@ describe("Mailbox", () => {
     await turn();
     task.cancel();
     mailbox.send(1);
-    assert.equal(await stateOf(task as Task), "cancelled");
+    assert.equal(await stateOf(task), "cancelled");
     assert.equal(await mailbox.receive(), 1);
   });
 
@@ -86,7 +86,7 @@ const crash = async (): Promise<never> => {
   await turn();
   throw error;
 };
-const sleeper = (): Task => spawn(() => sleep(100_000)) as Task;
+const sleeper = (): Task => spawn(() => sleep(100_000));
 
 describe("link()", () => {
   check("cancels the one when the other throws or is cancelled", async () => {
@@ -107,7 +107,7 @@ describe("link()", () => {
   check("does nothing when the other returns, or the link was ended", async () => {
     const [returning, crashing] = [spawn(() => 1), spawn(crash)];
     const survivor = spawn(() => sleep(10));
-    link(returning as Task, survivor);
+    link(returning, survivor);
     const unlink = link(crashing, survivor);
     unlink();
     assert.equal(await stateOf(crashing), "threw");
@@ -116,7 +116,7 @@ describe("link()", () => {
 
   check("sends a message instead to one that wants that", async () => {
     const crashing = spawn(crash);
-    const survivor: Task<unknown> = spawn(async (self) => self.mailbox.receive());
+    const survivor: Task = spawn(async (self) => self.mailbox.receive());
     link(survivor, crashing, { asMessage: [survivor] });
     const message = await survivor;
     assert.ok(message instanceof TaskEnded);
@@ -135,10 +135,10 @@ describe("link()", () => {
 describe("monitor()", () => {
   check("tells how tasks end, in whichever way", async () => {
     const mailbox = new Mailbox<TaskEnded>();
-    const tasks = [spawn(() => 1) as Task, spawn(crash) as Task, sleeper()];
+    const tasks = [spawn(() => 1), spawn(crash), sleeper()];
     for (const task of tasks) monitor(task, mailbox);
     const forgotten = spawn(() => 2);
-    monitor(forgotten as Task, mailbox)();
+    monitor(forgotten, mailbox)();
     await turn();
     tasks[2]?.cancel("killed");
     const ends = [await mailbox.receive(), await mailbox.receive(), await mailbox.receive()];

@@ -7,28 +7,27 @@ import { check, rejection, stateOf, turn } from "./harness.ts";
 /** Three children of which the second one crashes once; returns what happened until all were told to return. */
 async function crashOnce(strategy: SupervisorOptions["strategy"]): Promise<string[]> {
   const events: string[] = [];
-  let crashes = 0;
-  let isOver = false;
+  const seen = { crashes: 0, isOver: false };
   const child = (name: string): SupervisedChild => ({
     name,
     run: async () => {
       events.push(`+${name}`);
       try {
-        if (name === "b" && crashes++ === 0) {
+        if (name === "b" && seen.crashes++ === 0) {
           await turn();
           throw new Error("crash");
         }
-        while (!isOver) await sleep(1);
+        while (!seen.isOver) await sleep(1);
       } finally {
         events.push(`-${name}`);
       }
     },
   });
   const running = new Supervisor(["a", "b", "c"].map(child), { strategy }).run();
-  while (crashes < 2) await turn();
+  while (seen.crashes < 2) await turn();
   await sleep(5);
   events.push("end");
-  isOver = true;
+  seen.isOver = true;
   await running;
   return events.slice(0, events.indexOf("end"));
 }

@@ -18,7 +18,7 @@ describe("spawn()", () => {
   check("executes tasks first in first out within a priority", async () => {
     const order: string[] = [];
     const add = (name: string, priority: "high" | "normal" | "low"): Task =>
-      spawn(() => void order.push(name), { priority }) as Task;
+      spawn(() => void order.push(name), { priority });
     const tasks = [add("low 1", "low"), add("one", "normal"), add("high 1", "high"), add("two", "normal")];
     tasks.push(add("low 2", "low"), add("high 2", "high"));
     await Promise.all(tasks);
@@ -26,11 +26,11 @@ describe("spawn()", () => {
   });
 
   check("lets the lowest priority run now and then", async () => {
-    let isDone = false;
+    const seen = { isDone: false };
     const busy = spawn(async () => {
-      while (!isDone) await yieldNow({ priority: "high" });
+      while (!seen.isDone) await yieldNow({ priority: "high" });
     });
-    await spawn(() => void (isDone = true), { priority: "low" });
+    await spawn(() => void (seen.isDone = true), { priority: "low" });
     await busy;
   });
 
@@ -163,7 +163,7 @@ describe("Task", () => {
     });
     await turn();
     task.cancel("stop");
-    assert.equal(await stateOf(task as Task), "cancelled");
+    assert.equal(await stateOf(task), "cancelled");
   });
 
   check("says who it is", async () => {
@@ -262,10 +262,10 @@ describe("TaskLocal", () => {
 describe("The scheduler", () => {
   check("lets timers fire although two tasks only pass messages", async () => {
     const [there, back] = [new Channel<number>({ capacity: 1 }), new Channel<number>({ capacity: 1 })];
-    let isOver = false;
+    const seen = { isOver: false };
     let messages = 0;
     const ping = spawn(async () => {
-      while (!isOver) {
+      while (!seen.isOver) {
         await there.send(messages++);
         await back.receive();
       }
@@ -275,7 +275,7 @@ describe("The scheduler", () => {
       for await (const message of there) await back.send(message);
     });
     await sleep(5);
-    isOver = true;
+    seen.isOver = true;
     await Promise.all([ping, pong]);
     assert.ok(messages > 1);
   });
@@ -283,12 +283,12 @@ describe("The scheduler", () => {
   check("lets timers fire although a task only does what is ready, or yields", async () => {
     const busy = [() => new Mutex().with(() => {}), () => yieldNow(), () => select({ one: full().receiving() })];
     for (const operation of busy) {
-      let isOver = false;
+      const seen = { isOver: false };
       const task = spawn(async () => {
-        while (!isOver) await operation();
+        while (!seen.isOver) await operation();
       });
       await new Promise((resolve) => setTimeout(resolve, 2));
-      isOver = true;
+      seen.isOver = true;
       await task;
     }
   });
