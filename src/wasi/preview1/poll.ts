@@ -3,7 +3,7 @@
 import type { Clock } from "../host/clock.ts";
 import type { Soon } from "../host/file-system.ts";
 import { readClock } from "./clock.ts";
-import type { Direction, Readiness, Waiting } from "./descriptor.ts";
+import type { Descriptor, Direction, Waiting } from "./descriptor.ts";
 import type { DescriptorTable } from "./descriptor-table.ts";
 import { Errno, ESUCCESS, errnoOf } from "./errno.ts";
 import type { GuestMemory } from "./guest-memory.ts";
@@ -90,24 +90,45 @@ interface Deadline {
   readonly atMost: bigint;
 }
 
-/** A subscription, ready to be looked at again and again. */
+/**
+ * A subscription, ready to be looked at again and again. What was open under its number when the call began is what it waits for, whatever
+ * another coroutine puts there meanwhile.
+ */
 type Subject = { readonly subscription: Subscription } & (
   | { readonly kind: "clock"; readonly deadline: Deadline }
-  | { readonly kind: "descriptor"; readonly direction: Direction }
+  | { readonly kind: "descriptor"; readonly descriptor: Descriptor; readonly direction: Direction }
   | { readonly kind: "mistake"; readonly error: number }
 );
+
+/** What each clock says, read once for all subscriptions: a program may have tens of thousands. */
+class Now {
+  readonly #clock: Clock;
+  readonly #readings: (bigint | undefined)[] = [];
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Nanoseconds. @throws {Errno} `EINVAL` when there is no such clock */
+  of(id: number): bigint {
+    const found = this.#readings[id];
+    if (found !== undefined) return found;
+    const reading = readClock(this.#clock, id);
+    this.#readings[id] = reading;
+    return reading;
+  }
+}
 
 /** One call: looks at what is ready, and if nothing is waits until something may be, and looks again. */
 class Poll {
   readonly #clock: Clock;
-  readonly #descriptors: DescriptorTable;
   readonly #subjects: readonly Subject[];
   readonly #signal: AbortSignal | undefined;
 
   constructor({ clock, descriptors }: Program, subscriptions: readonly Subscription[], { signal }: Waiting) {
+    const now = new Now(clock);
     this.#clock = clock;
-    this.#descriptors = descriptors;
-    this.#subjects = subscriptions.map((subscription) => subjectOf(clock, subscription));
+    this.#subjects = subscriptions.map((subscription) => subjectOf(subscription, now, descriptors));
     this.#signal = signal;
   }
 
@@ -122,7 +143,10 @@ class Poll {
     }
     return turn.then(() => {
       // The memory of a program that was ended meanwhile belongs to another.
-      if (this.#signal?.aborted !== true) report(this.#events());
+      if (this.#signal?.aborted === true) return undefined;
+      // Another coroutine may have taken what was there.
+      const left = this.#events();
+      return left.length === 0 ? this.#wait(report) : report(left);
     });
   }
 
@@ -161,19 +185,18 @@ class Poll {
 
   #watchAll(look: () => void): (() => void)[] {
     return this.#subjects.flatMap((subject) =>
-      subject.kind === "descriptor"
-        ? [this.#descriptors.get(subject.subscription.id).watch(subject.direction, look)]
-        : [],
+      subject.kind === "descriptor" ? [subject.descriptor.watch(subject.direction, look)] : [],
     );
   }
 
   /** Nanoseconds until a clock may say what it is waited for; `undefined`: there is no clock. */
   #timeToWait(): bigint | undefined {
+    const now = new Now(this.#clock);
     let shortest: bigint | undefined;
     for (const subject of this.#subjects) {
       if (subject.kind !== "clock") continue;
       const { clock, at, atLeast, atMost } = subject.deadline;
-      const wait = between(atLeast, at - readClock(this.#clock, clock), atMost);
+      const wait = between(atLeast, at - now.of(clock), atMost);
       if (shortest === undefined || wait < shortest) shortest = wait;
     }
     return shortest;
@@ -181,54 +204,54 @@ class Poll {
 
   /** What has happened by now, in the order of the subscriptions. */
   #events(): PollEvent[] {
-    return this.#subjects.flatMap((subject) => this.#eventOf(subject) ?? []);
+    const now = new Now(this.#clock);
+    return this.#subjects.flatMap((subject) => eventOf(subject, now) ?? []);
   }
+}
 
-  #eventOf(subject: Subject): PollEvent | undefined {
-    const { userData, type } = subject.subscription;
-    const event = { userData, type, error: ESUCCESS, available: 0n, flags: 0 };
-    if (subject.kind === "mistake") return { ...event, error: subject.error };
-    if (subject.kind === "clock") {
-      const { clock, at } = subject.deadline;
-      return readClock(this.#clock, clock) >= at ? event : undefined;
-    }
-    try {
-      const ready = this.#readiness(subject.subscription.id, subject.direction);
-      return ready && { ...event, available: ready.bytes, flags: ready.isHangup ? EVENT_HANGUP : 0 };
-    } catch (error) {
-      return { ...event, error: errnoOf(error) };
-    }
+function eventOf(subject: Subject, now: Now): PollEvent | undefined {
+  const { userData, type } = subject.subscription;
+  const event = { userData, type, error: ESUCCESS, available: 0n, flags: 0 };
+  if (subject.kind === "mistake") return { ...event, error: subject.error };
+  if (subject.kind === "clock") {
+    const { clock, at } = subject.deadline;
+    return now.of(clock) >= at ? event : undefined;
   }
-
-  #readiness(number: number, direction: Direction): Readiness | undefined {
-    const right = direction === "read" ? RIGHTS.fd_read : RIGHTS.fd_write;
-    return this.#descriptors.with(number, RIGHTS.poll_fd_readwrite | right).readiness(direction);
+  try {
+    const ready = subject.descriptor.readiness(subject.direction);
+    return ready && { ...event, available: ready.bytes, flags: ready.isHangup ? EVENT_HANGUP : 0 };
+  } catch (error) {
+    return { ...event, error: errnoOf(error) };
   }
 }
 
 function nothing(): void {}
 
-function subjectOf(clock: Clock, subscription: Subscription): Subject {
-  const { type } = subscription;
-  if (type !== EVENT_TYPE.clock) {
-    return { kind: "descriptor", subscription, direction: type === EVENT_TYPE.fdRead ? "read" : "write" };
-  }
+function subjectOf(subscription: Subscription, now: Now, descriptors: DescriptorTable): Subject {
+  const { type, id } = subscription;
   try {
-    return { kind: "clock", subscription, deadline: deadlineOf(clock, subscription) };
+    if (type === EVENT_TYPE.clock) return { kind: "clock", subscription, deadline: deadlineOf(subscription, now) };
+    const direction = type === EVENT_TYPE.fdRead ? "read" : "write";
+    const right = direction === "read" ? RIGHTS.fd_read : RIGHTS.fd_write;
+    const descriptor = descriptors.with(id, RIGHTS.poll_fd_readwrite | right);
+    return { kind: "descriptor", subscription, descriptor, direction };
   } catch (error) {
     return { kind: "mistake", subscription, error: errnoOf(error) };
   }
 }
 
-function deadlineOf(clock: Clock, { id, timeout, flags }: Subscription): Deadline {
+function deadlineOf({ id, timeout, flags }: Subscription, now: Now): Deadline {
   if ((flags & ~SUBSCRIPTION_CLOCK_ABSTIME) !== 0) throw new Errno("EINVAL");
-  const now = readClock(clock, id);
+  const present = now.of(id);
   const isAbsolute = (flags & SUBSCRIPTION_CLOCK_ABSTIME) !== 0;
   if (id === CLOCK.processCpuTime || id === CLOCK.threadCpuTime) {
-    return { clock: id, at: isAbsolute ? timeout : now + timeout, atLeast: CPU_RECHECK_NS, atMost: CPU_RECHECK_NS };
+    return { clock: id, at: isAbsolute ? timeout : present + timeout, atLeast: CPU_RECHECK_NS, atMost: CPU_RECHECK_NS };
   }
   // Who waits for some time to pass waits for that, also when the clock is set meanwhile. (POSIX: clock_nanosleep)
-  if (!isAbsolute) return { clock: CLOCK.monotonic, at: clock.monotonic() + timeout, atLeast: 0n, atMost: LONGEST_NS };
+  if (!isAbsolute) {
+    const { monotonic } = CLOCK;
+    return { clock: monotonic, at: now.of(monotonic) + timeout, atLeast: 0n, atMost: LONGEST_NS };
+  }
   return { clock: id, at: timeout, atLeast: 0n, atMost: id === CLOCK.realtime ? REALTIME_RECHECK_NS : LONGEST_NS };
 }
 

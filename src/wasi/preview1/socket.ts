@@ -140,7 +140,7 @@ export class ListenerDescriptor extends Descriptor {
   }
 
   override readiness(direction: Direction): Readiness | undefined {
-    if (direction === "write") throw new Errno("EBADF");
+    if (direction === "write" || this.#isClosed) throw new Errno("EBADF");
     return this.#ahead.look(1) ? { bytes: 1n, isHangup: false } : undefined;
   }
 

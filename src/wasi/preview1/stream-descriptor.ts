@@ -161,6 +161,7 @@ export class StreamDescriptor extends Descriptor {
   }
 
   override readiness(direction: Direction): Readiness | undefined {
+    this.#requireOpen();
     return direction === "read" ? this.#readable() : this.#writable();
   }
 

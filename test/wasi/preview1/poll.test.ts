@@ -1,7 +1,7 @@
 /** Waiting for time and for descriptors. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { MemoryFileSystem } from "stackful/wasi";
+import { MemoryFileSystem, MemoryNetwork } from "stackful/wasi";
 import { CLOCK, EVENT, SUBSCRIPTION } from "#src/wasi/preview1/layout";
 import { GuestCalls } from "../guest-calls.ts";
 import { ManualClock } from "../manual-clock.ts";
@@ -117,6 +117,23 @@ describe("poll_oneoff() of clocks", () => {
     clock.pass(10n * MS, 2n * MS);
     assert.equal(await call, 0);
     assert.deepEqual(clock.waits, [10n * MS, 10n * MS]);
+  });
+
+  it("reads a clock once, however many wait for it", async () => {
+    let readings = 0;
+    class CountedClock extends ManualClock {
+      override monotonic(): bigint {
+        readings++;
+        return super.monotonic();
+      }
+    }
+    const clock = new CountedClock();
+    const guest = new GuestCalls({ clock, stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+    const subscriptions = Array.from({ length: 500 }, () => ({ clock: monotonic, timeout: 10n * MS }));
+    const call = startPoll(guest, subscriptions);
+    clock.pass(10n * MS);
+    assert.equal(await call, 0);
+    assert.ok(readings < 20, `${readings} readings`);
   });
 
   it("answers at once when no time is to pass", () => {
@@ -247,6 +264,52 @@ describe("poll_oneoff() of descriptors", () => {
     await guest.close(0);
     assert.equal(await call, 0);
     assert.equal(readEvents(guest)[0]!.error, "EBADF");
+  });
+
+  it("waits for what was open when it began, whatever comes to that number", async () => {
+    const listener = new MemoryNetwork().listen("example.test", 80);
+    const { guest } = withClock({ stdin: new ManualInput(), listeners: [listener] });
+    const call = startPoll(guest, [{ read: 0 }]);
+    await guest.call("fd_renumber", 3, 0);
+    assert.equal(await isSettled(call), true);
+    assert.equal(readEvents(guest)[0]!.error, "EBADF");
+    // And it goes on with what has only got another number.
+    const input = new ManualInput();
+    const { guest: other } = withClock({ stdin: input, listeners: [listener] });
+    const moved = startPoll(other, [{ read: 0 }]);
+    await other.call("fd_renumber", 0, 3);
+    input.push("x");
+    assert.equal(await moved, 0);
+    assert.deepEqual(readEvents(other), [{ index: 0, type: "read", error: "ESUCCESS", bytes: 1n, isHangup: false }]);
+  });
+
+  it("says that a listener was closed meanwhile, and leaves who comes to others", async () => {
+    const network = new MemoryNetwork();
+    const listener = network.listen("example.test", 80);
+    const { guest } = withClock({ listeners: [listener] });
+    const call = startPoll(guest, [{ read: 3 }]);
+    await guest.close(3);
+    assert.equal(await call, 0);
+    assert.equal(readEvents(guest)[0]!.error, "EBADF");
+    void network.connect("example.test", 80);
+    assert.ok(!(listener.accept() instanceof Promise));
+  });
+
+  it("waits on when another coroutine has taken what was there while the event loop turned", async () => {
+    const input = new ManualInput();
+    const { guest } = withClock({ stdin: input });
+    input.push("first");
+    void startPoll(guest, [{ clock: monotonic, timeout: 0n }]);
+    for (const start = performance.now(); performance.now() - start < 10;);
+    const call = startPoll(guest, [{ read: 0 }]);
+    assert.notEqual(typeof call, "number");
+    guest.view.setUint32(5000, 6000, true);
+    guest.view.setUint32(5004, 100, true);
+    assert.equal(guest.start("fd_read", 0, 5000, 1, 64), 0);
+    assert.equal(await isSettled(call), false);
+    input.push("second");
+    assert.equal(await call, 0);
+    assert.equal(readEvents(guest)[0]!.bytes, 6n);
   });
 
   it("leaves nobody watching, however often it is asked", async () => {
