@@ -15,7 +15,7 @@ describe("MemoryFileSystem", () => {
     });
     assert.equal(files.text("text.txt"), "größe");
     assert.deepEqual(files.bytes("/bytes.bin"), Uint8Array.of(1, 2, 3));
-    assert.equal(files.usedBytes, 7 + 3 + 4);
+    assert.equal(files.usedBytes, 7 + 3 + 4 + "nested/file".length);
     const guest = new GuestCalls({ preopens: { "/": files.root } });
     await guest.unlink(ROOT, "text.txt");
     await guest.create(ROOT, "empty/new", "made");
@@ -144,6 +144,42 @@ describe("A full MemoryFileSystem", () => {
 
   it("cannot be made fuller at once", () => {
     assert.throws(() => new MemoryFileSystem({ file: "12345" }, { maxBytes: 4 }), { code: "ENOSPC" });
+  });
+
+  it("counts names and the texts of links, not only bytes of files", async () => {
+    const files = new MemoryFileSystem({ file: "" }, { maxBytes: 10, maxEntries: 4 });
+    const guest = new GuestCalls({ preopens: { "/": files.root } });
+    await guest.symlink("123456", ROOT, "link");
+    await fails("ENOSPC", guest.symlink("12345", ROOT, "long"));
+    await fails("EEXIST", guest.symlink("1234", ROOT, "link"));
+    assert.equal(files.usedBytes, 6);
+    await guest.makeDirectory(ROOT, "folder");
+    await guest.link(ROOT, "file", ROOT, "folder/again");
+    await fails("ENOSPC", guest.link(ROOT, "file", ROOT, "more"));
+    await fails("ENOSPC", guest.makeDirectory(ROOT, "more"));
+    await fails("ENOSPC", guest.symlink("x", ROOT, "more"));
+    await fails("ENOSPC", guest.open(ROOT, "more", { create: true }));
+    assert.throws(() => files.write("more", "xyz"), { code: "ENOSPC" });
+    assert.equal(files.usedBytes, 6);
+    // What changes places needs no more of them.
+    await guest.rename(ROOT, "link", ROOT, "folder/link");
+    await guest.rename(ROOT, "folder/link", ROOT, "folder/again");
+    await guest.unlink(ROOT, "folder/again");
+    assert.equal(files.usedBytes, 0);
+    await guest.removeDirectory(ROOT, "folder");
+    for (const name of ["one", "two", "three"]) await guest.create(ROOT, name);
+    await fails("ENOSPC", guest.makeDirectory(ROOT, "more"));
+  });
+
+  it("is given all that its host writes, or nothing", () => {
+    const { files } = makeFull();
+    assert.throws(() => files.write("old", "0123456789abcdefg"), { code: "ENOSPC" });
+    assert.throws(() => files.write("new", "1234567"), { code: "ENOSPC" });
+    assert.equal(files.text("old"), "0123456789");
+    assert.throws(() => files.text("new"), { code: "ENOENT" });
+    assert.throws(() => files.write("n".repeat(256), "1"), { code: "ENAMETOOLONG" });
+    files.write("old", "0123456789abcdef");
+    assert.equal(files.text("old"), "0123456789abcdef");
   });
 
   it("shows zeros where a file was cut off and grew again", async () => {

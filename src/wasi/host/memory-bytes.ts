@@ -24,8 +24,12 @@ export class MemoryBytes {
   #cut(size: number): void {
     const kept = Math.ceil(size / PIECE_BYTES);
     this.#pieces.length = Math.min(this.#pieces.length, kept);
-    // What is cut off must not come back when the file grows again.
-    if (this.#pieces.length === kept) this.#pieces[kept - 1]?.fill(0, size - (kept - 1) * PIECE_BYTES);
+    const last = this.#pieces.length === kept ? this.#pieces[kept - 1] : undefined;
+    if (last === undefined) return;
+    const used = size - (kept - 1) * PIECE_BYTES;
+    // What is cut off must not come back when the file grows again; nor take much room, for which nobody is charged any more.
+    if (last.length > used * 2 + FIRST_BYTES) this.#pieces[kept - 1] = last.slice(0, used);
+    else last.fill(0, used);
   }
 
   /** Fills `target` with what is at `position`. @returns bytes; fewer only at the end */
@@ -41,6 +45,11 @@ export class MemoryBytes {
       done += wanted;
     }
     return length;
+  }
+
+  /** Bytes of the host's memory that it takes. */
+  get allocatedBytes(): number {
+    return this.#pieces.reduce((sum, piece) => sum + (piece?.length ?? 0), 0);
   }
 
   /** Writes all of `source`, which is within the size. @throws {HostError} `ENOSPC` where the engine has no more memory */

@@ -22,13 +22,17 @@ export interface MemoryTree {
 }
 
 export interface MemoryFileSystemOptions {
-  /** Bytes that all files together may have before there is no space left; 1 GiB when left out. */
+  /** Bytes that all files together, and the texts of symbolic links, may have before there is no space left; 1 GiB when left out. */
   readonly maxBytes?: number | undefined;
+  /** Names of files, directories and links that there may be altogether before there is no space left; 100,000 when left out. */
+  readonly maxEntries?: number | undefined;
   /** Where the times of files come from. */
   readonly clock?: Pick<Clock, "realtime"> | undefined;
 }
 
 const DEFAULT_MAX_BYTES = 2 ** 30;
+/** An empty file takes room, too. */
+const DEFAULT_MAX_ENTRIES = 100_000;
 
 /**
  * A file system that is there as long as this object.
@@ -46,15 +50,18 @@ export class MemoryFileSystem {
   /** To be given to programs, to several of them if you like. */
   readonly root: Directory;
 
-  /** @throws {TypeError} when the tree has a name that no file can have */
+  /**
+   * @throws {TypeError} when the tree has a name that no file can have
+   * @throws {HostError} `ENOSPC` when it is larger than it may be
+   */
   constructor(tree: MemoryTree = {}, options: MemoryFileSystemOptions = {}) {
-    const { maxBytes = DEFAULT_MAX_BYTES, clock = systemClock } = options;
-    this.#root = new MemoryFolder(new MemoryDevice(() => clock.realtime(), maxBytes));
+    const { maxBytes = DEFAULT_MAX_BYTES, maxEntries = DEFAULT_MAX_ENTRIES, clock = systemClock } = options;
+    this.#root = new MemoryFolder(new MemoryDevice(() => clock.realtime(), { maxBytes, maxEntries }));
     fill(this.#root, tree);
     this.root = new MemoryDirectory(this.#root);
   }
 
-  /** Bytes of all files. */
+  /** Bytes of all files and of the texts of symbolic links. */
   get usedBytes(): number {
     return this.#root.device.usedBytes;
   }
@@ -76,7 +83,7 @@ export class MemoryFileSystem {
     return new TextDecoder().decode(this.bytes(path));
   }
 
-  /** Makes a file, or gives it other content. Its directory has to be there. */
+  /** Makes a file, or gives it other content, all of it or none. Its directory has to be there. @throws {HostError} */
   write(path: string, content: string | Uint8Array): void {
     const names = namesOf(path);
     const name = names.pop();
@@ -87,11 +94,12 @@ export class MemoryFileSystem {
     const found = folder.find(name);
     const bytes = bytesOf(content);
     if (found === undefined) {
-      folder.add(name, new MemoryFile(folder.device, bytes));
+      addFile(folder, name, bytes);
       return;
     }
     if (!(found instanceof MemoryFile)) throw new HostError("EISDIR", `Cannot write ${path}: it is no file`);
-    found.setSize(0);
+    // Throws when there is no room for all of it: write() takes what there is room for.
+    found.setSize(bytes.length);
     found.write([bytes], 0);
   }
 
@@ -122,16 +130,30 @@ function fill(folder: MemoryFolder, tree: MemoryTree): void {
     if (name === "" || name === "." || name === ".." || /[/\0]/.test(name)) {
       throw new TypeError(`Cannot make a file system: "${name}" is no name of a file`);
     }
-    folder.add(name, nodeOf(folder.device, content));
+    add(folder, name, content);
   }
 }
 
-function nodeOf(device: MemoryDevice, content: MemoryTree[string]): MemoryNode {
-  if (content instanceof SymbolicLink) return new MemoryLink(device, content.target);
-  if (typeof content === "string" || content instanceof Uint8Array) return new MemoryFile(device, bytesOf(content));
-  const folder = new MemoryFolder(device);
-  fill(folder, content);
-  return folder;
+function add(folder: MemoryFolder, name: string, content: MemoryTree[string]): void {
+  if (content instanceof SymbolicLink) {
+    folder.addLink(name, content.target);
+  } else if (typeof content === "string" || content instanceof Uint8Array) {
+    addFile(folder, name, bytesOf(content));
+  } else {
+    const inner = new MemoryFolder(folder.device);
+    folder.add(name, inner);
+    fill(inner, content);
+  }
+}
+
+function addFile(folder: MemoryFolder, name: string, bytes: Uint8Array): void {
+  const file = new MemoryFile(folder.device, bytes);
+  try {
+    folder.add(name, file);
+  } catch (error) {
+    file.setSize(0);
+    throw error;
+  }
 }
 
 function treeOf(folder: MemoryFolder): MemoryTree {
@@ -221,7 +243,7 @@ class MemoryDirectory implements Directory {
   }
 
   makeLink(name: string, target: string): void {
-    this.#folder.add(name, new MemoryLink(this.#folder.device, target));
+    this.#folder.addLink(name, target);
   }
 
   makeDirectory(name: string): void {

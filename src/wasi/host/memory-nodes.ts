@@ -12,13 +12,16 @@ export class MemoryDevice {
   readonly id: bigint;
   readonly now: Now;
   readonly #maxBytes: number;
+  readonly #maxEntries: number;
   #usedBytes = 0;
+  #entries = 0;
   #lastInode = 0n;
   static #last = 0n;
 
-  constructor(now: Now, maxBytes: number) {
+  constructor(now: Now, { maxBytes, maxEntries }: { readonly maxBytes: number; readonly maxEntries: number }) {
     this.now = now;
     this.#maxBytes = maxBytes;
+    this.#maxEntries = maxEntries;
     this.id = ++MemoryDevice.#last;
   }
 
@@ -38,6 +41,16 @@ export class MemoryDevice {
 
   giveBack(bytes: number): void {
     this.#usedBytes -= bytes;
+  }
+
+  /** @throws {HostError} `ENOSPC` when there are as many names as there can be */
+  addEntry(): void {
+    if (this.#entries >= this.#maxEntries) throw new HostError("ENOSPC");
+    this.#entries++;
+  }
+
+  removeEntry(): void {
+    this.#entries--;
   }
 
   /** Room for so many bytes more, at most that many. */
@@ -181,19 +194,18 @@ export class MemoryFile extends Node {
 export class MemoryLink extends Node {
   readonly type = "symbolic-link";
   readonly target: string;
+  readonly size: number;
 
   constructor(device: MemoryDevice, target: string) {
     super(device);
     this.target = target;
-  }
-
-  get size(): number {
-    return new TextEncoder().encode(this.target).length;
+    this.size = new TextEncoder().encode(target).length;
   }
 
   unlinked(): void {
     this.links--;
     this.touchStatus();
+    if (this.links === 0) this.device.giveBack(this.size);
   }
 }
 
@@ -236,10 +248,11 @@ export class MemoryFolder extends Node {
     return node;
   }
 
-  /** @throws {HostError} `EEXIST`, and `ENOENT` when the directory itself was removed */
+  /** @throws {HostError} `EEXIST`, `ENOSPC`, and `ENOENT` when the directory itself was removed */
   add(name: string, node: MemoryNode): void {
     if (this.find(name) !== undefined) throw new HostError("EEXIST");
     if (this.#isRemoved) throw new HostError("ENOENT");
+    this.device.addEntry();
     this.#entries.set(name, node);
     this.touch();
     if (!(node instanceof MemoryFolder)) {
@@ -251,11 +264,28 @@ export class MemoryFolder extends Node {
     this.links++; // its `..`
   }
 
+  /** A symbolic link. What it says takes room, as the content of a file does. */
+  addLink(name: string, target: string): void {
+    const link = new MemoryLink(this.device, target);
+    this.device.take(link.size);
+    try {
+      this.add(name, link);
+    } catch (error) {
+      this.device.giveBack(link.size);
+      throw error;
+    }
+  }
+
+  #forget(name: string): void {
+    this.#entries.delete(name);
+    this.device.removeEntry();
+    this.touch();
+  }
+
   /** Takes the name away, and leaves what it led to as it is. */
   #take(name: string): MemoryNode {
     const node = this.get(name);
-    this.#entries.delete(name);
-    this.touch();
+    this.#forget(name);
     if (node instanceof MemoryFolder) {
       node.#parent = undefined;
       this.links--;
@@ -268,8 +298,7 @@ export class MemoryFolder extends Node {
   removeFile(name: string): void {
     const node = this.get(name);
     if (node instanceof MemoryFolder) throw new HostError("EISDIR");
-    this.#entries.delete(name);
-    this.touch();
+    this.#forget(name);
     node.unlinked();
   }
 

@@ -39,6 +39,24 @@ describe("MemoryBytes", () => {
     assert.deepEqual(bytes.copy(), plain);
   });
 
+  it("takes little room for what was cut off", () => {
+    const bytes = new MemoryBytes();
+    for (const size of [0, 1, 1000, MIB / 2, MIB + 1]) {
+      bytes.resize(4 * MIB);
+      bytes.write(new Uint8Array(4 * MIB).fill(1), 0);
+      bytes.resize(size);
+      assert.ok(bytes.allocatedBytes <= size * 2 + 256, `${bytes.allocatedBytes} for ${size}`);
+      assert.ok(bytes.copy().every((byte) => byte === 1));
+    }
+    bytes.resize(2 * MIB);
+    assert.ok(
+      bytes
+        .copy()
+        .subarray(MIB + 1)
+        .every((byte) => byte === 0),
+    );
+  });
+
   it("takes no room for what was never written", () => {
     const bytes = new MemoryBytes();
     bytes.resize(2 ** 45);
