@@ -36,7 +36,7 @@ export interface WasiOptions extends StandardStreams, NetworkAccess {
   /** What time it is for the program. */
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
-  /** Descriptors that may be open at once; 1024 when left out. */
+  /** Descriptors that may be open at once, those that it starts with included; 1024 when left out. */
   readonly maxOpenFiles?: number | undefined;
   /** Is told of each call of the program when it has ended: its arguments, its error number, how long the program waited in it. */
   readonly onSyscall?: SyscallObserver | undefined;
@@ -68,6 +68,7 @@ export class WASI {
 
   /**
    * @throws {TypeError} when an option is of the wrong type
+   * @throws {RangeError} when a limit is no number, or too small for what the program starts with
    * @throws {Error} with a `code` when a directory cannot be opened
    */
   constructor(options: WasiOptions = {}) {
@@ -156,8 +157,8 @@ function importOf(program: Program, name: string, observer: SyscallObserver | un
 
 function programOf(options: WasiOptions): Program {
   const { args = [], env = {}, clock = systemClock, random = systemRandom } = options;
-  const descriptors = new DescriptorTable(options.maxOpenFiles ?? MAX_OPEN_FILES);
   const network = networkDescriptors(options);
+  const descriptors = new DescriptorTable(maxOpenFilesOf(options, network.length));
   for (const descriptor of standardDescriptors(options)) descriptors.add(descriptor);
   const variables = Object.entries(env).filter(([, value]) => value !== undefined);
   const program = {
@@ -172,6 +173,16 @@ function programOf(options: WasiOptions): Program {
   for (const descriptor of openPreopens(options.preopens ?? {})) program.descriptors.add(descriptor, FIRST_PREOPEN);
   for (const descriptor of network) program.descriptors.add(descriptor, FIRST_PREOPEN);
   return program;
+}
+
+/** @throws {RangeError} when there is no room for what is open from the beginning */
+function maxOpenFilesOf({ maxOpenFiles, preopens = {} }: WasiOptions, sockets: number): number {
+  const atStart = FIRST_PREOPEN + Object.keys(preopens).length + sockets;
+  if (maxOpenFiles === undefined) return Math.max(MAX_OPEN_FILES, atStart);
+  if (typeof maxOpenFiles === "number" && maxOpenFiles >= atStart) return maxOpenFiles;
+  throw new RangeError(
+    `Cannot make WASI: maxOpenFiles must be a number from ${atStart}, which are open from the beginning, received ${String(maxOpenFiles)}`,
+  );
 }
 
 /** As C strings are. */

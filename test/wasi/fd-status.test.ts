@@ -1,10 +1,11 @@
 /** What a descriptor is, what it may be used for, and its end. */
 import assert from "node:assert/strict";
-import { describe } from "node:test";
+import { describe, it } from "node:test";
 import { FD_FLAGS, FILE_TYPE, FST_FLAGS } from "#src/wasi/preview1/layout";
 import { DIRECTORY_RIGHTS, FILE_RIGHTS, RIGHTS } from "#src/wasi/preview1/rights";
 import { ROOT, onEach } from "./file-systems.ts";
-import { READ_WRITE, fails, rights } from "./guest-calls.ts";
+import { GuestCalls, READ_WRITE, fails, rights } from "./guest-calls.ts";
+import { ManualOutput } from "./manual-streams.ts";
 
 describe("fd_fdstat_get()", () => {
   onEach("tells what a directory is, and what may be had through it", async (guest) => {
@@ -143,6 +144,17 @@ describe("fd_filestat_set_times()", () => {
 });
 
 describe("fd_renumber()", () => {
+  it("moves a stream that is open under both numbers, which is closed with the last of them", async () => {
+    const output = new ManualOutput();
+    const guest = new GuestCalls({ stdin: "ignore", stdout: output, stderr: output });
+    await guest.call("fd_renumber", 1, 2);
+    assert.equal(await guest.errno("fd_fdstat_get", 1, 64), "EBADF");
+    assert.equal((await guest.status(2)).type, FILE_TYPE.unknown);
+    assert.equal(output.isClosed, false);
+    await guest.close(2);
+    assert.equal(output.isClosed, true);
+  });
+
   onEach("puts a descriptor in the place of another one", async (guest) => {
     const from = await guest.open(ROOT, "one", { create: true, rights: READ_WRITE });
     await guest.write(from, "one");

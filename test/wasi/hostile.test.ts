@@ -248,7 +248,8 @@ describe("A memory of 4 GiB", () => {
     const END = 2 ** 32;
     const memory = new WebAssembly.Memory({ initial: 65_536 });
     const files = new MemoryFileSystem({ file: "content" });
-    const guest = new GuestCalls({ args: ["hostile"], preopens: { "/": files.root }, stdout: "ignore" }, memory);
+    const args = ["hostile", "program"];
+    const guest = new GuestCalls({ args, preopens: { "/": files.root }, stdout: "ignore" }, memory);
     const file = await guest.open(3, "file");
     await guest.call("fd_tell", file, END - 8);
     await guest.call("random_get", END - 16, 16);
@@ -266,6 +267,8 @@ describe("A memory of 4 GiB", () => {
       ["fd_read", file, END - 16, 0x2000_0001, 64],
       ["fd_write", 1, END - 8, 2, 64],
       ["args_get", END - 2, 64],
+      ["args_get", END - 4, 64],
+      ["args_get", 64, END - 8],
       ["poll_oneoff", END - 47, 64, 1, 64],
       ["poll_oneoff", 64, END - 31, 1, 64],
       ["fd_readdir", 3, END - 8, 9, 0n, 64],
@@ -274,5 +277,6 @@ describe("A memory of 4 GiB", () => {
       const errno = await guest.errno(name, ...params);
       assert.ok(errno === "EFAULT" || errno === "EINVAL", `${name}(${params.join(", ")}): ${errno}`);
     }
+    assert.deepEqual(guest.bytes.slice(0, 16), new Uint8Array(16));
   });
 });

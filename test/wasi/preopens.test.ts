@@ -1,6 +1,6 @@
 /** The directories that a program is given. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
 import { MemoryFileSystem, WASI } from "stackful/wasi";
@@ -66,5 +66,33 @@ describe("The option preopens", () => {
     }
     const { root } = new MemoryFileSystem();
     for (const name of ["", "a\0b"]) assert.throws(() => new WASI({ preopens: { [name]: root } }), TypeError);
+  });
+});
+
+describe("The option maxOpenFiles", () => {
+  it("has room for what the program starts with", () => {
+    const { root } = new MemoryFileSystem();
+    const preopens = { "/a": root, "/b": root };
+    for (const maxOpenFiles of [4, 0, -1, Number.NaN, "5" as never]) {
+      assert.throws(() => new WASI({ preopens, maxOpenFiles }), {
+        name: "RangeError",
+        message: /^Cannot make WASI: maxOpenFiles must be a number from 5,/,
+      });
+    }
+    assert.doesNotThrow(() => new WASI({ preopens, maxOpenFiles: 5 }));
+    assert.doesNotThrow(() => new WASI({ preopens, maxOpenFiles: Infinity }));
+  });
+
+  it("leaves nothing open when it has not", { skip: process.platform !== "linux" }, () => {
+    const open = (): number => readdirSync("/proc/self/fd").length;
+    const before = open();
+    assert.throws(() => new WASI({ preopens: { "/a": "/", "/b": "/" }, maxOpenFiles: 4 }), RangeError);
+    assert.equal(open(), before);
+  });
+
+  it("is not in the way of a program that starts with more than usual", () => {
+    const { root } = new MemoryFileSystem();
+    const preopens = Object.fromEntries(Array.from({ length: 2000 }, (_, number) => [`/${number}`, root]));
+    assert.doesNotThrow(() => new WASI({ preopens }));
   });
 });

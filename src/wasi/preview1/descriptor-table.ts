@@ -54,11 +54,11 @@ export class DescriptorTable {
     return descriptor;
   }
 
-  /** Puts what is open as `from` to the number `to`, which has to be open. @returns what was there; `undefined` if it is the same */
+  /** Puts what is open as `from` to the number `to`, which has to be open. @returns what was there; `undefined` if that is the same number */
   move(from: number, to: number): Descriptor | undefined {
     const moved = this.get(from);
     const replaced = this.get(to);
-    if (moved === replaced) return undefined;
+    if (from === to) return undefined;
     this.remove(from);
     this.#open[to >>> 0] = moved;
     return replaced;
