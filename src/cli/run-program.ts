@@ -54,7 +54,7 @@ export class Program {
   async run(world: WasiOptions, words: readonly string[], signal: AbortSignal): Promise<number> {
     const { invoke } = this.#options;
     const args = invoke === undefined ? undefined : argumentsFor(this.module, invoke, words);
-    const wasi = new WASI({ ...world, args: [this.name, ...(invoke === undefined ? words : [])] });
+    const wasi = this.#makeWasi({ ...world, args: [this.name, ...(invoke === undefined ? words : [])] });
     const instance = await this.#instantiate(wasi);
     signal.throwIfAborted();
     if (invoke === undefined || args === undefined) return wasi.start(instance, { signal });
@@ -67,6 +67,17 @@ export class Program {
       throw error;
     } finally {
       await wasi.close();
+    }
+  }
+
+  /** @throws {CommandError} when the options do not fit each other, or a directory has gone */
+  #makeWasi(world: WasiOptions): WASI {
+    try {
+      return new WASI(world);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      const message = error.message.replace("Cannot make WASI: ", "").replace("maxOpenFiles", "--max-open-files");
+      throw new CommandError(`cannot run '${this.name}': ${message}`, undefined, { cause: error });
     }
   }
 

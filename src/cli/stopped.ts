@@ -19,6 +19,8 @@ const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 const SIGPIPE_EXIT = 141;
 /** As timeout(1) of coreutils. */
 const TIMEOUT_EXIT = 124;
+/** What is longer, Node takes for 1 ms. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Listens while a program runs; what was asked for first counts. */
 export class StopRequests {
@@ -55,9 +57,14 @@ export class StopRequests {
   }
 
   limitTime(milliseconds: number, text: string): void {
-    const timer = setTimeout(() => {
-      this.#controller.abort(new Stopped(TIMEOUT_EXIT, `the program was stopped after ${text}`));
-    }, milliseconds);
+    const end = performance.now() + milliseconds;
+    let timer: NodeJS.Timeout | undefined;
+    const wait = (): void => {
+      const left = end - performance.now();
+      if (left > 0) timer = setTimeout(wait, Math.min(left, LONGEST_TIMER_MS));
+      else this.#controller.abort(new Stopped(TIMEOUT_EXIT, `the program was stopped after ${text}`));
+    };
+    wait();
     this.#undo.push(() => clearTimeout(timer));
   }
 

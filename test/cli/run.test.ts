@@ -204,6 +204,17 @@ describe("stackful run", () => {
     assert.equal(stderr, "");
   });
 
+  it("says that a limit leaves no room for what the program starts with", async () => {
+    const { stderr, code } = await stackful("run", "--max-open-files=2", PROGRAM, "args");
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: cannot run '.*': --max-open-files must be a number from 3,.*\n$/);
+  });
+
+  it("has patience for longer than a timer has", async () => {
+    const { stderr, code } = await run("--timeout=700h", PROGRAM, "args");
+    assert.deepEqual([stderr, code], ["", 0]);
+  });
+
   it("traces calls", async () => {
     const { stdout, stderr } = await run("--trace", "--dir", `${folder}::/data`, PROGRAM, "read", "/data/nothing");
     assert.equal(stdout.length, 0);
