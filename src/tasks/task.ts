@@ -79,7 +79,7 @@ export class Task<Value = unknown> implements PromiseLike<Value> {
   #joiners: WaitQueue<TaskResult<unknown>> | undefined;
   readonly #priority: Priority | undefined;
   /** A coroutine, or a function that returns a `Value` or a promise of it. (A type that said so could not be used as a `Task<unknown>`.) */
-  #body: Coroutine<unknown> | ((task: Task) => unknown) | undefined;
+  #body: Coroutine | ((task: Task) => unknown) | undefined;
   #result: TaskResult<Value> | undefined;
   #isSeen = false;
   #listeners: (() => void)[] | undefined;
