@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
-import { Channel, ChannelClosedError, select, spawn, yieldNow } from "stackful/tasks";
-import { check, rejection, seeded, stateOf, turn } from "./harness.ts";
+import { Channel, ChannelClosedError, spawn } from "stackful/tasks";
+import { check, rejection, stateOf, turn } from "./harness.ts";
 
 describe("Channel", () => {
   check("keeps as many values as it has capacity, in their order", async () => {
@@ -106,113 +106,5 @@ describe("Channel", () => {
     assert.equal(await sending, "third");
     assert.deepEqual([channel.tryReceive(), channel.tryReceive()], [{ value: "kept" }, undefined]);
     assert.equal(await rejection(channel.send("refused", { signal: second.signal })), "third");
-  });
-});
-
-/** One sender's values are numbered. Every one must arrive once, in order, or be known not to have been sent. */
-async function runRandomly(seed: number): Promise<void> {
-  const random = seeded(seed);
-  const capacity = [0, 1, 2, 5, Infinity][random(5)]!;
-  const channel = new Channel<readonly [sender: number, index: number]>({ capacity });
-  const other = new Channel<never>();
-  const sent: number[][] = [];
-  const received: (readonly [number, number])[] = [];
-  const receivedBy: (readonly [number, number])[][] = [];
-
-  const pause = async (): Promise<void> => {
-    for (let i = random(3); i > 0; i--) await yieldNow();
-  };
-  const senders = Array.from({ length: 1 + random(4) }, (_, sender) => {
-    const ok: number[] = [];
-    sent.push(ok);
-    return spawn(async () => {
-      for (let index = 0; index < 20; index++) {
-        await pause();
-        if (await sendSomehow(channel, [sender, index], random)) ok.push(index);
-      }
-    });
-  });
-  const receivers = Array.from({ length: 1 + random(4) }, () => {
-    const mine: (readonly [number, number])[] = [];
-    receivedBy.push(mine);
-    return spawn(async () => {
-      for (;;) {
-        await pause();
-        const message = await receiveSomehow(channel, other, random);
-        if (message === "closed") return;
-        if (message === undefined) continue;
-        mine.push(message);
-        received.push(message);
-      }
-    });
-  });
-  await Promise.all(senders);
-  channel.close();
-  await Promise.all(receivers);
-  const context = `seed ${seed}, capacity ${capacity}`;
-  for (const [sender, indices] of sent.entries()) {
-    const arrived = received.filter(([from]) => from === sender).map(([, index]) => index);
-    assert.deepEqual(
-      arrived.toSorted((a, b) => a - b),
-      indices,
-      `${context}: lost or duplicated`,
-    );
-    for (const mine of receivedBy) {
-      const own = mine.filter(([from]) => from === sender).map(([, index]) => index);
-      assert.deepEqual(
-        own,
-        own.toSorted((a, b) => a - b),
-        `${context}: reordered`,
-      );
-    }
-  }
-  assert.deepEqual([channel.length, other.length], [0, 0]);
-}
-
-/** Says whether it was sent. */
-async function sendSomehow<Value>(
-  channel: Channel<Value>,
-  value: Value,
-  random: (limit: number) => number,
-): Promise<boolean> {
-  const controller = new AbortController();
-  const { signal } = controller;
-  const way = random(4);
-  if (way === 0) return channel.trySend(value);
-  if (way === 1) void yieldNow().then(() => controller.abort());
-  try {
-    if (way === 2) await select({ sent: channel.sending(value) }, { signal });
-    else await channel.send(value, { signal });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function receiveSomehow<Value>(
-  channel: Channel<Value>,
-  other: Channel<never>,
-  random: (limit: number) => number,
-): Promise<Value | "closed" | undefined> {
-  const controller = new AbortController();
-  const { signal } = controller;
-  const way = random(4);
-  if (way === 0) {
-    const taken = channel.tryReceive();
-    return taken === undefined && channel.closed ? "closed" : taken?.value;
-  }
-  if (way === 1) void yieldNow().then(() => controller.abort());
-  try {
-    if (way !== 2) return await channel.receive({ signal });
-    const first = await select({ value: channel.receiving(), other: other.receiving() }, { signal });
-    return first.value;
-  } catch (error) {
-    return error instanceof ChannelClosedError ? "closed" : undefined;
-  }
-}
-
-describe("Any sequence of channel operations", () => {
-  check("loses, duplicates and reorders no message of one sender", async () => {
-    for (let seed = 1; seed <= 200; seed++) await runRandomly(seed);
   });
 });
