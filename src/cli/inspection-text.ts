@@ -50,7 +50,7 @@ function exportLine({ name, type, waitsIn }: InspectedExport): Line {
 function waitText(waitsIn: readonly string[]): string {
   if (waitsIn.length === 0) return "never suspends";
   const more = waitsIn.length > MAX_LISTED ? `, … (${waitsIn.length})` : "";
-  const names = waitsIn.slice(0, MAX_LISTED).map((name) => name.replace(/^wasi_snapshot_preview1\./, ""));
+  const names = waitsIn.slice(0, MAX_LISTED).map((name) => name.replace(/^wasi_(snapshot_preview1|unstable)\./, ""));
   return `may suspend in ${names.join(", ")}${more}`;
 }
 

@@ -12,6 +12,8 @@ export interface ModuleKind {
 }
 
 const PREVIEW_1 = "wasi_snapshot_preview1";
+/** What came before it, in 2019. */
+const UNSTABLE = "wasi_unstable";
 
 export const WASI_COMMAND = "wasi-command";
 export const WASI_REACTOR = "wasi-reactor";
@@ -40,7 +42,7 @@ class Surface {
 
   /** Whether WASI is all that it wants. */
   get wantsOnlyWasi(): boolean {
-    return [...this.modules].every((name) => name === PREVIEW_1);
+    return [...this.modules].every((name) => name === PREVIEW_1 || name === UNSTABLE);
   }
 }
 
@@ -82,16 +84,22 @@ const RULES: readonly Rule[] = [
     applies: isEmscripten,
   },
   {
-    name: "wasi-unstable",
-    description: "a program for WASI before preview 1 (wasi_unstable)",
-    use: "it has to be compiled anew: that interface is of 2019",
-    applies: ({ modules }) => modules.has("wasi_unstable"),
+    name: WASI_COMMAND,
+    description: "a WASI command (wasi_unstable, of 2019): a program with a beginning and an end",
+    use: "'stackful run' runs it",
+    applies: (names) => names.exports.has("_start") && names.modules.has(UNSTABLE) && names.wantsOnlyWasi,
+  },
+  {
+    name: WASI_REACTOR,
+    description: "a WASI reactor (wasi_unstable, of 2019): a library whose functions may be called any number of times",
+    use: "'stackful run --invoke <function>' calls one of them",
+    applies: (names) => names.modules.has(UNSTABLE) && names.wantsOnlyWasi,
   },
   {
     name: "wasi-and-others",
     description: "a program for WASI (preview 1) that imports other things, too",
     use: "give it what else it imports, beside 'new WASI().imports()'",
-    applies: ({ modules }) => modules.has(PREVIEW_1),
+    applies: ({ modules }) => modules.has(PREVIEW_1) || modules.has(UNSTABLE),
   },
   {
     name: "assemblyscript",

@@ -8,6 +8,7 @@ import type { Instance } from "../link/instance.ts";
 import { moduleCache } from "../transform/module-cache.ts";
 import { isPackaged } from "../transform/packaged-module.ts";
 import { TransformError } from "../transform/refusal.ts";
+import { PREVIEW_1, UNSTABLE } from "../wasi/preview1/snapshot.ts";
 import { SYSCALLS } from "../wasi/preview1/syscall-table.ts";
 import { WasiExit } from "../wasi/exit.ts";
 import { WASI } from "../wasi/wasi.ts";
@@ -19,7 +20,7 @@ import { refuseOthers } from "./module-file.ts";
 import { WASI_COMMAND, WASI_REACTOR, kindOf } from "./module-kind.ts";
 import type { RunOptions } from "./run-options.ts";
 
-const PREVIEW_1 = "wasi_snapshot_preview1";
+const WASI_MODULES: readonly string[] = [PREVIEW_1.module, UNSTABLE.module];
 
 export class Program {
   /** What it is called in its own arguments. */
@@ -114,7 +115,7 @@ function requireOnlyWasi(file: string, module: GuestModule): void {
   const { original } = module.prepared ?? {};
   // Not those of the guest as it is counted.
   const imports = original?.imports ?? module.imports;
-  const foreign = imports.filter((entry) => entry.module !== PREVIEW_1 || !(entry.name in SYSCALLS));
+  const foreign = imports.filter((entry) => !WASI_MODULES.includes(entry.module) || !(entry.name in SYSCALLS));
   const [first] = foreign;
   if (first === undefined) return;
   const more = foreign.length === 1 ? "" : ` and ${foreign.length - 1} more`;

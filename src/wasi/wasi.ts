@@ -15,6 +15,8 @@ import { DescriptorTable } from "./preview1/descriptor-table.ts";
 import { encodeText } from "./preview1/guest-memory.ts";
 import { hostFunction } from "./preview1/syscall.ts";
 import type { Program } from "./preview1/syscall.ts";
+import { PREVIEW_1, UNSTABLE } from "./preview1/snapshot.ts";
+import type { Snapshot } from "./preview1/snapshot.ts";
 import { observed } from "./preview1/syscall-event.ts";
 import type { SyscallObserver } from "./preview1/syscall-event.ts";
 import { SYSCALLS } from "./preview1/syscall-table.ts";
@@ -25,8 +27,8 @@ import type { StandardStreams } from "./stdio.ts";
 
 /** Names and meanings are those of `node:wasi`, as far as it has them. */
 export interface WasiOptions extends StandardStreams, NetworkAccess {
-  /** The only one there is is `"preview1"`. */
-  readonly version?: "preview1" | undefined;
+  /** As `node:wasi` has it. It makes no difference: programs of both versions are offered what they import. */
+  readonly version?: "preview1" | "unstable" | undefined;
   /** The program's arguments; the first one is its own name. */
   readonly args?: readonly string[] | undefined;
   /** Its environment; nothing when left out. */
@@ -42,7 +44,8 @@ export interface WasiOptions extends StandardStreams, NetworkAccess {
   readonly onSyscall?: SyscallObserver | undefined;
 }
 
-const MODULE = "wasi_snapshot_preview1";
+/** What programs import of WASI: of preview 1, and of what came before it. */
+export type WasiImports = Readonly<Record<Snapshot["module"], Readonly<Record<string, unknown>>>>;
 
 /** The descriptor after standard input, output and errors. */
 const FIRST_PREOPEN = 3;
@@ -63,7 +66,7 @@ const MAX_OPEN_FILES = 1024;
  */
 export class WASI {
   readonly #program: Program;
-  readonly #imports: Readonly<Record<string, unknown>>;
+  readonly #imports: WasiImports;
   #isStarted = false;
 
   /**
@@ -73,12 +76,15 @@ export class WASI {
    */
   constructor(options: WasiOptions = {}) {
     this.#program = programOf(options);
-    this.#imports = importsOf(this.#program, options.onSyscall);
+    this.#imports = {
+      wasi_snapshot_preview1: importsOf(this.#program, options.onSyscall),
+      wasi_unstable: importsOf({ ...this.#program, snapshot: UNSTABLE }, options.onSyscall),
+    };
   }
 
   /** What to instantiate the program with. */
-  imports(): { readonly wasi_snapshot_preview1: Readonly<Record<string, unknown>> } {
-    return { [MODULE]: this.#imports };
+  imports(): WasiImports {
+    return { ...this.#imports };
   }
 
   /**
@@ -152,11 +158,14 @@ function importsOf(program: Program, observer: SyscallObserver | undefined): Rea
 
 function importOf(program: Program, name: string, observer: SyscallObserver | undefined): unknown {
   const answer = hostFunction(program, SYSCALLS[name]!);
-  return wrapAsyncWithCaller(observer === undefined ? answer : observed(name, answer, observer));
+  return wrapAsyncWithCaller(observer === undefined ? answer : observed(name, answer, observer, program.snapshot));
 }
 
 function programOf(options: WasiOptions): Program {
-  const { args = [], env = {}, clock = systemClock, random = systemRandom } = options;
+  const { args = [], env = {}, clock = systemClock, random = systemRandom, version } = options;
+  if (version !== undefined && version !== "preview1" && version !== "unstable") {
+    throw new TypeError(`Cannot make WASI: version must be "preview1" or "unstable", received ${String(version)}`);
+  }
   const network = networkDescriptors(options);
   const descriptors = new DescriptorTable(maxOpenFilesOf(options, network.length));
   for (const descriptor of standardDescriptors(options)) descriptors.add(descriptor);
@@ -167,6 +176,7 @@ function programOf(options: WasiOptions): Program {
     clock,
     random,
     descriptors,
+    snapshot: PREVIEW_1,
     exit: (code: number) => trapFor(new WasiExit(code)),
   };
   // Last, when nothing can fail any more: what is open has to be closed.

@@ -263,6 +263,14 @@ describe("stackful run", () => {
     );
   });
 
+  it("runs a program for wasi_unstable, the WASI of 2019", async () => {
+    const file = path.join(folder, "unstable.wasm");
+    const program = await assemble(`(module (import "wasi_unstable" "proc_exit" (func $exit (param i32)))
+      (memory (export "memory") 1) (func (export "_start") (call $exit (i32.const 7))))`);
+    writeFileSync(file, program);
+    for (const { name } of available) await expectOutput(["--backend", name, file], "", 7);
+  });
+
   it("says what it cannot run", async () => {
     await expectError(["nothing.wasm"], "error: cannot read 'nothing.wasm': no such file or directory\n");
     await expectError(

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { WASI } from "stackful/wasi";
-import type { WasiOptions } from "stackful/wasi";
+import type { WasiImports, WasiOptions } from "stackful/wasi";
 import { ERRNO, errnoName } from "#src/wasi/preview1/errno";
 import { FDSTAT, FILESTAT, OPEN_FLAGS, SYMLINK_FOLLOW } from "#src/wasi/preview1/layout";
 import { DIRECTORY_RIGHTS, FILE_RIGHTS, RIGHTS } from "#src/wasi/preview1/rights";
@@ -80,10 +80,15 @@ export class GuestCalls {
   /** Aborts the calls that are waiting, and those that follow. */
   signal: AbortSignal = new AbortController().signal;
 
-  constructor(options: WasiOptions = {}, memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 32 })) {
+  /** @param module what it imports its calls from */
+  constructor(
+    options: WasiOptions = {},
+    memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 32 }),
+    module: keyof WasiImports = "wasi_snapshot_preview1",
+  ) {
     this.wasi = new WASI(options);
     this.memory = memory;
-    this.#functions = this.wasi.imports().wasi_snapshot_preview1 as never;
+    this.#functions = this.wasi.imports()[module] as never;
   }
 
   /** The call as it is: at once where it is ready. @returns its error number */

@@ -3,7 +3,7 @@
 import type { Soon } from "../host/file-system.ts";
 import { Errno } from "./errno.ts";
 import { timeChange, writeFileStat } from "./file-stat.ts";
-import { ALL_FD_FLAGS, FDSTAT, FILESTAT } from "./layout.ts";
+import { ALL_FD_FLAGS, FDSTAT } from "./layout.ts";
 import { RIGHTS } from "./rights.ts";
 import { afterCall } from "./soon.ts";
 import type { Syscall, Syscalls } from "./syscall.ts";
@@ -45,8 +45,8 @@ export const status: Syscalls = {
   fd_filestat_get(call: Syscall, fd: number, stat: number) {
     const { program, memory } = call;
     const descriptor = program.descriptors.with(fd, RIGHTS.fd_filestat_get);
-    memory.require(stat, FILESTAT.bytes);
-    return afterCall(call, descriptor.stat(), (found) => writeFileStat(memory, stat, found));
+    memory.require(stat, program.snapshot.filestat.bytes);
+    return afterCall(call, descriptor.stat(), (found) => writeFileStat(call, stat, found));
   },
 
   fd_filestat_set_size({ program }: Syscall, fd: number, bytes: bigint): Soon<void> {

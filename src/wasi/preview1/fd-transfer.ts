@@ -46,11 +46,13 @@ export const transfers: Syscalls = {
     return afterCall(call, descriptor.writeAt(from, unsigned(offset), call), (bytes) => memory.setU32(written, bytes));
   },
 
-  fd_seek(call: Syscall, fd: number, delta: bigint, whence: number, result: number) {
+  fd_seek(call: Syscall, fd: number, delta: bigint, given: number, result: number) {
     const { program, memory } = call;
+    const whence = program.snapshot.whences[given];
     const isTelling = delta === 0n && whence === WHENCE.cur;
     const descriptor = isTelling ? tellable(program.descriptors.get(fd)) : program.descriptors.with(fd, RIGHTS.fd_seek);
     memory.require(result, 8);
+    if (whence === undefined) throw new Errno("EINVAL");
     return afterCall(call, descriptor.seek(delta, whence), (offset) => memory.setU64(result, offset));
   },
 

@@ -2,8 +2,8 @@
 
 import type { FileStat, FileType, TimeChange } from "../host/file-system.ts";
 import { Errno } from "./errno.ts";
-import type { GuestMemory } from "./guest-memory.ts";
-import { ALL_FST_FLAGS, FILESTAT, FILE_TYPE, FST_FLAGS } from "./layout.ts";
+import { ALL_FST_FLAGS, FILE_TYPE, FST_FLAGS } from "./layout.ts";
+import type { Syscall } from "./syscall.ts";
 
 /** witx: `filetype`. There is none for a pipe. */
 const TYPES: Readonly<Record<FileType, number>> = {
@@ -21,17 +21,19 @@ export function fileTypeNumber(type: FileType): number {
 }
 
 /** witx: `filestat` */
-export function writeFileStat(memory: GuestMemory, pointer: number, stat: FileStat): void {
-  memory.clear(pointer, FILESTAT.bytes);
+export function writeFileStat({ memory, program }: Syscall, pointer: number, stat: FileStat): void {
+  const { filestat } = program.snapshot;
+  memory.clear(pointer, filestat.bytes);
   const at = pointer >>> 0;
-  memory.setU64(at + FILESTAT.device, stat.device);
-  memory.setU64(at + FILESTAT.inode, stat.inode);
-  memory.setU8(at + FILESTAT.type, fileTypeNumber(stat.type));
-  memory.setU64(at + FILESTAT.links, stat.links);
-  memory.setU64(at + FILESTAT.size, stat.size);
-  memory.setU64(at + FILESTAT.accessed, stat.accessed);
-  memory.setU64(at + FILESTAT.modified, stat.modified);
-  memory.setU64(at + FILESTAT.changed, stat.changed);
+  memory.setU64(at + filestat.device, stat.device);
+  memory.setU64(at + filestat.inode, stat.inode);
+  memory.setU8(at + filestat.type, fileTypeNumber(stat.type));
+  if (filestat.linksBytes === 8) memory.setU64(at + filestat.links, stat.links);
+  else memory.setU32(at + filestat.links, Number(stat.links));
+  memory.setU64(at + filestat.size, stat.size);
+  memory.setU64(at + filestat.accessed, stat.accessed);
+  memory.setU64(at + filestat.modified, stat.modified);
+  memory.setU64(at + filestat.changed, stat.changed);
 }
 
 /** witx: `fstflags`, with the times as signed numbers. @throws {Errno} `EINVAL` */

@@ -71,10 +71,32 @@ export const FILESTAT = {
   inode: 8,
   type: 16,
   links: 24,
+  linksBytes: 8,
   size: 32,
   accessed: 40,
   modified: 48,
   changed: 56,
+} as const;
+
+/**
+ * In `wasi_unstable`:
+ *
+ * ```
+ * filestat                0 dev u64        8 ino u64      16 filetype u8      20 nlink u32      24 size u64
+ *                        32 atim u64      40 mtim u64     48 ctim u64
+ * ```
+ */
+export const FILESTAT_UNSTABLE = {
+  bytes: 56,
+  device: 0,
+  inode: 8,
+  type: 16,
+  links: 20,
+  linksBytes: 4,
+  size: 24,
+  accessed: 32,
+  modified: 40,
+  changed: 48,
 } as const;
 
 /**
@@ -106,6 +128,26 @@ export const SUBSCRIPTION = {
   timeout: 24,
   precision: 32,
   clockFlags: 40,
+  descriptor: 16,
+} as const;
+
+/**
+ * In `wasi_unstable`, where a clock has a number that the program gives it, which says nothing to anybody:
+ *
+ * ```
+ * subscription            0 userdata u64   8 tag u8
+ *    of a clock:         16 identifier u64                24 id u32           32 timeout u64    40 precision u64  48 flags u16
+ *    of a descriptor:    16 fd u32
+ * ```
+ */
+export const SUBSCRIPTION_UNSTABLE = {
+  bytes: 56,
+  userData: 0,
+  tag: 8,
+  clock: 24,
+  timeout: 32,
+  precision: 40,
+  clockFlags: 48,
   descriptor: 16,
 } as const;
 

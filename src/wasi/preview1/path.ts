@@ -3,7 +3,7 @@
 import { ERRNO, Errno, errnoOf } from "./errno.ts";
 import { timeChange, writeFileStat } from "./file-stat.ts";
 import { encodeText } from "./guest-memory.ts";
-import { FILESTAT, SYMLINK_FOLLOW } from "./layout.ts";
+import { SYMLINK_FOLLOW } from "./layout.ts";
 import { lookUp } from "./path-argument.ts";
 import type { PathFrom } from "./path-argument.ts";
 import { MAX_PATH_BYTES, walk, walkPath } from "./resolve-path.ts";
@@ -16,9 +16,9 @@ import type { Syscall, Syscalls } from "./syscall.ts";
 export const paths: Syscalls = {
   path_filestat_get(call: Syscall, fd: number, lookup: number, path: number, length: number, stat: number) {
     const { directory, text } = lookUp(call, fd, { path, length, lookup, rights: RIGHTS.path_filestat_get });
-    call.memory.require(stat, FILESTAT.bytes);
+    call.memory.require(stat, call.program.snapshot.filestat.bytes);
     const found = walk(directory, text, (path) => path.toTarget((lookup & SYMLINK_FOLLOW) !== 0));
-    return afterCall(call, found, (target) => writeFileStat(call.memory, stat, target.stat));
+    return afterCall(call, found, (target) => writeFileStat(call, stat, target.stat));
   },
 
   path_filestat_set_times(

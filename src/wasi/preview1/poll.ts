@@ -7,8 +7,9 @@ import type { Descriptor, Direction, Waiting } from "./descriptor.ts";
 import type { DescriptorTable } from "./descriptor-table.ts";
 import { Errno, ESUCCESS, errnoOf } from "./errno.ts";
 import type { GuestMemory } from "./guest-memory.ts";
-import { CLOCK, EVENT, EVENT_HANGUP, EVENT_TYPE, SUBSCRIPTION, SUBSCRIPTION_CLOCK_ABSTIME } from "./layout.ts";
+import { CLOCK, EVENT, EVENT_HANGUP, EVENT_TYPE, SUBSCRIPTION_CLOCK_ABSTIME } from "./layout.ts";
 import { RIGHTS } from "./rights.ts";
+import type { Snapshot } from "./snapshot.ts";
 import type { Program, Syscall, Syscalls } from "./syscall.ts";
 import { giveWay } from "./waiting.ts";
 
@@ -29,7 +30,7 @@ export const polls: Syscalls = {
     // All that is written at the end is looked at now: who has waited is told of what has happened.
     memory.bytes(output, length * EVENT.bytes);
     memory.setU32(eventCount, 0);
-    const poll = new Poll(program, readSubscriptions(memory, input, length), { signal });
+    const poll = new Poll(program, readSubscriptions(memory, program.snapshot, { input, length }), { signal });
     return poll.run((events) => {
       // The subscriptions may lie where the events go; they have been read.
       events.forEach((event, index) => writeEvent(memory, output + index * EVENT.bytes, event));
@@ -55,19 +56,23 @@ interface PollEvent {
   readonly flags: number;
 }
 
-function readSubscriptions(memory: GuestMemory, pointer: number, count: number): Subscription[] {
-  memory.bytes(pointer, count * SUBSCRIPTION.bytes);
-  return Array.from({ length: count }, (_, index) => {
-    const at = (pointer >>> 0) + index * SUBSCRIPTION.bytes;
-    const type = memory.u8(at + SUBSCRIPTION.tag);
+function readSubscriptions(
+  memory: GuestMemory,
+  { subscription }: Snapshot,
+  { input, length }: { readonly input: number; readonly length: number },
+): Subscription[] {
+  memory.bytes(input, length * subscription.bytes);
+  return Array.from({ length }, (_, index) => {
+    const at = (input >>> 0) + index * subscription.bytes;
+    const type = memory.u8(at + subscription.tag);
     if (type > EVENT_TYPE.fdWrite) throw new Errno("EINVAL");
     const isClock = type === EVENT_TYPE.clock;
     return {
-      userData: memory.u64(at + SUBSCRIPTION.userData),
+      userData: memory.u64(at + subscription.userData),
       type,
-      id: memory.u32(at + (isClock ? SUBSCRIPTION.clock : SUBSCRIPTION.descriptor)),
-      timeout: isClock ? memory.u64(at + SUBSCRIPTION.timeout) : 0n,
-      flags: isClock ? memory.u16(at + SUBSCRIPTION.clockFlags) : 0,
+      id: memory.u32(at + (isClock ? subscription.clock : subscription.descriptor)),
+      timeout: isClock ? memory.u64(at + subscription.timeout) : 0n,
+      flags: isClock ? memory.u16(at + subscription.clockFlags) : 0,
     };
   });
 }

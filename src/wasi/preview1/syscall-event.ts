@@ -4,9 +4,11 @@ import type { Caller } from "../../link/caller.ts";
 import type { Soon } from "../host/file-system.ts";
 import { errnoName } from "./errno.ts";
 import { GuestMemory } from "./guest-memory.ts";
-import { FDSTAT, FILESTAT, PRESTAT, SUBSCRIPTION, SUBSCRIPTION_CLOCK_ABSTIME } from "./layout.ts";
+import { FDSTAT, PRESTAT, SUBSCRIPTION_CLOCK_ABSTIME } from "./layout.ts";
 import { SIGNATURES } from "./signature-table.ts";
 import type { ParameterKind, ResultKind, SyscallName, SyscallSignature } from "./signature-table.ts";
+import { PREVIEW_1 } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot.ts";
 import { isPromise } from "./soon.ts";
 
 /** Buffers of the program. */
@@ -43,11 +45,16 @@ export type SyscallObserver = (event: SyscallEvent) => void;
 type HostFunction = (caller: Caller, ...params: unknown[]) => Soon<number>;
 
 /** `body`, the host function for the call `name`, with `observe` told of each call of it. */
-export function observed(name: string, body: HostFunction, observe: SyscallObserver): HostFunction {
+export function observed(
+  name: string,
+  body: HostFunction,
+  observe: SyscallObserver,
+  snapshot: Snapshot = PREVIEW_1,
+): HostFunction {
   const signature = SIGNATURES[name as SyscallName] as SyscallSignature | undefined;
   if (signature === undefined) return body;
   return (caller, ...params) => {
-    const reader = new ParameterReader(caller, params);
+    const reader = new ParameterReader(caller, params, snapshot);
     const args = reader.arguments(signature);
     const tell = (errno: number | undefined, suspendedMs: number): void => {
       const results = errno === 0 ? reader.results(signature) : {};
@@ -125,10 +132,12 @@ const MAX_SUBSCRIPTIONS = 1024;
 class ParameterReader {
   readonly #caller: Caller;
   readonly #params: readonly unknown[];
+  readonly #snapshot: Snapshot;
 
-  constructor(caller: Caller, params: readonly unknown[]) {
+  constructor(caller: Caller, params: readonly unknown[], snapshot: Snapshot) {
     this.#caller = caller;
     this.#params = params;
+    this.#snapshot = snapshot;
   }
 
   arguments({ params }: SyscallSignature): Record<string, SyscallValue> {
@@ -146,7 +155,7 @@ class ParameterReader {
     let position = params.reduce((sum, [, kind]) => sum + widthOf(kind), 0);
     for (const [name, kind] of results) {
       const pointer = this.#u32(position++);
-      values[name] = this.#readable((memory) => resultAt(memory, pointer, kind));
+      values[name] = this.#readable((memory) => resultAt(memory, pointer, { kind, snapshot: this.#snapshot }));
     }
     return values;
   }
@@ -165,7 +174,13 @@ class ParameterReader {
       case "buffer":
         return { buffers: 1, bytes: this.#u32(position + 1) };
       case "subscriptions":
-        return this.#readable((memory) => subscriptionsAt(memory, this.#u32(position), this.#u32(position + 2)));
+        return this.#readable((memory) =>
+          Array.from({ length: Math.min(this.#u32(position + 2), MAX_SUBSCRIPTIONS) }, (_, index) =>
+            subscriptionAt(memory, this.#u32(position), { index, snapshot: this.#snapshot }),
+          ),
+        );
+      case "whence":
+        return named(kind, this.#snapshot.whences[this.#u32(position)] ?? this.#u32(position));
       default:
         return named(kind, this.#u32(position));
     }
@@ -207,25 +222,29 @@ function buffersAt(memory: GuestMemory, pointer: number, count: number): Syscall
   return { buffers: count, bytes: memory.vectors(pointer, count).total };
 }
 
-function subscriptionsAt(memory: GuestMemory, pointer: number, count: number): SyscallSubscription[] {
-  const shown = Math.min(count, MAX_SUBSCRIPTIONS);
-  return Array.from({ length: shown }, (_, index) => subscriptionAt(memory, pointer + index * SUBSCRIPTION.bytes));
-}
-
-function subscriptionAt(memory: GuestMemory, pointer: number): SyscallSubscription {
-  const tag = memory.u8(pointer + SUBSCRIPTION.tag);
-  if (tag !== 0) return { type: tag === 1 ? "fd_read" : "fd_write", fd: memory.u32(pointer + SUBSCRIPTION.descriptor) };
-  const clock = memory.u32(pointer + SUBSCRIPTION.clock);
-  const flags = memory.u16(pointer + SUBSCRIPTION.clockFlags);
+function subscriptionAt(
+  memory: GuestMemory,
+  pointer: number,
+  { index, snapshot: { subscription } }: { readonly index: number; readonly snapshot: Snapshot },
+): SyscallSubscription {
+  const at = pointer + index * subscription.bytes;
+  const tag = memory.u8(at + subscription.tag);
+  if (tag !== 0) return { type: tag === 1 ? "fd_read" : "fd_write", fd: memory.u32(at + subscription.descriptor) };
+  const clock = memory.u32(at + subscription.clock);
+  const flags = memory.u16(at + subscription.clockFlags);
   return {
     type: "clock",
     clock: CLOCKS[clock] ?? String(clock),
-    timeout: memory.u64(pointer + SUBSCRIPTION.timeout),
+    timeout: memory.u64(at + subscription.timeout),
     isAbsolute: (flags & SUBSCRIPTION_CLOCK_ABSTIME) !== 0,
   };
 }
 
-function resultAt(memory: GuestMemory, pointer: number, kind: ResultKind): SyscallValue {
+function resultAt(
+  memory: GuestMemory,
+  pointer: number,
+  { kind, snapshot }: { readonly kind: ResultKind; readonly snapshot: Snapshot },
+): SyscallValue {
   switch (kind) {
     case "u64":
       return memory.u64(pointer);
@@ -234,7 +253,7 @@ function resultAt(memory: GuestMemory, pointer: number, kind: ResultKind): Sysca
     case "fdstat":
       return fileType(memory.u8(pointer + FDSTAT.type));
     case "filestat":
-      return `${fileType(memory.u8(pointer + FILESTAT.type))}, ${memory.u64(pointer + FILESTAT.size)} bytes`;
+      return `${fileType(memory.u8(pointer + snapshot.filestat.type))}, ${memory.u64(pointer + snapshot.filestat.size)} bytes`;
     case "prestat":
       return `dir, ${memory.u32(pointer + PRESTAT.nameLength)} bytes of name`;
     default:

@@ -8,6 +8,7 @@ import type { Random } from "../host/random.ts";
 import type { DescriptorTable } from "./descriptor-table.ts";
 import { ESUCCESS, errnoOf } from "./errno.ts";
 import { GuestMemory } from "./guest-memory.ts";
+import type { Snapshot } from "./snapshot.ts";
 import { isPromise } from "./soon.ts";
 
 /** One running program, as its calls see it. */
@@ -19,6 +20,8 @@ export interface Program {
   readonly clock: Clock;
   readonly random: Random;
   readonly descriptors: DescriptorTable;
+  /** The one that its calls come from; a program may use both. */
+  readonly snapshot: Snapshot;
   /** What ends the guest's stack without any more code of the guest; thrown by `proc_exit` and `proc_raise`. */
   exit(code: number): unknown;
 }
