@@ -12,7 +12,7 @@ import { PREVIEW_1, UNSTABLE } from "../wasi/preview1/snapshot.ts";
 import { SYSCALLS } from "../wasi/preview1/syscall-table.ts";
 import { WasiExit } from "../wasi/exit.ts";
 import { WASI } from "../wasi/wasi.ts";
-import type { WasiOptions } from "../wasi/wasi.ts";
+import type { WasiOptions } from "../wasi/wasi-options.ts";
 import { cacheDirectory } from "./cache-directory.ts";
 import { CommandError } from "./command.ts";
 import { argumentsFor, resultText } from "./invoke.ts";

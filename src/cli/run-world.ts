@@ -4,7 +4,7 @@ import type { OutputStream } from "../wasi/host/stream.ts";
 import { NodeNetwork } from "../wasi/host/node-network.ts";
 import type { NodeListener } from "../wasi/host/node-network.ts";
 import { nodeOutput } from "../wasi/host/node-stdio.ts";
-import type { WasiOptions } from "../wasi/wasi.ts";
+import type { WasiOptions } from "../wasi/wasi-options.ts";
 import { CommandError } from "./command.ts";
 import { reasonOf } from "./files.ts";
 import type { HostAndPort } from "./quantities.ts";

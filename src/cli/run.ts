@@ -1,7 +1,7 @@
 /** `stackful run program.wasm`: a program that was written to block, on the event loop. */
 
 import type { NodeListener } from "../wasi/host/node-network.ts";
-import type { WasiOptions } from "../wasi/wasi.ts";
+import type { WasiOptions } from "../wasi/wasi-options.ts";
 import type { Command } from "./command.ts";
 import { readInput } from "./files.ts";
 import { Copies } from "./run-copies.ts";

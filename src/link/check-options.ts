@@ -49,8 +49,9 @@ export function requireOneOf(action: string, name: string, value: unknown, value
   throw new TypeError(`Cannot ${action}: ${name} must be ${expected}, received ${describe(value)}`);
 }
 
-function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
+/** For messages: what it was instead. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined || typeof value === "number") return String(value);
   if (Array.isArray(value)) return "an array";
   return typeof value === "string" ? JSON.stringify(value) : `a value of type ${typeof value}`;
 }

@@ -45,4 +45,5 @@ export type {
 } from "./preview1/syscall-event.ts";
 export type { StandardStreams } from "./stdio.ts";
 export { WASI } from "./wasi.ts";
-export type { WasiImports, WasiOptions } from "./wasi.ts";
+export type { WasiImports } from "./wasi.ts";
+export type { WasiOptions } from "./wasi-options.ts";

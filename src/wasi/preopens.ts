@@ -1,5 +1,7 @@
 /** Directories that a program starts with. */
 
+import { requireOptions } from "../link/check-options.ts";
+import type { OptionNames } from "../link/check-options.ts";
 import type { Directory } from "./host/file-system.ts";
 import { openNodeDirectory } from "./host/node-file-system.ts";
 import { readOnly } from "./host/read-only.ts";
@@ -23,6 +25,8 @@ export interface Preopen {
  */
 export type Preopens = Readonly<Record<string, string | Directory | Preopen>>;
 
+const PREOPEN_OPTIONS: OptionNames<Preopen> = { directory: true, readOnly: true };
+
 const RIGHTS = { base: DIRECTORY_RIGHTS, inheriting: DIRECTORY_RIGHTS | FILE_RIGHTS };
 
 /**
@@ -43,7 +47,7 @@ export function openPreopens(preopens: Preopens): DirectoryDescriptor[] {
 
 function openPreopen(name: string, preopen: Preopens[string]): DirectoryDescriptor {
   if (name === "" || name.includes("\0")) throw new TypeError(`Cannot make WASI: preopens has the name "${name}"`);
-  const { directory, isReadOnly } = partsOf(preopen);
+  const { directory, isReadOnly } = partsOf(name, preopen);
   const preopenName = encodeText(name);
   const isShared = typeof directory !== "string";
   const found = isShared ? directory : open(name, directory);
@@ -53,8 +57,10 @@ function openPreopen(name: string, preopen: Preopens[string]): DirectoryDescript
   return new DirectoryDescriptor(isReadOnly ? readOnly(found) : found, RIGHTS, { preopenName, isShared });
 }
 
-function partsOf(preopen: Preopens[string]): { directory: string | Directory; isReadOnly: boolean } {
+function partsOf(name: string, preopen: Preopens[string]): { directory: string | Directory; isReadOnly: boolean } {
   if (typeof preopen === "object" && preopen !== null && "directory" in preopen) {
+    // One that is misspelt would make a directory writable.
+    requireOptions(`make WASI: preopens["${name}"]`, preopen, PREOPEN_OPTIONS);
     return { directory: preopen.directory, isReadOnly: preopen.readOnly ?? false };
   }
   return { directory: preopen, isReadOnly: false };

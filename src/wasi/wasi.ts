@@ -6,11 +6,8 @@ import type { CallOptions } from "../link/linked-guest.ts";
 import { trapFor } from "../link/uncatchable-trap.ts";
 import { WasiExit } from "./exit.ts";
 import { systemClock } from "./host/clock.ts";
-import type { Clock } from "./host/clock.ts";
 import { systemRandom } from "./host/random.ts";
-import type { Random } from "./host/random.ts";
 import { openPreopens } from "./preopens.ts";
-import type { Preopens } from "./preopens.ts";
 import { DescriptorTable } from "./preview1/descriptor-table.ts";
 import { encodeText } from "./preview1/guest-memory.ts";
 import { hostFunction } from "./preview1/syscall.ts";
@@ -21,28 +18,9 @@ import { observed } from "./preview1/syscall-event.ts";
 import type { SyscallObserver } from "./preview1/syscall-event.ts";
 import { SYSCALLS } from "./preview1/syscall-table.ts";
 import { networkDescriptors } from "./network-access.ts";
-import type { NetworkAccess } from "./network-access.ts";
 import { standardDescriptors } from "./stdio.ts";
-import type { StandardStreams } from "./stdio.ts";
-
-/** Names and meanings are those of `node:wasi`, as far as it has them. */
-export interface WasiOptions extends StandardStreams, NetworkAccess {
-  /** As `node:wasi` has it. It makes no difference: programs of both versions are offered what they import. */
-  readonly version?: "preview1" | "unstable" | undefined;
-  /** The program's arguments; the first one is its own name. */
-  readonly args?: readonly string[] | undefined;
-  /** Its environment; nothing when left out. */
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
-  /** The directories it may use, by the names that it has for them; none when left out. */
-  readonly preopens?: Preopens | undefined;
-  /** What time it is for the program. */
-  readonly clock?: Clock | undefined;
-  readonly random?: Random | undefined;
-  /** Descriptors that may be open at once, those that it starts with included; 1024 when left out. */
-  readonly maxOpenFiles?: number | undefined;
-  /** Is told of each call of the program when it has ended: its arguments, its error number, how long the program waited in it. */
-  readonly onSyscall?: SyscallObserver | undefined;
-}
+import { requireInstance, requireWasiOptions } from "./wasi-options.ts";
+import type { WasiOptions } from "./wasi-options.ts";
 
 /** What programs import of WASI: of preview 1, and of what came before it. */
 export type WasiImports = Readonly<Record<Snapshot["module"], Readonly<Record<string, unknown>>>>;
@@ -70,11 +48,12 @@ export class WASI {
   #isStarted = false;
 
   /**
-   * @throws {TypeError} when an option is of the wrong type
+   * @throws {TypeError} when an option is unknown or of the wrong type
    * @throws {RangeError} when a limit is no number, or too small for what the program starts with
    * @throws {Error} with a `code` when a directory cannot be opened
    */
   constructor(options: WasiOptions = {}) {
+    requireWasiOptions(options);
     this.#program = programOf(options);
     this.#imports = {
       wasi_snapshot_preview1: importsOf(this.#program, options.onSyscall),
@@ -87,14 +66,24 @@ export class WASI {
     return { ...this.#imports };
   }
 
+  /** The same, by the name that `node:wasi` has for it. */
+  getImportObject(): WasiImports {
+    return this.imports();
+  }
+
   /**
    * Runs a program: its export `_start`. May be called once.
    *
    * @returns its exit code
+   * @throws {TypeError} when the instance is none of this library's, or has no `_start`: a library, for {@link WASI.initialize}
    * @throws whatever the program has ended with, if it was not its end or `proc_exit`
    */
   async start(instance: Instance<object>, options: CallOptions = {}): Promise<number> {
-    this.#begin();
+    requireInstance("start program", instance);
+    if (!("_start" in instance.exports)) {
+      throw new TypeError("Cannot start program: it exports no function _start; initialize() prepares a library");
+    }
+    this.#begin("start program");
     const exitCode = await this.#run(instance, options);
     // All that it has written has gone when it has ended.
     await this.#closeAll();
@@ -113,9 +102,14 @@ export class WASI {
     }
   }
 
-  /** Prepares a library for calls of its exports: calls `_initialize` if there is one. May be called once. */
+  /**
+   * Prepares a library for calls of its exports: calls `_initialize` if there is one. May be called once.
+   *
+   * @throws {TypeError} when the instance is none of this library's
+   */
   async initialize(instance: Instance<object>, options: CallOptions = {}): Promise<void> {
-    this.#begin();
+    requireInstance("initialize library", instance);
+    this.#begin("initialize library");
     if ("_initialize" in instance.exports) await instance.function("_initialize" as never).call([] as never, options);
   }
 
@@ -124,8 +118,8 @@ export class WASI {
     await this.#closeAll();
   }
 
-  #begin(): void {
-    if (this.#isStarted) throw new TypeError("Cannot start program: this WASI has started one already; make another");
+  #begin(action: string): void {
+    if (this.#isStarted) throw new TypeError(`Cannot ${action}: this WASI has started one already; make another`);
     this.#isStarted = true;
   }
 
@@ -195,8 +189,9 @@ function maxOpenFilesOf({ maxOpenFiles, preopens = {} }: WasiOptions, sockets: n
   );
 }
 
-/** As C strings are. */
+/** As C strings are. `node:wasi` makes text of numbers, too. */
 function terminated(option: string, text: string): Uint8Array {
-  if (text.includes("\0")) throw new TypeError(`Cannot make WASI: ${option} has a null character in "${text}"`);
-  return encodeText(`${text}\0`);
+  const string = `${text}\0`;
+  if (string.indexOf("\0") === string.length - 1) return encodeText(string);
+  throw new TypeError(`Cannot make WASI: ${option} has a null character in "${text}"`);
 }

@@ -65,6 +65,10 @@ describe("The option preopens", () => {
       });
     }
     const { root } = new MemoryFileSystem();
+    assert.throws(() => new WASI({ preopens: { "/": { directory: root, readonly: true } as never } }), {
+      name: "TypeError",
+      message: 'Cannot make WASI: preopens["/"]: unknown option readonly, expected directory, readOnly',
+    });
     for (const name of ["", "a\0b"]) assert.throws(() => new WASI({ preopens: { [name]: root } }), TypeError);
   });
 });

@@ -109,6 +109,6 @@ function isBlob(source: object): source is Blob {
 
 function mistake(source: unknown): TypeError {
   return new TypeError(
-    `Cannot make input: expected text, bytes, a Blob, a stream or something iterable, received ${typeof source}`,
+    `Cannot make input: expected text, bytes, a Blob, a stream or something iterable, received ${source === null ? "null" : typeof source}`,
   );
 }
