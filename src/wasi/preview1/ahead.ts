@@ -17,6 +17,8 @@ export class Ahead<Value> {
   #state: "empty" | "fetching" | "full" | "failed" = "empty";
   /** The value, or why there is none. */
   #answer: unknown;
+  /** What was put back, and comes before what the source gives. */
+  #returned: { readonly value: Value } | undefined;
   #isClosed = false;
   #isEnded = false;
   /** What becomes of a value that comes too late. */
@@ -29,17 +31,19 @@ export class Ahead<Value> {
 
   /** Whether there is something to take, an error included. Asks the source if it has not been asked yet; `hint` is for it. */
   look(hint: number): boolean {
+    if (this.#returned !== undefined) return true;
     if (this.#state === "empty") this.#fetch(hint);
     return this.#state !== "fetching";
   }
 
   /** Whether the source has not been asked for the next value yet. */
   get isEmpty(): boolean {
-    return this.#state === "empty";
+    return this.#state === "empty" && this.#returned === undefined;
   }
 
   /** The value, if there is one already. */
   get value(): Value | undefined {
+    if (this.#returned !== undefined) return this.#returned.value;
     return this.#state === "full" ? (this.#answer as Value) : undefined;
   }
 
@@ -49,6 +53,9 @@ export class Ahead<Value> {
    * @throws whatever the source has failed with; it is asked again next time
    */
   take(): Value {
+    const returned = this.#returned;
+    this.#returned = undefined;
+    if (returned !== undefined) return returned.value;
     const { answer, isFailure } = { answer: this.#answer, isFailure: this.#state === "failed" };
     this.#state = "empty";
     this.#answer = undefined;
@@ -57,10 +64,15 @@ export class Ahead<Value> {
     return answer as Value;
   }
 
-  /** Makes `value` the next one. */
+  /** Makes `value` the next one, also while the source is asked for another. */
   putBack(value: Value): void {
-    this.#state = "full";
-    this.#answer = value;
+    this.#returned = { value };
+  }
+
+  /** {@link Ahead.putBack}, when those who wait do not know yet that there is something. */
+  giveBack(value: Value): void {
+    this.putBack(value);
+    this.#wakeAll();
   }
 
   /** Makes `error` what is taken next. */
@@ -82,8 +94,7 @@ export class Ahead<Value> {
   /** Makes `last` all that there will ever be. */
   end(last: Value): void {
     this.#isEnded = true;
-    this.putBack(last);
-    this.#wakeAll();
+    this.giveBack(last);
   }
 
   /** Wakes all who wait: there is nothing to wait for any more. What still comes is dropped by `drop`. */
@@ -92,6 +103,8 @@ export class Ahead<Value> {
     if (this.#watchers.size > 0) this.#source.keepAlive?.(false);
     this.#isClosed = true;
     if (this.#state === "full") drop?.(this.#answer as Value);
+    if (this.#returned !== undefined) drop?.(this.#returned.value);
+    this.#returned = undefined;
     if (this.#state === "fetching") this.#drop = drop;
     else this.#state = "empty";
     this.#wakeAll();

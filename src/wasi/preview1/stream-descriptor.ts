@@ -9,11 +9,17 @@ import { Errno } from "./errno.ts";
 import type { GuestVectors } from "./guest-memory.ts";
 import { FD_FLAGS, FILE_TYPE } from "./layout.ts";
 import { RIGHTS, STREAM_RIGHTS } from "./rights.ts";
-import { after, isPromise } from "./soon.ts";
-import { whenReady } from "./waiting.ts";
+import { after, isPromise, requireWanted, run, soon } from "./soon.ts";
+import type { Steps } from "./soon.ts";
+import { whenReady, whileWanted } from "./waiting.ts";
 
 /** What a look-ahead reads, when nobody has said yet how much he wants: what a pipe holds. */
 const LOOK_AHEAD_BYTES = 65_536;
+/**
+ * At most so much is read or written at once. A program with little memory may name the same bytes a thousand times, and so more than its
+ * host has room for.
+ */
+const PIECE_BYTES = 1 << 20;
 /** What `poll_oneoff` says can be written without waiting. */
 const WRITABLE_BYTES = 65_536n;
 
@@ -65,7 +71,7 @@ export class StreamDescriptor extends Descriptor {
     this.#ahead =
       input &&
       new Ahead({
-        next: (maxBytes) => nextBytes(input, maxBytes),
+        next: (maxBytes) => nextBytes(input, Math.min(maxBytes, PIECE_BYTES)),
         keepAlive: (isWaitedFor) => input.keepAlive?.(isWaitedFor),
       });
   }
@@ -107,17 +113,20 @@ export class StreamDescriptor extends Descriptor {
   /** Reads until all of `into` is full, or the end or an error is reached. */
   protected readAll(into: GuestVectors, call: Waiting): Soon<number> {
     const ahead = this.#reader();
+    const isImpatient = (): boolean => (this.flags & FD_FLAGS.nonblock) !== 0;
     let done = 0;
-    return whenReady(this, "read", call, () => {
+    const end = whenReady(this, "read", call, () => {
       this.#requireOpen();
       while (done < into.total) {
-        if (!ahead.look(into.total - done)) return undefined;
+        if (!ahead.look(into.total - done)) return done > 0 && isImpatient() ? done : undefined;
         const bytes = takeOrStop(ahead, into, done);
         if (bytes === 0) break;
         done += bytes;
       }
       return done;
     });
+    // Nobody will know of what it has read by then. (After whenReady() has ceased to wait, which would take it again.)
+    return isPromise(end) ? whileWanted(end, call, () => done > 0 && ahead.giveBack(into.gather(0, done))) : end;
   }
 
   override write(from: GuestVectors, call: Waiting): Soon<number> {
@@ -125,20 +134,47 @@ export class StreamDescriptor extends Descriptor {
     if (from.total === 0) return 0;
     // What is common, without a closure.
     const now = this.#isWriting ? undefined : this.#put(output, from);
-    if (typeof now === "number") return now;
+    if (now === from.total) return now;
+    if (from.total > PIECE_BYTES) return run(this.#writePieces(output, from, { call, first: now }));
     const end = now ?? whenReady(this, "write", call, () => this.#put(output, from));
     return after(end, (written) => (typeof written === "number" ? written : this.#awaitWrite(written)));
   }
 
+  /** One piece after the other. As soon as some are written, an error is what the next call answers. */
+  *#writePieces(
+    output: OutputStream,
+    from: GuestVectors,
+    { call, first }: { readonly call: Waiting; readonly first: number | Written | undefined },
+  ): Steps<number> {
+    let done = 0;
+    let next = first;
+    try {
+      for (;;) {
+        const start = done;
+        const put = next ?? (yield* soon(whenReady(this, "write", call, () => this.#put(output, from, start))));
+        done += typeof put === "number" ? put : yield* soon(this.#awaitWrite(put));
+        if (done === from.total || (this.flags & FD_FLAGS.nonblock) !== 0) return done;
+        requireWanted(call);
+        next = undefined;
+      }
+    } catch (error) {
+      if (done === 0 || call.signal?.aborted === true) throw error;
+      this.#failure = { error };
+      return done;
+    }
+  }
+
   /** @returns bytes, or when they will have gone; `undefined` while what was written before has not */
-  #put(output: OutputStream, from: GuestVectors): number | Written | undefined {
+  #put(output: OutputStream, from: GuestVectors, start = 0): number | Written | undefined {
     this.#requireOpen();
     if (this.#isWriting) return undefined;
     this.#throwFailure();
-    const taken = output.writeNow?.(from.views()) ?? 0;
+    const taken = start === 0 ? (output.writeNow?.(from.views()) ?? 0) : 0;
     if (taken === from.total) return taken;
-    const end = output.write(from.gather(taken));
-    return isPromise(end) ? { bytes: from.total, end: this.#untilWritten(end) } : from.total;
+    const piece = from.gather(start + taken, PIECE_BYTES);
+    const bytes = taken + piece.length;
+    const end = output.write(piece);
+    return isPromise(end) ? { bytes, end: this.#untilWritten(end) } : bytes;
   }
 
   async #untilWritten(end: Promise<void>): Promise<void> {

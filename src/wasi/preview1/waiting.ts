@@ -57,6 +57,20 @@ function waitFor<Answer>(
   });
 }
 
+/** `answer`, and `giveUp` if the call is not waited for any more before that has come. */
+export async function whileWanted<Answer>(
+  answer: Promise<Answer>,
+  { signal }: Waiting,
+  giveUp: () => unknown,
+): Promise<Answer> {
+  signal?.addEventListener("abort", giveUp);
+  try {
+    return await answer;
+  } finally {
+    signal?.removeEventListener("abort", giveUp);
+  }
+}
+
 /** A program that asks and asks without waiting in between must not keep from happening what it asks for. */
 function tryOnceMore<Answer>({ signal }: Waiting, attempt: () => Answer | undefined): Promise<Answer> {
   const turn = giveWay();

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { HostError, MemoryNetwork } from "stackful/wasi";
 import type { Connection, Listener, Network } from "stackful/wasi";
+import { ERRNO } from "#src/wasi/preview1/errno";
 import { FD_FLAGS, FILE_TYPE } from "#src/wasi/preview1/layout";
 import type { Right } from "#src/wasi/preview1/rights";
 import { GuestCalls, fails } from "../guest-calls.ts";
@@ -157,6 +158,34 @@ describe("sock_recv()", () => {
     await other.close();
     assert.equal(await receive(guest, fd, 100, PEEK), "");
     assert.equal(await receive(guest, fd, 100), "");
+  });
+
+  it("gives back with WAITALL what it has when it is given up", async () => {
+    const { guest, fd, other } = await connected();
+    await other.write(encoder.encode("abc"));
+    const controller = new AbortController();
+    guest.signal = controller.signal;
+    const given = startReceive(guest, fd, 6, WAITALL);
+    guest.signal = new AbortController().signal;
+    const [pointer, count] = guest.vectors([AT + 1000, 10]);
+    const reading = guest.start("fd_read", fd, pointer, count, 128);
+    await turn();
+    controller.abort();
+    // For who waits already; what comes then is for the next.
+    assert.equal(await reading, 0);
+    assert.equal(new TextDecoder().decode(guest.bytes.slice(AT + 1000, AT + 1003)), "abc");
+    assert.equal(guest.view.getUint32(128, true), 3);
+    await other.write(encoder.encode("def"));
+    assert.equal(await receive(guest, fd, 6), "def");
+    assert.equal(await Promise.race([given, turn()]), undefined);
+  });
+
+  it("does not wait with WAITALL if it is not to, and loses nothing", async () => {
+    const { guest, fd, other } = await connected();
+    await guest.call("fd_fdstat_set_flags", fd, FD_FLAGS.nonblock);
+    await other.write(encoder.encode("abc"));
+    assert.equal(await receive(guest, fd, 6, WAITALL), "abc");
+    assert.equal(await startReceive(guest, fd, 6, WAITALL), ERRNO.EAGAIN);
   });
 
   it("waits with WAITALL until there is enough, or the end", async () => {

@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { HostError } from "stackful/wasi";
+import { ERRNO } from "#src/wasi/preview1/errno";
 import { FD_FLAGS, FILE_TYPE } from "#src/wasi/preview1/layout";
 import { GuestCalls, fails } from "../guest-calls.ts";
 import { ManualInput, ManualOutput } from "../manual-streams.ts";
 
 const AT = 20_000;
+const MIB = 1 << 20;
 const RESULT = 64;
 
 const turn = (): Promise<void> => new Promise((done) => setImmediate(done));
@@ -244,6 +246,113 @@ describe("fd_write() to a stream", () => {
     await guest.call("fd_write", 1, ...guest.vectors(one, two), RESULT);
     assert.deepEqual(taken, ["now ab", "cdefg"]);
     assert.equal(guest.view.getUint32(RESULT, true), 7);
+  });
+});
+
+/** `fd_write` of descriptor 1 of so many mebibytes, which are the same ones again and again. */
+function startBigWrite(guest: GuestCalls, mebibytes: number): number | Promise<number> {
+  guest.bytes.fill(7, MIB);
+  const pieces = Array.from({ length: mebibytes }, () => [MIB, MIB] as const);
+  return guest.start("fd_write", 1, ...guest.vectors(...pieces), RESULT);
+}
+
+describe("A large fd_write()", () => {
+  const MAX_PIECE = MIB;
+
+  it("is given to a stream piece by piece, each when there is room for it", async () => {
+    const pieces: number[] = [];
+    let takeOne = (): void => {};
+    const stdout = (bytes: Uint8Array): Promise<void> => {
+      assert.ok(bytes.every((byte) => byte === 7));
+      pieces.push(bytes.length);
+      return new Promise((resolve) => (takeOne = resolve));
+    };
+    const guest = program({ stdout });
+    const call = startBigWrite(guest, 5);
+    for (let taken = 1; taken <= 5; taken++) {
+      assert.equal(pieces.length, taken);
+      takeOne();
+      await turn();
+    }
+    assert.equal(await call, 0);
+    assert.deepEqual(
+      pieces,
+      Array.from({ length: 5 }, () => MAX_PIECE),
+    );
+    assert.equal(guest.view.getUint32(RESULT, true), 5 * MIB);
+  });
+
+  it("returns at once where the stream takes everything", () => {
+    let bytes = 0;
+    const guest = program({ stdout: (piece: Uint8Array) => void (bytes += piece.length) });
+    assert.equal(startBigWrite(guest, 100), 0);
+    assert.equal(bytes, 100 * MIB);
+    assert.equal(guest.view.getUint32(RESULT, true), 100 * MIB);
+  });
+
+  it("writes one piece if it is not to wait", async () => {
+    const output = new ManualOutput();
+    const guest = program({ stdout: output });
+    await guest.call("fd_fdstat_set_flags", 1, FD_FLAGS.nonblock);
+    assert.equal(startBigWrite(guest, 3), 0);
+    assert.equal(guest.view.getUint32(RESULT, true), MAX_PIECE);
+    assert.equal(await startBigWrite(guest, 3), ERRNO.EAGAIN);
+    output.take();
+    await turn();
+    assert.equal(startBigWrite(guest, 3), 0);
+  });
+
+  it("tells how much was written before an error, which is what the next call answers", async () => {
+    const output = new ManualOutput();
+    const guest = program({ stdout: output });
+    const call = startBigWrite(guest, 3);
+    output.take();
+    await turn();
+    output.fail(new HostError("EPIPE"));
+    assert.equal(await call, 0);
+    assert.equal(guest.view.getUint32(RESULT, true), MAX_PIECE);
+    assert.equal(await startBigWrite(guest, 3), ERRNO.EPIPE);
+  });
+
+  it("is over when it is given up: what comes next is written by the next call", async () => {
+    const output = new ManualOutput();
+    const guest = program({ stdout: output });
+    const controller = new AbortController();
+    guest.signal = controller.signal;
+    void startBigWrite(guest, 3);
+    controller.abort();
+    guest.signal = new AbortController().signal;
+    output.take();
+    await turn();
+    assert.equal(output.text.length, MAX_PIECE);
+    const call = guest.write(1, "next");
+    output.take();
+    assert.equal(await call, 4);
+    assert.equal(output.text.slice(MAX_PIECE), "next");
+  });
+
+  it("writes as much as a limit leaves room for", async () => {
+    const pieces: Uint8Array[] = [];
+    const guest = program({ stdout: pieces, maxOutputBytes: 2.5 * MIB });
+    assert.equal(startBigWrite(guest, 4), 0);
+    assert.equal(guest.view.getUint32(RESULT, true), 2 * MIB);
+    assert.equal(await startBigWrite(guest, 4), ERRNO.EFBIG);
+    assert.equal(pieces.length, 2);
+  });
+});
+
+describe("A large fd_read()", () => {
+  it("asks a stream for no more than a piece", () => {
+    const asked: number[] = [];
+    const stdin = {
+      read(maxBytes: number): Uint8Array {
+        asked.push(maxBytes);
+        return new Uint8Array(10);
+      },
+    };
+    const guest = program({ stdin });
+    assert.equal(guest.start("fd_read", 0, ...guest.vectors([MIB, MIB], [MIB, MIB], [MIB, MIB]), RESULT), 0);
+    assert.deepEqual(asked, [MIB]);
   });
 });
 
