@@ -8,7 +8,7 @@ import type { AsyncContext } from "../platform/async-context.ts";
 /** Set when every call has an {@link Activation}, because values belong to it or calls run on top of it. */
 let isContextWatched = false;
 /** `null`: not made yet. */
-let asyncContext: AsyncContext<Activation> | undefined | null = null;
+let asyncContext: AsyncContext<Activation | undefined> | undefined | null = null;
 
 /** From now on {@link currentContext} is wanted, of all calls. */
 export function watchContexts(): void {
@@ -33,6 +33,11 @@ export function areContextsWatched(): boolean {
 /** Runs `body`, which starts `activation`, so that {@link currentContext} finds it also after an `await` of its host functions. */
 export function runInContext<Result>(activation: Activation, body: () => Result): Result {
   return asyncContext ? asyncContext.run(activation, body) : body();
+}
+
+/** Runs `body`, which starts something that goes on by itself: whoever runs now is not around it. */
+export function runOnItsOwn<Result>(body: () => Result): Result {
+  return asyncContext ? asyncContext.run(undefined, body) : body();
 }
 
 /**

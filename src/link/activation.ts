@@ -30,6 +30,8 @@ export interface ActivationHooks {
   readonly onEnter?: (() => void) | undefined;
   /** Called whenever it waits, and when it ends. */
   readonly onLeave?: (() => void) | undefined;
+  /** @internal Whose call it is. */
+  readonly owner?: object | undefined;
 }
 
 /** How often a body is sent a {@link ForcedUnwind} before it is ended by a trap. */
@@ -87,7 +89,7 @@ export function forgetActivation(record: number): void {
 export class Activation {
   /** The coroutine that this is the body of. */
   coroutine: Coroutine | undefined;
-  readonly #hooks: ActivationHooks;
+  readonly hooks: ActivationHooks;
   #record = 0;
   /** Tells its record from the same record when another has it. */
   #generation = 0;
@@ -122,7 +124,7 @@ export class Activation {
   #interruptions = 0;
 
   constructor(hooks: ActivationHooks = {}) {
-    this.#hooks = hooks;
+    this.hooks = hooks;
   }
 
   /** Binds it to the record that it starts on. */
@@ -130,7 +132,7 @@ export class Activation {
     this.#record = record;
     this.#generation = readWord(record, GENERATION);
     this.#importNames = importNames;
-    const isHooked = this.#hooks.onEnter !== undefined || this.#hooks.onLeave !== undefined;
+    const isHooked = this.hooks.onEnter !== undefined || this.hooks.onLeave !== undefined;
     writeWord(record, FLAGS, readWord(record, FLAGS) | CANCELLABLE | (isHooked ? HOOKED : 0));
     const block = record >> BLOCK_SHIFT;
     while (activations.length < block) activations.push(undefined);
@@ -367,8 +369,8 @@ export class Activation {
   hook(isEntering: boolean): void {
     if (isEntering === this.#isInside) return;
     this.#isInside = isEntering;
-    if (isEntering) this.#hooks.onEnter?.();
-    else this.#hooks.onLeave?.();
+    if (isEntering) this.hooks.onEnter?.();
+    else this.hooks.onLeave?.();
   }
 
   #refusal(answer: unknown): unknown {
@@ -395,6 +397,4 @@ function reasonOf(cancellation: unknown): unknown {
   return cancellation instanceof ForcedUnwind && cancellation.cause !== undefined ? cancellation.cause : cancellation;
 }
 
-function keep(value: unknown): unknown {
-  return value;
-}
+const keep = (value: unknown): unknown => value;

@@ -11,6 +11,7 @@ export const CALL_OPTIONS: OptionNames<CallOptions> = {
   signal: true,
   timeoutMs: true,
   stack: true,
+  owner: true,
   onEnter: true,
   onLeave: true,
 };

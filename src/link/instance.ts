@@ -1,6 +1,7 @@
 /** An instance of a guest, as users see it. */
 
 import { Coroutine } from "../coroutine/coroutine.ts";
+import type { Caller } from "./caller.ts";
 import { CALL_OPTIONS, requireCallOptions } from "./check-options.ts";
 import type { OptionNames } from "./check-options.ts";
 import type { AnyExports, AsyncExports, AsyncFunction, FunctionName, FunctionOf } from "./exports.ts";
@@ -61,6 +62,7 @@ export class Instance<Exports extends object = AnyExports> {
       sync[name] = kind === "function" ? (...args: unknown[]) => linked.callSync(name, args) : value;
       exports[name] = kind === "function" ? (...args: unknown[]) => linked.call(name, args) : value;
     }
+    Object.defineProperty(sync, INSTANCE, { value: this });
     this.sync = Object.freeze(sync) as Exports;
     this.exports = Object.freeze(exports) as AsyncExports<Exports>;
   }
@@ -186,6 +188,14 @@ export class Instance<Exports extends object = AnyExports> {
       `Cannot find function "${name}": the guest has ${what}; its functions are ${names.join(", ") || "none"}`,
     );
   }
+}
+
+/** Where what a {@link Caller} shows as exports has the instance that it is of. */
+const INSTANCE = Symbol("stackful.instance");
+
+/** The instance that called a host function. */
+export function instanceOf({ exports }: Pick<Caller, "exports">): Instance | undefined {
+  return (exports as { readonly [INSTANCE]?: Instance })[INSTANCE];
 }
 
 function argumentsOf(input: unknown, paramCount: number | undefined): readonly unknown[] {

@@ -168,6 +168,7 @@ export class Channel<Value> implements AsyncIterable<Value> {
         return taken;
       },
       join: (joining) => this.#receivers.add(joining),
+      giveBack: this.#takeBack,
     });
   }
 
@@ -241,6 +242,7 @@ interface Operation<Value> {
   readonly reason: WaitReason;
   readonly poll: () => { readonly value: Value } | undefined;
   readonly join: (joining: Joining<Value, undefined>) => void;
+  readonly giveBack?: (value: Value) => void;
 }
 
 class ChannelCase<Value> extends SelectCase<Value> {
@@ -261,5 +263,9 @@ class ChannelCase<Value> extends SelectCase<Value> {
 
   join(joining: Joining<Value, undefined>): void {
     this.#operation.join(joining);
+  }
+
+  override giveBack(value: Value): void {
+    this.#operation.giveBack?.(value);
   }
 }

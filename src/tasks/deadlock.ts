@@ -24,7 +24,7 @@ export class DeadlockError extends Error {
 }
 
 /** Of a participant that can only be woken by others: what it waits for. Otherwise `undefined`. */
-function onlyWait({ firstWait: wait }: Participant): PendingWait | undefined {
+export function onlyWait({ firstWait: wait }: Participant): PendingWait | undefined {
   // With several waits at once it may go on when one of them is over.
   if (wait === undefined || wait.nextOfParticipant !== undefined) return undefined;
   return wait.reason.isExternal || wait.hasSignal ? undefined : wait;
@@ -57,7 +57,7 @@ function checkSuspects(): void {
   const seen = new Set<Participant>();
   for (const root of roots) {
     const ring = seen.has(root) ? undefined : findRing(root, seen);
-    if (ring !== undefined) reject(ring);
+    if (ring !== undefined) rejectStuck(ring);
   }
 }
 
@@ -83,7 +83,8 @@ function findRing(root: Participant, seen: Set<Participant>): readonly Participa
   return undefined;
 }
 
-function reject(participants: readonly Participant[]): void {
+/** Tells those of them that can only be woken by each other. */
+export function rejectStuck(participants: readonly Participant[]): void {
   const stuck = participants.flatMap((participant) => {
     const wait = onlyWait(participant);
     return wait === undefined ? [] : [{ participant, wait }];
@@ -107,6 +108,6 @@ function watchForExit(): void {
   const { process } = globalThis as { process?: ProcessEvents };
   process?.on?.("beforeExit", () => {
     const stuck = livingParticipants().filter((participant) => onlyWait(participant) !== undefined);
-    if (stuck.length > 0) reject(stuck);
+    if (stuck.length > 0) rejectStuck(stuck);
   });
 }

@@ -8,7 +8,7 @@ export interface PendingWait {
   readonly reason: WaitReason;
   /** Whether a cancellation or a deadlock may end it. */
   readonly isShielded: boolean;
-  /** Whether a signal of somebody else may end it. */
+  /** Whether a signal of somebody else, or a timer, may end it. */
   readonly hasSignal: boolean;
   nextOfParticipant: PendingWait | undefined;
   previousOfParticipant: PendingWait | undefined;

@@ -13,6 +13,9 @@ export abstract class SelectCase<Value> {
   /** Does it, if that is possible at once. */
   abstract poll(): { readonly value: Value } | undefined;
 
+  /** Takes a value of it that nobody is there any more to be given. */
+  giveBack(_value: Value): void {}
+
   /** Stands in line for it. */
   abstract join(joining: Joining<Value, undefined>): void;
 }

@@ -1,11 +1,12 @@
 /** The first of several things to happen. */
 
+import type { Soon } from "../coroutine/pending.ts";
 import type { WaitReason } from "./participant.ts";
-import { ready } from "./scheduler.ts";
 import { SelectCase } from "./select-case.ts";
 import { checkMs, endAfter } from "./sleep.ts";
+import { promiseOf, readySoon } from "./soon.ts";
 import { joinPromise } from "./until.ts";
-import { Wait, refusalOf } from "./wait.ts";
+import { Wait, requireAllowed } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
 import type { Joining } from "./wait-queue.ts";
 
@@ -87,25 +88,50 @@ export function select<const Cases extends SelectCases>(
   cases: Cases,
   options?: SelectOptions,
 ): Promise<Selected<Cases>> {
-  const refusal = refusalOf(options);
-  if (refusal !== undefined) return Promise.reject(refusal.reason);
-  const entries = Object.entries(cases);
   try {
-    const start = options?.inOrder === true ? 0 : Math.floor(Math.random() * entries.length);
-    for (let i = 0; i < entries.length; i++) {
-      const [key, each] = entries[(start + i) % entries.length]!;
-      const taken = each instanceof SelectCase ? each.poll() : undefined;
-      // Of the type that the case has under this key.
-      if (taken !== undefined) return ready({ key, value: taken.value } as Selected<Cases>);
-    }
+    return promiseOf(selectSoon(cases, options));
   } catch (error) {
     return Promise.reject(error);
   }
-  const wait = new Wait<Selected<Cases>>(new SelectReason(cases), options);
-  for (const [key, each] of entries) {
+}
+
+/**
+ * {@link select} for host functions of guests: where a case is ready the guest goes on at once.
+ *
+ * @throws the error of a case, if that is first and at once
+ */
+export function selectSoon<const Cases extends SelectCases>(
+  cases: Cases,
+  options?: SelectOptions,
+): Soon<Selected<Cases>> {
+  requireAllowed(options);
+  const giveBack = ({ key, value }: Selected<Cases>): void => {
+    const each = cases[key];
+    if (each instanceof SelectCase) each.giveBack(value);
+  };
+  const taken = pollCases(cases, options?.inOrder === true);
+  if (taken !== undefined) return readySoon(taken, giveBack);
+  const wait = new Wait<Selected<Cases>>(new SelectReason(cases), options, giveBack);
+  for (const [key, each] of Object.entries(cases)) {
     const joining = { wait, demand: undefined, asResult: (value: unknown) => ({ key, value }) };
     if (each instanceof SelectCase) each.join(joining);
     else joinPromise(each, joining);
   }
-  return wait.begin().promise;
+  return wait.begin();
+}
+
+/** Does what is ready, if there is such a case. */
+export function pollCases<const Cases extends SelectCases>(
+  cases: Cases,
+  inOrder: boolean,
+): Selected<Cases> | undefined {
+  const entries = Object.entries(cases);
+  const start = inOrder ? 0 : Math.floor(Math.random() * entries.length);
+  for (let i = 0; i < entries.length; i++) {
+    const [key, each] = entries[(start + i) % entries.length]!;
+    const taken = each instanceof SelectCase ? each.poll() : undefined;
+    // Of the type that the case has under this key.
+    if (taken !== undefined) return { key, value: taken.value } as Selected<Cases>;
+  }
+  return undefined;
 }

@@ -1,7 +1,8 @@
 /** Waiting for the time. */
 
+import type { Pending } from "../coroutine/pending.ts";
 import type { WaitReason } from "./participant.ts";
-import { Wait, refusalOf } from "./wait.ts";
+import { Wait, requireAllowed } from "./wait.ts";
 import type { Place, WaitOptions } from "./wait.ts";
 
 /** What `setTimeout` takes: longer ones would fire at once. */
@@ -38,12 +39,27 @@ export function endAfter(wait: Wait<unknown>, ms: number, end: () => void): void
   if (ms !== Infinity) wait.addPlace(new TimerPlace(ms, end));
 }
 
+/** Ends a wait for something else with `error` after that many milliseconds. */
+export function failAfter(wait: Wait<unknown>, ms: number, error: unknown): void {
+  wait.hasTimer = true;
+  endAfter(wait, ms, () => wait.fail(error));
+}
+
 /** Waits for that many milliseconds; 0 is a turn of the event loop. */
 export function sleep(ms: number, options?: WaitOptions): Promise<void> {
   checkMs(ms);
-  const refusal = refusalOf(options);
-  if (refusal !== undefined) return Promise.reject(refusal.reason);
+  try {
+    return sleepSoon(ms, options).promise;
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** {@link sleep} for host functions of guests. */
+export function sleepSoon(ms: number, options?: WaitOptions): Pending<void> {
+  checkMs(ms);
+  requireAllowed(options);
   const wait = new Wait<void>(reason, options);
   endAfter(wait, ms, () => wait.succeed(undefined));
-  return wait.begin().promise;
+  return wait.begin();
 }

@@ -57,6 +57,8 @@ interface Outcome {
 
 export class Wait<Value> extends Pending<Value> implements PendingWait, Resumption {
   readonly reason: WaitReason;
+  /** Whether a timer may end it. */
+  hasTimer = false;
   nextOfParticipant: PendingWait | undefined;
   previousOfParticipant: PendingWait | undefined;
   readonly #context: TaskContext | undefined;
@@ -90,7 +92,7 @@ export class Wait<Value> extends Pending<Value> implements PendingWait, Resumpti
   }
 
   get hasSignal(): boolean {
-    return this.#signal !== undefined;
+    return this.#signal !== undefined || this.hasTimer;
   }
 
   get isOver(): boolean {
