@@ -82,6 +82,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: "address already in use",
   EADDRNOTAVAIL: "address not available",
   EROFS: "read-only file system",
+  ENOTFOUND: "no such host",
 };
 
 /** For people, without the path. */

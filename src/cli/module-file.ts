@@ -13,4 +13,5 @@ export function refuseOthers(action: string, file: string, bytes: Uint8Array): v
   if (bytes[0] === 0x28 || bytes[0] === 0x3b) {
     throw because("it looks like the text format of WebAssembly", "assemble it first, with wat2wasm or wasm-tools");
   }
+  if (magic !== "0,97,115,109") throw because("it is no WebAssembly module", "those begin with the bytes 00 61 73 6d");
 }

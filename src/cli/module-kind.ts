@@ -40,6 +40,10 @@ class Surface {
     return this.imports.some((name) => pattern.test(name));
   }
 
+  exported(pattern: RegExp): boolean {
+    return [...this.exports].some((name) => pattern.test(name));
+  }
+
   /** Whether WASI is all that it wants. */
   get wantsOnlyWasi(): boolean {
     return [...this.modules].every((name) => name === PREVIEW_1 || name === UNSTABLE);
@@ -124,10 +128,13 @@ export function kindOf(module: BinaryModule): ModuleKind {
   return use === undefined ? { name, description } : { name, description, use };
 }
 
-/** Release builds have one-letter names for everything, except for the stack. */
+/**
+ * Release builds have one-letter names for everything, except for the stack. That the table is exported, and something imported from `env`, says
+ * nothing: other linkers do so, too.
+ */
 function isEmscripten(names: Surface): boolean {
   if (names.imported(/^env\.(_?emscripten_|invoke_|_embind_|__syscall_|__cxa_throw$|_setThrew)/)) return true;
-  if (names.exports.has("emscripten_stack_get_current") || names.exports.has("__indirect_function_table")) {
+  if (names.exported(/^(_?emscripten_stack_|stack(Save|Alloc|Restore)$|dynCall_)/)) {
     return names.modules.has("env") || names.modules.has("a");
   }
   return names.modules.size === 1 && names.modules.has("a");

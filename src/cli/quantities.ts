@@ -48,3 +48,8 @@ export function parseAddress(value: string, option: string): HostAndPort {
   if (host !== undefined && Number(port) <= MAX_PORT) return { host, port: Number(port) };
   throw invalid(value, option, "host:port, such as 127.0.0.1:8080");
 }
+
+/** As {@link parseAddress} reads it. */
+export function addressText({ host, port }: HostAndPort): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}

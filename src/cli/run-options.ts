@@ -166,7 +166,10 @@ function requireDirectory(directory: string): void {
   try {
     if (statSync(directory).isDirectory()) return;
   } catch (error) {
-    throw new CommandError(`cannot open directory '${directory}': ${reasonOf(error)}`, undefined, { cause: error });
+    const [, host, guest] = /^(..+?):([^:].*)$/.exec(directory) ?? [];
+    // As containers have it. A single letter is a drive.
+    const tip = guest === undefined ? undefined : `to give '${host}' another name, use '--dir ${host}::${guest}'`;
+    throw new CommandError(`cannot open directory '${directory}': ${reasonOf(error)}`, tip, { cause: error });
   }
   throw new CommandError(`cannot open directory '${directory}': it is none`);
 }

@@ -33,11 +33,11 @@ export class Program {
     refuseOthers("run", file, bytes);
     try {
       const module = await compile(bytes, compileOptions(bytes, options));
-      if (options.invoke === undefined) requireStart(file, module);
       requireOnlyWasi(file, module);
+      if (options.invoke === undefined) requireStart(file, module);
       return new Program(file, module, options);
     } catch (error) {
-      throw asCommandError(error, file);
+      throw asCommandError(error, file, options);
     }
   }
 
@@ -103,10 +103,10 @@ function compileOptions(bytes: Uint8Array, options: RunOptions): Parameters<type
 function requireStart(file: string, module: GuestModule): void {
   const functions = module.exports.filter(({ kind }) => kind === "function").map(({ name }) => name);
   if (functions.includes("_start")) return;
+  // That one is called before any other.
+  const callable = functions.filter((name) => name !== "_initialize").slice(0, 10);
   const tip =
-    functions.length === 0
-      ? undefined
-      : `call one of its functions with '--invoke <function>': ${functions.slice(0, 10).join(", ")}`;
+    callable.length === 0 ? undefined : `call one of its functions with '--invoke <function>': ${callable.join(", ")}`;
   throw new CommandError(`cannot run '${file}': it is no program, since it exports no function '_start'`, tip);
 }
 
@@ -128,7 +128,7 @@ function requireOnlyWasi(file: string, module: GuestModule): void {
   );
 }
 
-function asCommandError(error: unknown, file: string): unknown {
+function asCommandError(error: unknown, file: string, { isInterruptible, fuel }: RunOptions): unknown {
   if (error instanceof CommandError) return error;
   if (error instanceof BackendUnavailableError) {
     const reasons = error.tried.map(({ backend, reason }) => `${backend}: ${reason}`).join("; ");
@@ -143,5 +143,7 @@ function asCommandError(error: unknown, file: string): unknown {
     error instanceof TypeError;
   if (!isExpected) return error;
   const message = error.message.replace("maxMemoryBytes", "--max-memory");
-  return new CommandError(`cannot run '${file}': ${message}`, undefined, { cause: error });
+  const isTooMuch = error instanceof TransformError && isInterruptible && fuel === undefined;
+  const tip = isTooMuch ? "with '--no-interrupt' less of it has to be changed" : undefined;
+  return new CommandError(`cannot run '${file}': ${message}`, tip, { cause: error });
 }

@@ -7,6 +7,7 @@ import { nodeOutput } from "../wasi/host/node-stdio.ts";
 import type { WasiOptions } from "../wasi/wasi-options.ts";
 import { CommandError } from "./command.ts";
 import { reasonOf } from "./files.ts";
+import { addressText } from "./quantities.ts";
 import type { HostAndPort } from "./quantities.ts";
 import type { RunOptions } from "./run-options.ts";
 import type { StopRequests } from "./stopped.ts";
@@ -30,7 +31,9 @@ export async function openListeners(addresses: readonly HostAndPort[]): Promise<
       listeners.push(await new NodeNetwork().listen(host, port));
     } catch (error) {
       for (const listener of listeners) listener.close();
-      throw new CommandError(`cannot listen on ${host}:${port}: ${reasonOf(error)}`, undefined, { cause: error });
+      const tip = host === "*" ? `every address of this computer is 0.0.0.0:${port}, or [::]:${port}` : undefined;
+      const address = addressText({ host, port });
+      throw new CommandError(`cannot listen on ${address}: ${reasonOf(error)}`, tip, { cause: error });
     }
   }
   return listeners;
@@ -51,23 +54,37 @@ export function worldFor(options: RunOptions, { requests, hasInput, listeners }:
   });
 }
 
-/** `stream`, whose breaking ends the program: most programs do not look at what their writes return. */
+/**
+ * `stream`, whose breaking ends the program, as SIGPIPE does: most do not look at what their writes return, and others would have a message about
+ * it. The write that fails is never answered: the program is unwound in it.
+ */
 function stopping(stream: OutputStream, requests: StopRequests): OutputStream {
-  const told = (error: unknown): never => {
-    if ((error as { code?: unknown } | null)?.code === "EPIPE") requests.breakPipe();
-    throw error;
-  };
-  const telling = <Result>(write: () => Result): Result => {
-    try {
-      return write();
-    } catch (error) {
-      return told(error);
-    }
+  let isBroken = false;
+  const stop = (error: unknown): Promise<never> => {
+    if ((error as { code?: unknown } | null)?.code !== "EPIPE") throw error;
+    isBroken = true;
+    requests.breakPipe();
+    return new Promise(() => {});
   };
   return {
     ...(stream.kind !== undefined && { kind: stream.kind }),
-    write: (bytes) => telling(() => stream.write(bytes)?.catch(told)),
-    ...(stream.writeNow && { writeNow: (buffers) => telling(() => stream.writeNow!(buffers)) }),
+    write(bytes) {
+      try {
+        return stream.write(bytes)?.catch(stop);
+      } catch (error) {
+        return stop(error);
+      }
+    },
+    ...(stream.writeNow && {
+      writeNow(buffers) {
+        try {
+          return isBroken ? 0 : stream.writeNow!(buffers);
+        } catch (error) {
+          void stop(error);
+          return 0;
+        }
+      },
+    }),
     close: () => stream.close?.(),
   };
 }

@@ -4,6 +4,7 @@ import type { NodeListener } from "../wasi/host/node-network.ts";
 import type { WasiOptions } from "../wasi/wasi-options.ts";
 import type { Command } from "./command.ts";
 import { readInput } from "./files.ts";
+import { addressText } from "./quantities.ts";
 import { Copies } from "./run-copies.ts";
 import { failureOf, failureText } from "./run-failure.ts";
 import { RUN_OPTIONS, runOptions } from "./run-options.ts";
@@ -44,7 +45,7 @@ kills it. What backend 'transform' makes of a program is kept where STACKFUL_CAC
 /** Which ports were free. */
 function tellAddresses({ listen }: RunOptions, listeners: readonly NodeListener[]): void {
   for (const [position, { address }] of listeners.entries()) {
-    if (listen[position]?.port === 0) process.stderr.write(`listening on ${address.host}:${address.port}\n`);
+    if (listen[position]?.port === 0) process.stderr.write(`listening on ${addressText(address)}\n`);
   }
 }
 

@@ -181,6 +181,8 @@ describe("kindOf()", () => {
     ["wasi-and-others", `${wasi} (import "env" "f" (func)) (func (export "_start"))`],
     ["emscripten", `${wasi} (import "env" "emscripten_resize_heap" (func)) (func (export "_start"))`],
     ["emscripten", `(import "a" "a" (func)) (import "a" "b" (func))`],
+    ["emscripten", `(import "env" "f" (func)) (func (export "_emscripten_stack_restore"))`],
+    ["wasi-and-others", `${wasi} (import "env" "f" (func)) (table (export "__indirect_function_table") 1 funcref)`],
     ["wasi-command", `(import "wasi_unstable" "fd_close" (func)) (func (export "_start"))`],
     ["wasi-reactor", `(import "wasi_unstable" "fd_close" (func)) (func (export "f"))`],
     ["wasi-and-others", `(import "wasi_unstable" "fd_close" (func)) (import "env" "f" (func))`],

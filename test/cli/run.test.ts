@@ -191,6 +191,17 @@ describe("stackful run", () => {
     assert.equal(code, 141);
   });
 
+  it("does so before the program can say anything about it", { skip: process.platform === "win32" }, async () => {
+    const child = start("run", PROGRAM, "cat");
+    const complaints: Buffer[] = [];
+    child.stderr!.on("data", (chunk: Buffer) => complaints.push(chunk));
+    child.stdin!.on("error", () => {});
+    child.stdout!.once("data", () => child.stdout!.destroy());
+    child.stdin!.write(Buffer.alloc(10_000_000));
+    const code = await new Promise((done) => child.once("close", done));
+    assert.deepEqual([Buffer.concat(complaints).toString(), code], ["", 141]);
+  });
+
   it("limits what it writes", async () => {
     const { stdout, stderr, code } = await stackfulWith(
       Buffer.from("x".repeat(10_000)),
@@ -274,8 +285,16 @@ describe("stackful run", () => {
   it("says what it cannot run", async () => {
     await expectError(["nothing.wasm"], "error: cannot read 'nothing.wasm': no such file or directory\n");
     await expectError(
-      [guest("frames")],
-      /no program, since it exports no function '_start'\n\n {2}tip: call one of its functions with '--invoke <function>': frame, /,
+      [guest("add")],
+      /no program, since it exports no function '_start'\n\n {2}tip: call one of its functions with '--invoke <function>': add\n/,
+    );
+    await expectError([guest("jsframe")], /it imports host\.callback and 1 more, not a part of WASI preview 1\n/);
+    const other = path.join(folder, "program.txt");
+    writeFileSync(other, "#!/bin/sh\n");
+    await expectError([other], /cannot run '.*program\.txt': it is no WebAssembly module\n/);
+    await expectError(
+      ["--dir", `${folder}:/data`, PROGRAM],
+      /no such file or directory\n\n {2}tip: to give '.*' another name, use '--dir .*::\/data'/,
     );
     await expectError(
       ["--invoke", "outer", guest("jsframe")],
