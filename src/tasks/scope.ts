@@ -25,6 +25,8 @@ export class Scope {
   #body: Task | undefined;
   #failure: { readonly error: unknown } | undefined;
   #teardown: Promise<void> | undefined;
+  #cancellation: { readonly reason: unknown } | undefined;
+  #isOver = false;
 
   /** Aborts when the body is cancelled, also because a child has thrown: for what it calls that is not of this library. */
   get signal(): AbortSignal {
@@ -35,10 +37,11 @@ export class Scope {
   /**
    * Starts a child. If it throws, the scope fails with its error.
    *
-   * @throws {Error} when the scope is ending
+   * @throws {Error} when the scope is ending; when it was cancelled, the reason
    */
   spawn<Value>(body: TaskBody<Value>, options?: TaskOptions): Task<Value> {
-    this.#checkOpen("spawn");
+    if (this.#cancellation !== undefined) throw this.#cancellation.reason;
+    if (this.#teardown !== undefined) throw new Error("Cannot spawn: the scope is ending");
     const task = new Task(body, options);
     this.#entries.add(task);
     onTaskEnd(task, () => {
@@ -49,12 +52,13 @@ export class Scope {
   }
 
   /**
-   * Has `cleanup` called when the scope ends, in turn with its children: what came last is ended first.
+   * Has `cleanup` called when the scope ends, in turn with its children: what came last is ended first. Also when it is ending
+   * already, so that whoever has just opened something can still have it closed.
    *
-   * @throws {Error} when the scope is ending
+   * @throws {Error} when the scope has ended
    */
   defer(cleanup: () => unknown): void {
-    this.#checkOpen("defer");
+    if (this.#isOver) throw new Error("Cannot defer: the scope has ended");
     // A function of its own: one that is given twice is called twice.
     this.#entries.add(() => cleanup());
   }
@@ -67,6 +71,7 @@ export class Scope {
 
   /** Cancels the body and all children; the scope ends with `reason`. */
   cancel(reason: unknown = new DOMException("The scope was cancelled", "AbortError")): void {
+    this.#cancellation ??= { reason };
     this.#body?.cancel(reason);
     void this.#end(reason);
   }
@@ -76,13 +81,13 @@ export class Scope {
     const task = new Task(() => body(this), { name: name ?? "scope" });
     this.#body = task;
     const result = await shield(() => task.join());
-    await this.#end(new DOMException("The scope has ended", "AbortError"));
+    const reason = new DOMException("The scope has ended", "AbortError");
+    await this.#end(reason);
+    // What the body has deferred since, if it was cancelled and took its time.
+    if (this.#entries.size > 0) await shield(() => this.#endEntries(reason));
+    this.#isOver = true;
     if (this.#failure !== undefined) throw this.#failure.error;
     return unwrapResult(result);
-  }
-
-  #checkOpen(verb: string): void {
-    if (this.#teardown !== undefined) throw new Error(`Cannot ${verb}: the scope is ending`);
   }
 
   /** Only the first error counts; that of each child is also in its result. */
@@ -101,13 +106,18 @@ export class Scope {
   async #endEntries(reason: unknown): Promise<void> {
     // Those that end together with the scope may do so before they are cancelled; and #teardown is set first.
     await Promise.resolve();
-    for (const entry of [...this.#entries].toReversed()) {
-      if (!this.#entries.delete(entry)) continue; // has ended meanwhile
-      if (entry instanceof Task) {
-        entry.cancel(reason);
-        await entry.join();
-      } else await this.#cleanUp(entry);
+    // Again for what is deferred meanwhile.
+    while (this.#entries.size > 0) {
+      for (const entry of [...this.#entries].toReversed()) await this.#endEntry(entry, reason);
     }
+  }
+
+  async #endEntry(entry: Entry, reason: unknown): Promise<void> {
+    if (!this.#entries.delete(entry)) return; // has ended meanwhile
+    if (entry instanceof Task) {
+      entry.cancel(reason);
+      await entry.join();
+    } else await this.#cleanUp(entry);
   }
 
   async #cleanUp(cleanup: () => unknown): Promise<void> {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { Mutex, scope, shield, sleep, spawn, timeout, until } from "stackful/tasks";
-import type { Task } from "stackful/tasks";
+import type { Scope, Task } from "stackful/tasks";
 import { check, never, rejection, stateOf, turn } from "./harness.ts";
 
 const forever = (): Promise<never> => until(never());
@@ -195,6 +195,35 @@ describe("scope()", () => {
     let kept: { spawn: (body: () => void) => unknown } | undefined;
     await scope((scope) => void (kept = scope));
     assert.throws(() => kept?.spawn(() => {}), /Cannot spawn: the scope is ending/);
+  });
+
+  check("refuses to spawn with the reason when it was cancelled, so that the body ends as cancelled", async () => {
+    const root = spawn(() =>
+      scope(async (scope) => {
+        await turn();
+        root.cancel("halted");
+        scope.spawn(forever);
+      }),
+    );
+    assert.deepEqual(await root.join(), { state: "cancelled", reason: "halted" });
+  });
+
+  check("does cleanups that are deferred while it ends", async () => {
+    const events: string[] = [];
+    let kept: Scope | undefined;
+    const root = spawn(() =>
+      scope(async (scope) => {
+        kept = scope;
+        scope.defer(() => events.push("first"));
+        await forever().catch(() => shield(() => sleep(5)));
+        scope.defer(() => events.push("opened while it was cancelled"));
+      }),
+    );
+    await turn();
+    root.cancel();
+    await root.join();
+    assert.deepEqual(events, ["first", "opened while it was cancelled"]);
+    assert.throws(() => kept?.defer(() => {}), /Cannot defer: the scope has ended/);
   });
 
   check("does every cleanup although one throws, and rejects with its error", async () => {
