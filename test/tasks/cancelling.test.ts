@@ -210,6 +210,10 @@ async function cancelAtEveryPoint(backend: BackendName, moment: (cancel: () => v
     },
     { backend },
   );
+  // The first run has the guest compiled for suspensions, and what was made of it kept a moment later.
+  world.current = new World(() => {});
+  await spawn(() => longProgram(world.current!, guest));
+  await sleep(20);
   const activations = liveActivations();
   let point = 0;
   for (let state = "cancelled"; state === "cancelled";) {
