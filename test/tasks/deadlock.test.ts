@@ -98,7 +98,10 @@ describe("Tasks that wait for each other", () => {
     const task = spawn(() =>
       mutex.with(async () => {
         const first = await rejection(mutex.lock({ signal: AbortSignal.timeout(5) }));
-        const second = await select({ self: mutex.with(() => {}, { signal: AbortSignal.timeout(5) }), late: after(2) });
+        const second = await select({
+          self: mutex.with(() => {}, { signal: AbortSignal.timeout(60_000) }),
+          late: after(2),
+        });
         return [(first as DOMException).name, second.key];
       }),
     );
