@@ -4,6 +4,7 @@ import { FuelExhaustedError, StackExhaustedError, SuspendError } from "../corout
 import { Trap } from "../link/trap.ts";
 import type { TrapKind } from "../link/trap.ts";
 import { Stopped } from "./stopped.ts";
+import { count } from "./transform-report.ts";
 
 /** As Wasmtime has it, and a shell for a program that has called abort(): 128 + SIGABRT. */
 const TRAP_EXIT = 134;
@@ -21,19 +22,26 @@ export function failureOf(error: unknown): Failure | undefined {
   if (error instanceof Stopped) return { exitCode: error.exitCode, message: error.message, frames: [] };
   const message = messageFor(error);
   if (message === undefined) return undefined;
+  const place = error instanceof StackExhaustedError ? error.cause : error;
   // Where it is when its fuel ends is of no meaning.
-  const hasPlace = error instanceof Error && !(error instanceof FuelExhaustedError);
-  return { exitCode: TRAP_EXIT, message, frames: hasPlace ? guestFrames(error.stack ?? "") : [] };
+  const hasPlace = place instanceof Error && !(place instanceof FuelExhaustedError);
+  return { exitCode: TRAP_EXIT, message, frames: hasPlace ? guestFrames(place.stack ?? "") : [] };
 }
 
 function messageFor(error: unknown): string | undefined {
   if (error instanceof FuelExhaustedError) return `the program has used up its fuel of ${error.limit}`;
-  if (error instanceof StackExhaustedError) return `the program has exhausted its stack: ${error.message}`;
+  if (error instanceof StackExhaustedError) return stackMessage(error);
   if (error instanceof SuspendError) return error.message;
   if (error instanceof Trap) return `the program was ended by a trap: ${TRAPS[error.kind]}`;
   const { Exception } = WebAssembly as { readonly Exception?: Function };
   const isException = Exception !== undefined && error instanceof Exception;
   return isException ? "the program has thrown an exception that it does not catch" : undefined;
+}
+
+/** A command runs on the stack that its linker has given it, in its memory; what it needs to wait lies elsewhere. */
+function stackMessage({ limit, message, cause }: StackExhaustedError): string {
+  if (!(cause instanceof WebAssembly.RuntimeError)) return `the program has exhausted its stack: ${message}`;
+  return `the program has exhausted its stack of ${count(limit)} bytes: link it with a larger one, such as '-Wl,-z,stack-size=${16 * limit}'`;
 }
 
 const TRAPS: Readonly<Record<TrapKind, string>> = {

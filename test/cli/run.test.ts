@@ -82,6 +82,12 @@ for (const { name } of available) {
       );
     });
 
+    it("ends with 134 when it has exhausted its stack, and says what to do about it", async () => {
+      const message =
+        "error: the program has exhausted its stack of 65,536 bytes: link it with a larger one, such as '-Wl,-z,stack-size=1048576'\n    at nest\n    at nest\n";
+      await expectError([...onBackend, PROGRAM, "nest"], new RegExp(`^${message}`), 134);
+    });
+
     it("sleeps", async () => {
       const started = performance.now();
       await expectOutput([...onBackend, PROGRAM, "sleep", "300"], "");

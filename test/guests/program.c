@@ -86,6 +86,13 @@ static int call(const char *path, const char *line) {
   return copy(connection, 1);
 }
 
+/* Never ends, and needs more stack at each level. */
+__attribute__((noinline)) static int nest(int depth) {
+  volatile char frame[1024];
+  frame[0] = (char)(depth % 128);
+  return frame[0] == depth % 128 ? nest(depth + 1) + frame[0] : 0;
+}
+
 __attribute__((noinline)) static void crash(void) { __builtin_trap(); }
 
 static int run(int argc, char **argv) {
@@ -101,6 +108,7 @@ static int run(int argc, char **argv) {
   else if (strcmp(what, "raise") == 0) raise(atoi(first));
   else if (strcmp(what, "trap") == 0) crash();
   else if (strcmp(what, "late-trap") == 0) sleep_ms(10), crash();
+  else if (strcmp(what, "nest") == 0) return nest(0);
   else if (strcmp(what, "spin") == 0) for (volatile int i = 0;; i++);
   else if (strcmp(what, "grow") == 0) return grow();
   else if (strcmp(what, "flood") == 0) return flood();
