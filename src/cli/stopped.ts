@@ -22,6 +22,14 @@ const TIMEOUT_EXIT = 124;
 /** What is longer, Node takes for 1 ms. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** Milliseconds in which all is written that somebody takes. */
+const GRACE_MS = 500;
+
+/** Ends this process if it does not end by itself: what nobody reads, and who does not answer, would keep it for as long as they like. */
+function endSoon(): void {
+  setTimeout(() => process.exit(), GRACE_MS).unref();
+}
+
 /** Listens while a program runs; what was asked for first counts. */
 export class StopRequests {
   readonly #controller = new AbortController();
@@ -68,8 +76,9 @@ export class StopRequests {
     this.#undo.push(() => clearTimeout(timer));
   }
 
-  /** Nobody listens any more. */
+  /** Nobody listens any more. If the run was ended, so is this process. */
   close(): void {
     for (const undo of this.#undo.splice(0)) undo();
+    if (this.signal.aborted) endSoon();
   }
 }

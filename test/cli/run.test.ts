@@ -208,6 +208,16 @@ describe("stackful run", () => {
     assert.deepEqual([Buffer.concat(complaints).toString(), code], ["", 141]);
   });
 
+  it("ends a program in time whose output nobody takes", { skip: process.platform === "win32" }, async () => {
+    const child = start("run", "--timeout=300ms", PROGRAM, "flood");
+    child.stdout!.pause();
+    let stderr = "";
+    child.stderr!.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    const [code] = (await once(child, "exit", { signal: AbortSignal.timeout(10_000) })) as [number];
+    assert.deepEqual([stderr, code], ["error: the program was stopped after 300ms\n", 124]);
+    child.stdout!.destroy();
+  });
+
   it("limits what it writes", async () => {
     const { stdout, stderr, code } = await stackfulWith(
       Buffer.from("x".repeat(10_000)),
