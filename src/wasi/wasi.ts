@@ -74,9 +74,10 @@ export class WASI {
   /**
    * Runs a program: its export `_start`. May be called once.
    *
-   * @returns its exit code
+   * @returns its exit code, when all that it has written has gone
    * @throws {TypeError} when the instance is none of this library's, or has no `_start`: a library, for {@link WASI.initialize}
-   * @throws whatever the program has ended with, if it was not its end or `proc_exit`
+   * @throws whatever the program has ended with, if it was not its end or `proc_exit`; the reason of `signal`, also when the program has
+   *   ended and nobody takes what it has written
    */
   async start(instance: Instance<object>, options: CallOptions = {}): Promise<number> {
     requireInstance("start program", instance);
@@ -85,8 +86,7 @@ export class WASI {
     }
     this.#begin("start program");
     const exitCode = await this.#run(instance, options);
-    // All that it has written has gone when it has ended.
-    await this.#closeAll();
+    await unlessAborted(this.#closeAll(), options.signal);
     return exitCode;
   }
 
@@ -125,6 +125,22 @@ export class WASI {
 
   async #closeAll(): Promise<void> {
     await Promise.allSettled(this.#program.descriptors.drain().map(async (descriptor) => descriptor.close()));
+  }
+}
+
+/** Rejects when `signal` aborts before `end`. */
+async function unlessAborted(end: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return end;
+  signal.throwIfAborted();
+  let stop: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error);
+    signal.addEventListener("abort", stop);
+  });
+  try {
+    await Promise.race([end, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop!);
   }
 }
 

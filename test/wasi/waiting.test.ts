@@ -138,3 +138,26 @@ describe("A program that reads standard input", () => {
     }
   });
 });
+
+describe("A program that has ended", () => {
+  onBackends("is waited for until its output has gone, and no longer than its caller likes", async (backend) => {
+    for (const isTaken of [true, false]) {
+      let take = (): void => {};
+      const stdout = {
+        write: () => {},
+        close: (): Promise<void> => new Promise((resolve) => (take = resolve)),
+      };
+      const program = await TestProgram.make("program", backend, ["exit", "7"], { stdout });
+      const controller = new AbortController();
+      let isOver = false;
+      const end = program.start({ signal: controller.signal }).finally(() => (isOver = true));
+      end.catch(() => {});
+      await turns(5);
+      assert.equal(isOver, false);
+      if (isTaken) take();
+      else controller.abort(new Error("Enough"));
+      if (isTaken) assert.equal(await end, 7);
+      else await assert.rejects(end, /^Error: Enough$/);
+    }
+  });
+});
