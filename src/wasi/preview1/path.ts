@@ -158,7 +158,10 @@ function* walkBoth<Result>(
 function* readLink(path: PathWalk): Steps<string> {
   const { name, stat } = yield* path.toTarget(false);
   if (name === undefined || stat.type !== "symbolic-link") throw new Errno("EINVAL");
-  return yield* soon(path.directory.readLink(name));
+  const target = yield* soon(path.directory.readLink(name));
+  // It leads nowhere in here, and where things are on the host is not the program's business.
+  if (target.startsWith("/")) throw new Errno("ENOTCAPABLE");
+  return target;
 }
 
 /** A name for something that is no directory. `EEXIST` is left to whoever makes it, unless a slash comes after it. */

@@ -7,6 +7,7 @@ import { GuestMemory } from "./guest-memory.ts";
 import { FDSTAT, PRESTAT, SUBSCRIPTION_CLOCK_ABSTIME } from "./layout.ts";
 import { SIGNATURES } from "./signature-table.ts";
 import type { ParameterKind, ResultKind, SyscallName, SyscallSignature } from "./signature-table.ts";
+import { MAX_PATH_BYTES } from "./resolve-path.ts";
 import { PREVIEW_1 } from "./snapshot.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { isPromise } from "./soon.ts";
@@ -168,7 +169,7 @@ class ParameterReader {
       case "s64":
         return this.#params[position] as bigint;
       case "path":
-        return this.#readable((memory) => lossyText(memory.copy(this.#u32(position), this.#u32(position + 1))));
+        return this.#readable((memory) => pathAt(memory, this.#u32(position), this.#u32(position + 1)));
       case "data":
         return this.#readable((memory) => buffersAt(memory, this.#u32(position), this.#u32(position + 1)));
       case "buffer":
@@ -214,8 +215,10 @@ function named(kind: ParameterKind | ResultKind, value: number): number | string
 
 const decoder = new TextDecoder();
 
-function lossyText(bytes: Uint8Array): string {
-  return decoder.decode(bytes);
+/** What is too long for a path is shown as far as it could be one. */
+function pathAt(memory: GuestMemory, pointer: number, length: number): string {
+  memory.require(pointer, length);
+  return decoder.decode(memory.copy(pointer, Math.min(length, MAX_PATH_BYTES)));
 }
 
 function buffersAt(memory: GuestMemory, pointer: number, count: number): SyscallBuffers {

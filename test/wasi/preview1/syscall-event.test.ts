@@ -76,6 +76,13 @@ describe("observed()", () => {
     assert.deepEqual([errno, results], ["ENOENT", {}]);
   });
 
+  it("tells of what is too long for a path no more than a path can have", async () => {
+    new Uint8Array(memory.buffer).fill("x".charCodeAt(0), 8192, 8192 + 40_000);
+    const { args } = await eventOf("path_create_directory", [3, 8192, 40_000], () => 37);
+    assert.equal(args["path"], "x".repeat(4096));
+    assert.equal((await eventOf("path_create_directory", [3, 8192, 60_000], () => 37)).args["path"], null);
+  });
+
   it("tells sizes of buffers", async () => {
     view.setUint32(304, 10, true);
     view.setUint32(312, 20, true);
