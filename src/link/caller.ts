@@ -3,6 +3,7 @@
 import type { Coroutine } from "../coroutine/coroutine.ts";
 import { currentActivation } from "./activation.ts";
 import type { Activation } from "./activation.ts";
+import { canGiveWay } from "./giving-way.ts";
 import type { AnyExports } from "./exports.ts";
 
 /**
@@ -31,6 +32,8 @@ export interface Caller<Exports extends object = AnyExports> {
   readonly coroutine: Coroutine | undefined;
   /** Aborts when this activation is cancelled: pass it on to what you wait for. */
   readonly signal: AbortSignal;
+  /** Whether the guest can wait for a promise: not in a synchronous call. To be looked at before anything is awaited. */
+  readonly canWait: boolean;
 }
 
 /** What a caller shows of its guest. */
@@ -73,5 +76,9 @@ class ActivationCaller implements Caller {
 
   get signal(): AbortSignal {
     return this.#activation?.signal ?? neverAborts;
+  }
+
+  get canWait(): boolean {
+    return canGiveWay();
   }
 }

@@ -13,6 +13,7 @@ import { FuelExhaustedError } from "../coroutine/errors.ts";
 import { activationOf } from "./activation.ts";
 import type { Activation } from "./activation.ts";
 import { timeInTurn } from "../platform/event-loop.ts";
+import { canGiveWay } from "./giving-way.ts";
 import type { Interruption } from "./guest-module.ts";
 import { Pause } from "./pause.ts";
 import { CURRENT, FLAGS, GUEST, OUTER, SYNCHRONOUS, readWord, words } from "./switchboard.ts";
@@ -129,9 +130,7 @@ export class Meter {
 
   /** Nobody waits on the native stack for the guest to return, as far as is known here. */
   get #canGiveWay(): boolean {
-    const record = words[CURRENT >> 2]!;
-    if (record === 0 || (readWord(record, FLAGS) & SYNCHRONOUS) !== 0) return false;
-    return readWord(record, GUEST) === this.#instance?.guest && activationOf(record)?.isResumedSynchronously !== true;
+    return canGiveWay() && readWord(words[CURRENT >> 2]!, GUEST) === this.#instance?.guest;
   }
 }
 

@@ -172,10 +172,7 @@ function importOf(program: Program, name: string, observer: SyscallObserver | un
 }
 
 function programOf(options: WasiOptions): Program {
-  const { args = [], env = {}, clock = systemClock, random = systemRandom, version } = options;
-  if (version !== undefined && version !== "preview1" && version !== "unstable") {
-    throw new TypeError(`Cannot make WASI: version must be "preview1" or "unstable", received ${String(version)}`);
-  }
+  const { args = [], env = {}, clock = systemClock, random = systemRandom } = options;
   const network = networkDescriptors(options);
   const descriptors = new DescriptorTable(maxOpenFilesOf(options, network.length));
   for (const descriptor of standardDescriptors(options)) descriptors.add(descriptor);

@@ -392,6 +392,21 @@ function callers(suite: Suite): void {
     assert.equal(seen[4], undefined);
   });
 
+  suite.it("says whether the guest can wait", async () => {
+    const seen: boolean[] = [];
+    const wait = wrapAsyncWithCaller((caller: Caller) => {
+      seen.push(caller.canWait);
+      return 0;
+    });
+    const instance: Instance<Functions<"run">> = await suite.instantiate("no-memory", { host: { wait } });
+    await instance.exports.run(1);
+    instance.sync.run(1);
+    await instance.coroutine("run", { args: [1] }).resumeAsync(0);
+    await instance.exports.run(1);
+    // It calls it twice.
+    assert.deepEqual(seen, [true, true, false, false, true, true, true, true]);
+  });
+
   suite.it("can be called back through its exports, synchronously", async () => {
     const instance = await suite.instantiate<Functions<"outer">>("jsframe", {
       host: {

@@ -79,6 +79,8 @@ export class GuestCalls {
   #top = SCRATCH;
   /** Aborts the calls that are waiting, and those that follow. */
   signal: AbortSignal = new AbortController().signal;
+  /** Whether its calls may answer later. */
+  canWait = true;
 
   /** @param module what it imports its calls from */
   constructor(
@@ -93,7 +95,7 @@ export class GuestCalls {
 
   /** The call as it is: at once where it is ready. @returns its error number */
   start(name: string, ...params: readonly Param[]): number | Promise<number> {
-    const caller = { memory: this.memory, signal: this.signal };
+    const caller = { memory: this.memory, signal: this.signal, canWait: this.canWait };
     const signed = params.map((param) => (typeof param === "bigint" ? BigInt.asIntN(64, param) : param | 0));
     return this.#functions[name]!(caller, ...signed) as number | Promise<number>;
   }

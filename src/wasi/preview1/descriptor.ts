@@ -18,6 +18,8 @@ export type Direction = "read" | "write";
 export interface Waiting {
   /** Aborts when it is not waited for any more; `undefined`: never. */
   readonly signal: AbortSignal | undefined;
+  /** Whether it can be waited for at all: a program that was called synchronously cannot. Only known before anything was. */
+  readonly canWait: boolean;
 }
 
 /**

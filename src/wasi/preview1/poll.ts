@@ -24,13 +24,14 @@ const CPU_RECHECK_NS = 10_000_000n;
 const LONGEST_NS = 86_400_000_000_000n;
 
 export const polls: Syscalls = {
-  poll_oneoff({ program, memory, signal }: Syscall, input: number, output: number, count: number, eventCount: number) {
+  poll_oneoff(call: Syscall, input: number, output: number, count: number, eventCount: number) {
+    const { program, memory } = call;
     const length = count >>> 0;
     if (length === 0 || length > MAX_SUBSCRIPTIONS) throw new Errno("EINVAL");
     // All that is written at the end is looked at now: who has waited is told of what has happened.
     memory.bytes(output, length * EVENT.bytes);
     memory.setU32(eventCount, 0);
-    const poll = new Poll(program, readSubscriptions(memory, program.snapshot, { input, length }), { signal });
+    const poll = new Poll(program, readSubscriptions(memory, program.snapshot, { input, length }), call);
     return poll.run((events) => {
       // The subscriptions may lie where the events go; they have been read.
       events.forEach((event, index) => writeEvent(memory, output + index * EVENT.bytes, event));
@@ -128,27 +129,27 @@ class Now {
 class Poll {
   readonly #clock: Clock;
   readonly #subjects: readonly Subject[];
-  readonly #signal: AbortSignal | undefined;
+  readonly #call: Waiting;
 
-  constructor({ clock, descriptors }: Program, subscriptions: readonly Subscription[], { signal }: Waiting) {
+  constructor({ clock, descriptors }: Program, subscriptions: readonly Subscription[], call: Waiting) {
     const now = new Now(clock);
     this.#clock = clock;
     this.#subjects = subscriptions.map((subscription) => subjectOf(subscription, now, descriptors));
-    this.#signal = signal;
+    this.#call = call;
   }
 
   /** Gives what has happened to `report`: something, always. */
   run(report: (events: readonly PollEvent[]) => void): Soon<void> {
     const events = this.#events();
     if (events.length === 0) return this.#wait(report);
-    const turn = giveWay();
+    const turn = giveWay(this.#call);
     if (turn === undefined) {
       report(events);
       return undefined;
     }
     return turn.then(() => {
       // The memory of a program that was ended meanwhile belongs to another.
-      if (this.#signal?.aborted === true) return undefined;
+      if (this.#call.signal?.aborted === true) return undefined;
       // Another coroutine may have taken what was there.
       const left = this.#events();
       return left.length === 0 ? this.#wait(report) : report(left);
@@ -157,7 +158,7 @@ class Poll {
 
   #wait(report: (events: readonly PollEvent[]) => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      const signal = this.#signal;
+      const { signal } = this.#call;
       if (signal?.aborted === true) return;
       let stopTimer = nothing;
       const look = (): boolean => {

@@ -22,7 +22,8 @@ export const processes: Syscalls = {
     throw new Exit(program.exit(SIGNAL_EXIT + signal));
   },
 
-  sched_yield() {
-    return nextTurn();
+  /** Who cannot be waited for has nobody to give way to. */
+  sched_yield({ canWait }: Syscall) {
+    return canWait ? nextTurn() : undefined;
   },
 };

@@ -32,6 +32,8 @@ export interface Syscall {
   readonly memory: GuestMemory;
   /** Aborts when the call is not waited for any more; `undefined`: never. */
   readonly signal: AbortSignal | undefined;
+  /** Whether it may answer later at all. To be looked at before it does. */
+  readonly canWait: boolean;
 }
 
 /**
@@ -57,6 +59,10 @@ class CallOfGuest implements Syscall {
   get signal(): AbortSignal | undefined {
     const { signal } = this.#caller;
     return signal === neverAborts ? undefined : signal;
+  }
+
+  get canWait(): boolean {
+    return this.#caller.canWait;
   }
 }
 

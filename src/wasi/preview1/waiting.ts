@@ -72,11 +72,11 @@ export async function whileWanted<Answer>(
 }
 
 /** A program that asks and asks without waiting in between must not keep from happening what it asks for. */
-function tryOnceMore<Answer>({ signal }: Waiting, attempt: () => Answer | undefined): Promise<Answer> {
-  const turn = giveWay();
+function tryOnceMore<Answer>(call: Waiting, attempt: () => Answer | undefined): Promise<Answer> {
+  const turn = giveWay(call);
   if (turn === undefined) throw WOULD_WAIT;
   return turn.then(() => {
-    const answer = signal?.aborted === true ? undefined : attempt();
+    const answer = call.signal?.aborted === true ? undefined : attempt();
     if (answer === undefined) throw WOULD_WAIT;
     return answer;
   });
@@ -85,7 +85,7 @@ function tryOnceMore<Answer>({ signal }: Waiting, attempt: () => Answer | undefi
 /** Milliseconds that programs together may ask for what is there, or in vain, before the event loop turns. */
 const MAX_TURN_MS = 5;
 
-/** Lets the event loop turn if it has not for a while; `undefined`: it need not. */
-export function giveWay(): Promise<void> | undefined {
-  return timeInTurn(performance.now()) < MAX_TURN_MS ? undefined : nextTurn();
+/** Lets the event loop turn if it has not for a while; `undefined`: it need not, or cannot. */
+export function giveWay({ canWait }: Waiting): Promise<void> | undefined {
+  return timeInTurn(performance.now()) < MAX_TURN_MS || !canWait ? undefined : nextTurn();
 }

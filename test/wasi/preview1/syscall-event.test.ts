@@ -14,6 +14,7 @@ const caller: Caller = {
   exports: {},
   coroutine: undefined,
   signal: new AbortController().signal,
+  canWait: true,
 };
 
 const KINDS = [
