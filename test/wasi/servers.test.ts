@@ -46,6 +46,43 @@ function onNetworks(title: string, test: (place: Place, backend: Backend) => Pro
   }
 }
 
+describe("NodeNetwork.connect()", () => {
+  it("leaves no socket when it is given up", async () => {
+    const network = new NodeNetwork();
+    const listener = await network.listen("127.0.0.1", 0);
+    const { host, port } = listener.address;
+    const sockets = (): number => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
+    const before = sockets();
+    const reason = new Error("Enough");
+    await assert.rejects(network.connect(host, port, AbortSignal.abort(reason)), reason);
+    const controller = new AbortController();
+    const connecting = network.connect(host, port, controller.signal);
+    controller.abort(reason);
+    await assert.rejects(connecting, reason);
+    // The other side may have accepted it by now, and finds it closed.
+    const signal = AbortSignal.timeout(1000);
+    const accepted = await Promise.resolve(listener.accept(signal)).catch(() => undefined);
+    assert.equal((await accepted?.read(1)) ?? null, null);
+    await accepted?.close();
+    listener.close();
+    await new Promise((done) => setTimeout(done, 20));
+    assert.equal(sockets(), before);
+  });
+
+  it("forgets the signal when it has connected", async () => {
+    const network = new NodeNetwork();
+    const listener = await network.listen("127.0.0.1", 0);
+    const controller = new AbortController();
+    const connection = await network.connect(listener.address.host, listener.address.port, controller.signal);
+    controller.abort();
+    const other = await listener.accept();
+    await connection.write(encoder.encode("still"));
+    assert.equal(await receive(other, 5), "still");
+    await Promise.all([connection.close(), other.close()]);
+    listener.close();
+  });
+});
+
 /** Reads so many bytes, or until the end. */
 async function receive(connection: Connection, bytes: number): Promise<string> {
   let text = "";

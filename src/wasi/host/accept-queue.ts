@@ -28,6 +28,7 @@ export class AcceptQueue<Newcomer> {
     if (first !== undefined) return first;
     if (this.#isClosed) throw new HostError("EINVAL");
     return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
       const stop = (): void => {
         this.#acceptors.delete(accept);
         reject(signal?.reason as Error);

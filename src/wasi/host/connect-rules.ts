@@ -49,8 +49,14 @@ function parseRule(text: string): Rule {
   return { host: name === "*" ? undefined : name, isSuffix, port: number };
 }
 
+/**
+ * What can be a name. Nothing else is looked up for a rule that leaves a part of it open: there are resolvers that take `127.0.0.1 .example.org`
+ * for an address.
+ */
+const NAME = /^[\w-]+(\.[\w-]+)*$/;
+
 function matchesHost({ host, isSuffix }: Rule, found: string): boolean {
   if (host === undefined) return true;
   const name = found.toLowerCase();
-  return isSuffix ? name.endsWith(host) : name === host;
+  return isSuffix ? name.endsWith(host) && NAME.test(name) : name === host;
 }

@@ -46,6 +46,8 @@ export interface OpenOptions {
   readonly truncate: boolean;
   /** Fails with `ENOTDIR` if it is none. */
   readonly directory: boolean;
+  /** Aborts when nobody waits for it any more: for what takes long to open. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface OpenFile {

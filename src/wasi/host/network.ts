@@ -20,6 +20,6 @@ export interface Listener {
 }
 
 export interface Network {
-  /** Rejects with `ECONNREFUSED`, `EHOSTUNREACH`, … */
-  connect(host: string, port: number): Promise<Connection>;
+  /** Rejects with `ECONNREFUSED`, `EHOSTUNREACH`, …; and best when `signal` aborts, as nobody waits for it any more then. */
+  connect(host: string, port: number, signal?: AbortSignal): Promise<Connection>;
 }

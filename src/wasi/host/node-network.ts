@@ -21,16 +21,27 @@ export interface NodeAddress {
 export class NodeNetwork implements Network {
   readonly #net: typeof net = requireBuiltin("node:net");
 
-  connect(host: string, port: number): Promise<Connection> {
+  connect(host: string, port: number, signal?: AbortSignal): Promise<Connection> {
     return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
       const socket = this.#net.connect({ host, port, allowHalfOpen: true, noDelay: true });
       socket.pause();
-      const onError = (error: Error): void => reject(error);
+      // The system tries it for minutes.
+      const stop = (): void => {
+        socket.destroy();
+        reject(signal?.reason as Error);
+      };
+      const onError = (error: Error): void => {
+        signal?.removeEventListener("abort", stop);
+        reject(error);
+      };
       socket.once("error", onError);
       socket.once("connect", () => {
+        signal?.removeEventListener("abort", stop);
         socket.off("error", onError);
         resolve(new NodeConnection(socket));
       });
+      signal?.addEventListener("abort", stop);
     });
   }
 

@@ -114,11 +114,11 @@ class HostDirectory extends VirtualDirectory {
   }
 
   /** Connects. A shell's `>` asks for a new, empty file; it is given a connection all the same. */
-  open(name: string, { directory, create, exclusive }: OpenOptions): Promise<OpenStream> {
+  open(name: string, { directory, create, exclusive, signal }: OpenOptions): Promise<OpenStream> {
     const port = this.#portOf(name);
     if (directory) throw new HostError("ENOTDIR");
     if (create && exclusive) throw new HostError("EEXIST");
-    return this.#network.connect(this.#host, port).then(openConnection);
+    return this.#network.connect(this.#host, port, signal).then(openConnection);
   }
 
   statEntry(name: string): FileStat {

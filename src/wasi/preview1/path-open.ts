@@ -47,7 +47,7 @@ export const opening: Syscalls = {
     const { program, memory } = call;
     const { directory, text } = lookUp(call, fd, { path, length, lookup, rights: RIGHTS.path_open });
     memory.require(result, 4);
-    const request = requestOf({ lookup, openFlags, base, inheriting, flags });
+    const request = requestOf(call, { lookup, openFlags, base, inheriting, flags });
     requireRights(program.descriptors.get(fd), request);
     // Before anything is opened or made.
     program.descriptors.requireRoom();
@@ -60,13 +60,16 @@ export const opening: Syscalls = {
   },
 };
 
-function requestOf(params: {
-  readonly lookup: number;
-  readonly openFlags: number;
-  readonly base: bigint;
-  readonly inheriting: bigint;
-  readonly flags: number;
-}): Request {
+function requestOf(
+  call: Syscall,
+  params: {
+    readonly lookup: number;
+    readonly openFlags: number;
+    readonly base: bigint;
+    readonly inheriting: bigint;
+    readonly flags: number;
+  },
+): Request {
   const { lookup, openFlags, flags } = params;
   if ((openFlags & ~ALL_OPEN_FLAGS) !== 0 || (flags & ~ALL_FD_FLAGS) !== 0) throw new Errno("EINVAL");
   const has = (flag: number): boolean => (openFlags & flag) !== 0;
@@ -84,6 +87,10 @@ function requestOf(params: {
       exclusive: has(OPEN_FLAGS.excl),
       truncate: has(OPEN_FLAGS.trunc),
       directory,
+      // Made only if somebody asks for it.
+      get signal() {
+        return call.signal;
+      },
     },
     base,
     inheriting: BigInt.asUintN(64, params.inheriting) & APPLICABLE_RIGHTS,

@@ -328,6 +328,23 @@ describe("path_open() of /dev/tcp", () => {
     assert.ok(state.isClosed);
   });
 
+  it("tells the network that nobody waits for the connection any more", async () => {
+    let given: AbortSignal | undefined;
+    const network: Network = {
+      connect: (_host, _port, signal) => {
+        given = signal;
+        return new Promise(() => {});
+      },
+    };
+    const guest = new GuestCalls({ stdin: "ignore", network, allowConnect: ["test:1"] });
+    const controller = new AbortController();
+    guest.signal = controller.signal;
+    void guest.open(TCP, "test/1", { rights: READ_WRITE });
+    assert.equal(given?.aborted, false);
+    controller.abort();
+    assert.equal(given?.aborted, true);
+  });
+
   it("allows what the rules say, and nothing that only looks like it", async () => {
     const { network, arrive } = slowNetwork();
     arrive();
@@ -342,6 +359,13 @@ describe("path_open() of /dev/tcp", () => {
       "example.test./80",
       "localhost/80",
       "[::1]/9",
+      // Resolvers may take these for the address before the space.
+      "127.0.0.1 .wide.test/443",
+      "127.0.0.1\t.wide.test/443",
+      "127.0.0.1%x.wide.test/443",
+      "\u3002.wide.test/443",
+      "..wide.test/443",
+      ".wide.test/443",
     ];
     for (const name of refused) await fails("EACCES", guest.open(TCP, name, { rights: READ_WRITE }));
     for (const port of ["0", "080", "65536", "-1", "http", "80 ", "8e1"]) {
