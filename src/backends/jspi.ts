@@ -15,6 +15,8 @@
  */
 
 import type { SyncRefusal } from "../coroutine/fiber.ts";
+import { guestStarted, isGuestWatched } from "../coroutine/guest-trace.ts";
+import type { GuestTrace } from "../coroutine/guest-trace.ts";
 import { runHook } from "../link/activation.ts";
 import { Admission, NATIVE_STACKS, activationEnded } from "../link/admission.ts";
 import { Calls } from "../link/calls.ts";
@@ -36,6 +38,7 @@ import { guestMemory, makeStackPool } from "../link/guest-stacks.ts";
 import type { StackPool } from "../link/stacks.ts";
 import { callSynchronously } from "../link/synchronous-call.ts";
 import {
+  AWAITED,
   BASE,
   CURRENT,
   GENERATION,
@@ -92,6 +95,8 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
   readonly #linked: LinkedEntries;
   readonly #promising = new Map<string, Entry>();
   readonly #globals: StackGlobals | undefined;
+  /** Names of the imports that it can wait in. */
+  readonly #importNames: readonly string[];
 
   static async link(module: GuestModule, imports: HostImports, options: LinkOptions): Promise<JspiGuest> {
     const { prepared } = module;
@@ -146,7 +151,8 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
     this.#globals = stackGlobals(raw);
     this.stacks = makeStackPool(prepared, raw, options.stacks, (body) => this.#synchronously(body));
     const { guest } = this.stacks;
-    this.#calls = new Calls(this.stacks, new Admission(this.stacks, NATIVE_STACKS, options.maxLive), side.names);
+    this.#importNames = side.names;
+    this.#calls = new Calls(this.stacks, new Admission(this.stacks, NATIVE_STACKS, options.maxLive), this.#importNames);
     this.#linked = linkEntries(link, raw, {
       side,
       hosts,
@@ -224,7 +230,17 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
     // Whoever runs to the first suspension or to the end is left by generated code; only a trap leaves it behind.
     if (words[CURRENT >> 2] === record) this.endCutOff(record);
     else if (words[(record + GENERATION) >> 2] !== generation && words[THREW >> 2] === 0) return promise;
-    return this.#orFailure(promise, record, generation);
+    const ended = this.#orFailure(promise, record, generation);
+    if (isGuestWatched()) this.#watch(ended, record, generation);
+    return ended;
+  }
+
+  /** Tells whoever it runs for that it does, and when it has ended. */
+  #watch(ended: Promise<unknown>, record: number, generation: number): void {
+    const trace = new RecordTrace(record, generation, this.#importNames);
+    const owner = guestStarted(trace);
+    const end = (): void => owner?.guestEnded(trace);
+    ended.then(end, end);
   }
 
   /** Apart from {@link JspiGuest.call}, so that a call which does not wait makes no closure. */
@@ -274,6 +290,26 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
 
   #synchronously<Result>(body: () => Result): Result {
     return callSynchronously(this.stacks.guest, this.#globals, body, endCutOff);
+  }
+}
+
+/** What can be known of a stack of the engine's. */
+class RecordTrace implements GuestTrace {
+  readonly frames: readonly string[] = [];
+  readonly #record: number;
+  readonly #generation: number;
+  readonly #importNames: readonly string[];
+
+  constructor(record: number, generation: number, importNames: readonly string[]) {
+    this.#record = record;
+    this.#generation = generation;
+    this.#importNames = importNames;
+  }
+
+  get awaitedImport(): string | undefined {
+    const isOver = readWord(this.#record, GENERATION) !== this.#generation;
+    if (isOver || words[CURRENT >> 2] === this.#record) return undefined;
+    return this.#importNames[readWord(this.#record, AWAITED) - 1];
   }
 }
 

@@ -2,6 +2,8 @@
 
 import type { Outcome, SuspendedStack } from "../transform/suspended-stack.ts";
 import { Pending } from "../coroutine/pending.ts";
+import { guestStarted } from "../coroutine/guest-trace.ts";
+import type { GuestOwner, GuestTrace } from "../coroutine/guest-trace.ts";
 import { Suspension } from "../coroutine/suspend.ts";
 import { isContextKept } from "../link/activation-context.ts";
 import { activationOf } from "../link/activation.ts";
@@ -26,6 +28,8 @@ export interface RunningGuest {
   failure(error: unknown, record: number): unknown;
   /** What the import at `position` returns, of its answer. @throws {TypeError} when it does not convert */
   checked(position: number, answer: unknown): unknown;
+  /** What the import at `position` is called. */
+  importName(position: number): string | undefined;
   /** Whether the stack of `record` may be continued now: no call lies on top of it. */
   isOnTop(record: number): boolean;
 }
@@ -34,7 +38,7 @@ export interface RunningGuest {
  * Runs the guest's code until it suspends, returns or throws, again and again: whoever it waits for calls {@link Run.resolve} or
  * {@link Run.reject}, as often as it suspends.
  */
-export class Run implements Waiter {
+export class Run implements Waiter, GuestTrace {
   readonly #guest: RunningGuest;
   readonly #record: number;
   readonly #end: Waiter;
@@ -44,6 +48,8 @@ export class Run implements Waiter {
   #next: (() => void) | undefined;
   /** Itself, for those who tell it from code that is not its own. */
   #inContext: InContext | undefined;
+  /** On whose behalf it runs, if they want to know. */
+  #owner: GuestOwner | undefined;
 
   /** `end` is told how the activation has ended. */
   constructor(guest: RunningGuest, record: number, end: Waiter) {
@@ -55,6 +61,7 @@ export class Run implements Waiter {
   /** Calls the exported function `name`. To be called once. */
   begin(name: string, args: readonly unknown[]): void {
     const guest = this.#guest;
+    this.#owner = guestStarted(this);
     countStart(readWord(this.#record, GUEST), SAVED);
     guest.switches.enter(this.#record);
     let outcome: Outcome;
@@ -65,6 +72,18 @@ export class Run implements Waiter {
       return;
     }
     this.#leave(outcome);
+  }
+
+  get #isWaiting(): boolean {
+    return this.#stack !== undefined && this.#stack.area !== 0;
+  }
+
+  get awaitedImport(): string | undefined {
+    return this.#isWaiting ? this.#guest.importName(readWord(this.#record, AWAITED) - 1) : undefined;
+  }
+
+  get frames(): readonly string[] {
+    return this.#stack?.frames ?? [];
   }
 
   /** The call of the import that it waits in returns `value`. */
@@ -126,12 +145,14 @@ export class Run implements Waiter {
   #fail(error: unknown): void {
     const failure = this.#guest.failure(error, this.#record);
     this.#guest.switches.end(this.#record);
+    this.#owner?.guestEnded(this);
     this.#end.reject(failure);
   }
 
   #leave(outcome: Outcome): void {
     if (outcome.done) {
       this.#guest.switches.end(this.#record);
+      this.#owner?.guestEnded(this);
       const { values } = outcome;
       this.#end.resolve(values.length < 2 ? values[0] : values);
       return;
@@ -168,6 +189,7 @@ export class Run implements Waiter {
     this.#guest.switches.resume(this.#record);
     this.#stack!.drop();
     this.#guest.switches.end(this.#record);
+    this.#owner?.guestEnded(this);
     this.#end.reject(error);
   }
 }

@@ -212,6 +212,10 @@ export class TransformGuest implements LinkedGuest, BodyRunner, RunningGuest {
     }
   }
 
+  importName(position: number): string | undefined {
+    return this.#imports.names[position];
+  }
+
   checked(position: number, answer: unknown): unknown {
     return this.#imports.checked(position, answer);
   }

@@ -13,6 +13,19 @@ export interface TaskReport {
   /** What it waits for of this library; several, if it waits for several things at once. */
   readonly waitingFor: readonly string[];
   readonly isCancelled: boolean;
+  /** Guests that were called in it, and have not ended. */
+  readonly guests: readonly GuestReport[];
+}
+
+/** A call of a guest. */
+export interface GuestReport {
+  /** The import that it waits in, as `module.name`; `undefined` while it runs. */
+  readonly awaitedImport: string | undefined;
+  /**
+   * Names of the functions on its stack, the innermost first. Empty on backend `jspi`, whose stacks are the engine's; on `transform`
+   * functions are missing that have nothing left to do but to return what they have called.
+   */
+  readonly frames: readonly string[];
 }
 
 /** All tasks that have not ended, the oldest first. */
@@ -29,5 +42,6 @@ function reportOf(participant: Participant, now: number): TaskReport {
   }
   const started = waitingFor.length > 0 ? "waiting" : "running";
   const state = hasStarted ? started : "ready";
-  return { id, name, state, ageMs: now - madeAt, waitingFor, isCancelled: cancellation !== undefined };
+  const guests = [...(participant.guests ?? [])].map(({ awaitedImport, frames }) => ({ awaitedImport, frames }));
+  return { id, name, state, ageMs: now - madeAt, waitingFor, isCancelled: cancellation !== undefined, guests };
 }

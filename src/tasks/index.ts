@@ -7,7 +7,7 @@ export { Condvar } from "./condvar.ts";
 export { DeadlockError } from "./deadlock.ts";
 export type { StuckTask } from "./deadlock.ts";
 export { dump } from "./dump.ts";
-export type { TaskReport } from "./dump.ts";
+export type { GuestReport, TaskReport } from "./dump.ts";
 export { LinkDiedError, TaskEnded, link, monitor } from "./link.ts";
 export type { LinkOptions } from "./link.ts";
 export { Mailbox } from "./mailbox.ts";

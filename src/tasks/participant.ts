@@ -1,5 +1,7 @@
 /** Who waits: what a wait and the search for deadlocks have to know of a task. */
 
+import { watchGuests } from "../coroutine/guest-trace.ts";
+import type { GuestOwner, GuestTrace } from "../coroutine/guest-trace.ts";
 import { makeAsyncContext } from "../platform/async-context.ts";
 import type { AsyncContext } from "../platform/async-context.ts";
 
@@ -55,7 +57,7 @@ function removeLiving(participant: Participant): void {
 }
 
 /** A task, as seen by what it waits for. */
-export class Participant {
+export class Participant implements GuestOwner {
   readonly id: number = ++lastId;
   nextLiving: Participant | undefined;
   previousLiving: Participant | undefined;
@@ -67,6 +69,8 @@ export class Participant {
   cancellation: { readonly reason: unknown } | undefined;
   hasStarted = false;
   firstWait: PendingWait | undefined;
+  /** Calls of guests on its behalf that have not ended. */
+  guests: Set<GuestTrace> | undefined;
   #listeners: Set<(reason: unknown) => void> | undefined;
   #controller: AbortController | undefined;
   readonly #name: string | undefined;
@@ -128,6 +132,14 @@ export class Participant {
     removeLiving(this);
   }
 
+  guestStarted(guest: GuestTrace): void {
+    (this.guests ??= new Set()).add(guest);
+  }
+
+  guestEnded(guest: GuestTrace): void {
+    this.guests?.delete(guest);
+  }
+
   addWait(wait: PendingWait): void {
     wait.nextOfParticipant = this.firstWait;
     if (this.firstWait !== undefined) this.firstWait.previousOfParticipant = wait;
@@ -175,7 +187,10 @@ export function continueWithin(context: TaskContext | undefined, goOn: () => voi
 
 /** Runs `body`, and what follows it after each `await`, on behalf of a task. */
 export function runWithin<Result>(context: TaskContext | undefined, body: () => Result): Result {
-  if (asyncContext === null) asyncContext = makeAsyncContext();
+  if (asyncContext === null) {
+    asyncContext = makeAsyncContext();
+    watchGuests(() => currentContext()?.participant);
+  }
   if (asyncContext !== undefined) return asyncContext.run(context, body);
   const outer = synchronous;
   synchronous = context;

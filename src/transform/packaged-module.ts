@@ -12,6 +12,7 @@
  *                            name  facts of whoever packed it, in JSON
  *                            u32, bits   which functions may suspend
  *                            u32, bits   which function types may be called through tables and suspend
+ *                            u32, bits   which functions have frames: in this order their resume copies are numbered
  *
  * Both modules only fit each other as they are. So a file that another tool has changed since is refused, by the checksum; it
  * is against mistakes, not against malice: to load a module is to trust whoever made it.
@@ -67,6 +68,7 @@ export function pack(transformed: TransformedModule, options: PackOptions = {}):
     writer.name(JSON.stringify(options.facts ?? {}));
     writeBits(writer, calls.functions);
     writeBits(writer, calls.types);
+    writeBits(writer, withFramesAsFlags(transformed));
     behindChecksum = writer.length - checksumStart;
   });
   const bytes = writer.toBytes();
@@ -146,6 +148,7 @@ export function unpack(bytes: Uint8Array<ArrayBuffer>, make?: () => Uint8Array<A
   }
   const facts = parseFacts(reader);
   const calls = new SuspendableCalls(readBits(reader, module.functions.length), readBits(reader, module.types.length));
+  const withFrames = [...readBits(reader, module.functions.length).entries()].filter(([, has]) => has === 1);
   const runtime = contentOf(module, bytes, RUNTIME_SECTION);
   const resume = contentOf(module, bytes, RESUME_SECTION);
   const part = readPart(module, bytes);
@@ -161,6 +164,7 @@ export function unpack(bytes: Uint8Array<ArrayBuffer>, make?: () => Uint8Array<A
       resumeSome: (numbers) => (resume === null && hasAll(part, numbers) ? part : null),
       module: withoutReservedExports(module),
       calls,
+      withFrames: withFrames.map(([index]) => index),
       asksForExceptions: module.exports.some(({ name }) => name === ABI.hostFunctions),
     },
   };
@@ -188,6 +192,12 @@ function openPackage(
     );
   }
   return { reader, checksumStart: reader.skip(CHECKSUM_BYTES, "checksum") };
+}
+
+function withFramesAsFlags({ calls, withFrames }: TransformedModule): Uint8Array {
+  const flags = new Uint8Array(calls.functions.length);
+  for (const index of withFrames) flags[index] = 1;
+  return flags;
 }
 
 function parseFacts(reader: Reader): unknown {

@@ -70,8 +70,8 @@ export interface RuntimeFunctions {
 
 const OUTER = 4;
 const TOP = 8;
-const NEXT = 12;
-const END = 16;
+export const NEXT = 12;
+export const END = 16;
 export const AREA_HEADER_BYTES = 24;
 const SMALLEST_LOG2 = 8;
 const NOTHING_CATCHES = -1;

@@ -21,6 +21,7 @@ import { ResumeCopies } from "./resume-copies.ts";
 import { AreaExhaustedError, ExcludedFunctionError } from "./run-errors.ts";
 import { unwindsByException } from "./site-writer.ts";
 import { addHostFunctions, forgetThrown, recordThrown, recordingImports } from "./thrown-values.ts";
+import { framesInArea } from "./saved-frames.ts";
 import { SuspendedStack } from "./suspended-stack.ts";
 import type { Outcome, Step } from "./suspended-stack.ts";
 import type { TransformedModule } from "./transformed-module.ts";
@@ -213,6 +214,17 @@ export class SuspendableInstance {
   /** For {@link SuspendedStack}. */
   drop(area: number): void {
     this.#exports[ABI.drop]!(area);
+  }
+
+  /** For {@link SuspendedStack}. Tail calls leave no frame, nor does a function that only passes a result on. */
+  framesOf(area: number): readonly string[] {
+    const { module, withFrames } = this.#transformed;
+    // The area that was in use last is only written back when another one is.
+    this.#takeArea();
+    this.#leave();
+    const names = new ModuleNames(module);
+    const numbers = framesInArea(this.exports[ABI.memory] as WebAssembly.Memory, area);
+    return numbers.map((number) => names.describeFunction(withFrames[number]!));
   }
 
   #ended({ results }: SuspendedStack, next: number): Outcome {

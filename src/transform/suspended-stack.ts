@@ -15,6 +15,7 @@ interface Owner {
   proceed(stack: SuspendedStack, area: number, value: unknown, moreValues: readonly unknown[]): Outcome;
   proceedThrowing(stack: SuspendedStack, area: number, error: unknown): Outcome;
   drop(area: number): void;
+  framesOf(area: number): readonly string[];
 }
 
 /** The stack of a call that is suspended. It can be continued once; the next suspension makes it usable again. */
@@ -39,6 +40,11 @@ export class SuspendedStack {
   /** The call of the import that suspended throws `error`. */
   throw(error: unknown): Outcome {
     return this.#owner.proceedThrowing(this, this.#takeArea(), error);
+  }
+
+  /** Names of the functions whose frames are saved, the innermost first; empty when it is not suspended. */
+  get frames(): readonly string[] {
+    return this.area === 0 ? [] : this.#owner.framesOf(this.area);
   }
 
   /** Forgets the stack; none of its handlers run. */

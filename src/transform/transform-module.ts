@@ -147,6 +147,7 @@ export function transformModule(input: Uint8Array | BinaryModule, options: Trans
     resumeSome: (numbers) => ({ numbers, bytes: compiler.compileResumeModule(numbers) }),
     module,
     calls,
+    withFrames: compiler.withFrames,
     asksForExceptions: hostTable !== null,
     report: makeReport({ ...counts, milliseconds: performance.now() - started }, () =>
       findCauses(module, suspendingImports, isExcluded),
@@ -198,7 +199,7 @@ class ModuleCompiler {
   readonly #hostTable: number | null;
   readonly #emitResume: (builder: FunctionBuilder) => void;
   /** Functions with frames, by the number of their resume copy. */
-  readonly #withFrames: number[] = [];
+  readonly withFrames: number[] = [];
   /** Functions that save the frames of functions that may get near copies. */
   readonly #savesOfSmall = new Set<number>();
   /** Functions that resume copies use `ref.func` on. */
@@ -242,9 +243,9 @@ class ModuleCompiler {
     this.#guardExcluded(copy);
     for (let index = module.importedFunctions; index < functions.length; index++) {
       progress.reached(index);
-      const plan = functions[index] === 1 ? this.#plan(index, this.#withFrames.length) : null;
+      const plan = functions[index] === 1 ? this.#plan(index, this.withFrames.length) : null;
       if (!plan) continue;
-      this.#withFrames.push(index);
+      this.withFrames.push(index);
       this.#siteCount += plan.shape.sites.length;
       this.#disposal.add(plan.frame.layout, this.#references);
       this.#prepareResume(plan.shape);
@@ -263,7 +264,7 @@ class ModuleCompiler {
     this.#disposal.finish();
     const runtime = this.#home.finish();
     this.#first.share(this.#functionsOfResumeCopies());
-    checkModule(this.#first, this.#withFrames.length);
+    checkModule(this.#first, this.withFrames.length);
     return { main: this.#first.build(), runtime };
   }
 
@@ -304,7 +305,7 @@ class ModuleCompiler {
 
   /** What the second module may call, or take the reference of. */
   #functionsOfResumeCopies(): Set<number> {
-    const withFrames = new Set(this.#withFrames);
+    const withFrames = new Set(this.withFrames);
     const used = new Set([...this.#frames.indices(), ...this.#outlined.indices(), ...this.#takenReferences]);
     for (const save of this.#savesOfSmall) used.add(save);
     for (const [index, callers] of this.#graph.callersOf) {
@@ -315,15 +316,15 @@ class ModuleCompiler {
 
   /** The resume copies with these numbers; of all functions when left out. */
   compileResumeModule(
-    numbers: readonly number[] = [...this.#withFrames.keys()],
+    numbers: readonly number[] = [...this.withFrames.keys()],
     onProgress?: TellProgress,
   ): Uint8Array<ArrayBuffer> {
     const progress = new Progress(this.#module, onProgress);
     const parts = this.#resumeParts();
-    const hasLoopCopies = hasRoom(this.#first, this.#withFrames.length, MAX_NEAR_COPIES);
+    const hasLoopCopies = hasRoom(this.#first, this.withFrames.length, MAX_NEAR_COPIES);
     const loopCopies: ResumeBody[] = [];
     const resumeCopies = numbers.map((resumeIndex): ResumeBody => {
-      const functionIndex = this.#withFrames[resumeIndex]!;
+      const functionIndex = this.withFrames[resumeIndex]!;
       progress.reached(functionIndex);
       const plan = this.#plan(functionIndex, resumeIndex)!;
       const entries = hasLoopCopies ? findLoopEntries(plan, this.#frames) : null;
@@ -341,7 +342,7 @@ class ModuleCompiler {
     return {
       functions: this.#calls.functions.length - this.#module.importedFunctions,
       suspendable: this.#suspendable(),
-      withFrames: this.#withFrames.length,
+      withFrames: this.withFrames.length,
       sites: this.#siteCount,
     };
   }

@@ -17,6 +17,8 @@ export interface TransformedModule {
   readonly module: BinaryModule;
   /** Which functions may suspend. */
   readonly calls: SuspendableCalls;
+  /** Functions whose frames are saved, by the number of their resume copy: their indices, ascending. */
+  readonly withFrames: readonly number[];
   /** Whether the host has to know which values its functions throw; see thrown-values.ts. */
   readonly asksForExceptions: boolean;
 }

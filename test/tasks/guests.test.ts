@@ -71,6 +71,31 @@ describe("A task", { skip }, () => {
     assert.equal(await stateOf(cancelled), "cancelled");
   });
 
+  check("says in dump() in which functions of which guests it waits", async () => {
+    for (const { name: backend, available } of backends()) {
+      if (!available) continue;
+      const channel = new Channel<number>({ name: "numbers" });
+      const host = { wait: () => channel.receiveSoon(), fill: () => {} };
+      const instance = await instantiate(guestBytes("frames"), { host }, { backend });
+      const tasks = [
+        spawn(() => instance.getAsync("nested")(1, 2), { name: "call" }),
+        spawn(instance.coroutine("nested", { args: [2, 1] }), { name: "coroutine" }),
+      ];
+      await turn();
+      // The first wait of each is over: the next one is a level deeper.
+      for (const value of [0, 0]) channel.trySend(value);
+      await turn();
+      const guests = Object.fromEntries(dump().map(({ name, guests: [guest] }) => [name, guest]));
+      const see = (...frames: string[]): string[] => (backend === "transform" ? frames : []);
+      assert.deepEqual(guests, {
+        call: { awaitedImport: "host.wait", frames: see("level", "level", "nested") },
+        coroutine: { awaitedImport: "host.wait", frames: see("level", "level", "nested") },
+      });
+      for (const task of tasks) task.cancel();
+      for (const task of tasks) assert.equal(await stateOf(task), "cancelled");
+    }
+  });
+
   check("passes messages between two guests that both wait", async () => {
     const channel = new Channel<number>({ capacity: 16 });
     const producer = await loopWith((value) => channel.send(value).then(() => 0));

@@ -1,0 +1,34 @@
+/** Guests that were called on behalf of somebody, and where they are: for those who want to know what a program waits for. */
+
+/** One call of a guest that has not ended. */
+export interface GuestTrace {
+  /** The import that it waits in, as `module.name`; `undefined` while it runs. */
+  readonly awaitedImport: string | undefined;
+  /** Names of the functions on its stack, the innermost first; empty while it runs, and where the backend cannot see them. */
+  readonly frames: readonly string[];
+}
+
+/** On whose behalf guests are called. */
+export interface GuestOwner {
+  guestStarted(guest: GuestTrace): void;
+  guestEnded(guest: GuestTrace): void;
+}
+
+let findOwner: (() => GuestOwner | undefined) | undefined;
+
+/** Has `find` asked, from now on, whenever a guest is called. */
+export function watchGuests(find: () => GuestOwner | undefined): void {
+  findOwner = find;
+}
+
+/** To be called by a backend, with a call that begins. Whoever it is begun for has to be told when it has ended. */
+export function guestStarted(guest: GuestTrace): GuestOwner | undefined {
+  const owner = findOwner?.();
+  owner?.guestStarted(guest);
+  return owner;
+}
+
+/** Whether anybody wants to be told of a call that begins now. */
+export function isGuestWatched(): boolean {
+  return findOwner?.() !== undefined;
+}
