@@ -21,6 +21,7 @@ export interface EventReadable extends Emitter {
   readonly destroyed: boolean;
   readonly readableFlowing: boolean | null;
   readonly isTTY?: boolean;
+  readonly fd?: unknown;
   ref?(): unknown;
   unref?(): unknown;
 }
@@ -30,6 +31,8 @@ export interface EventWritable extends Emitter {
   write(chunk: Uint8Array, done: (error?: Error | null) => void): boolean;
   end(): unknown;
   readonly destroyed: boolean;
+  readonly writableEnded?: boolean;
+  readonly writableFinished?: boolean;
   readonly writableLength: number;
   readonly isTTY?: boolean;
 }
@@ -49,13 +52,31 @@ export interface StreamUse {
 }
 
 /** Reads what `stream` has. It is read only as far ahead as it does by itself, and only once somebody has asked for it. */
-export function readEventReadable(stream: EventReadable, { isShared }: StreamUse = { isShared: false }): InputStream {
-  return new EventInput(stream, isShared);
+export function readEventReadable(stream: EventReadable, use: StreamUse = useOfInput(stream)): InputStream {
+  return new EventInput(stream, use.isShared);
 }
 
 /** Writes to `stream`. */
-export function writeEventWritable(stream: EventWritable, { isShared }: StreamUse = { isShared: false }): OutputStream {
-  return new EventOutput(stream, isShared);
+export function writeEventWritable(stream: EventWritable, use: StreamUse = useOfOutput(stream)): OutputStream {
+  return new EventOutput(stream, use.isShared);
+}
+
+/** Those of the process are for everybody in it. There are none but in Node. */
+const { process: standard }: { readonly process?: StandardStreams } = globalThis;
+
+interface StandardStreams {
+  readonly stdin?: unknown;
+  readonly stdout?: unknown;
+  readonly stderr?: unknown;
+}
+
+function useOfInput(stream: EventReadable): StreamUse {
+  // Asked for last: it takes the descriptor into use.
+  return { isShared: stream.fd === 0 && stream === standard?.stdin };
+}
+
+function useOfOutput(stream: EventWritable): StreamUse {
+  return { isShared: stream === standard?.stdout || stream === standard?.stderr };
 }
 
 /** One stream, and all who read it. However many they are, it is listened to once. */
@@ -231,7 +252,7 @@ class EventOutput implements OutputStream {
     const error = this.#error;
     this.#error = undefined;
     if (error !== undefined) throw error;
-    if (stream.destroyed) throw new HostError("EPIPE");
+    if (stream.destroyed || stream.writableEnded === true) throw new HostError("EPIPE");
     let settle: ((error: Error | undefined) => void) | undefined;
     const isRoom = stream.write(bytes, (failure) => {
       if (settle !== undefined) settle(failure ?? undefined);
@@ -260,6 +281,8 @@ class EventOutput implements OutputStream {
 
   #end(): Promise<void> {
     const stream = this.#stream;
+    // Others may have ended it: that is told once.
+    if (stream.writableFinished === true) return Promise.resolve();
     return new Promise((resolve, reject) => {
       stream.on("finish", resolve);
       stream.on("close", resolve);

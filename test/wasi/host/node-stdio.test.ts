@@ -61,6 +61,16 @@ describe("A program on standard streams", () => {
     assert.equal((await ending(child)).exitCode, 0);
   });
 
+  it("leaves the streams of the process to others when it ends", async () => {
+    const extension = isSource ? "ts" : "js";
+    const program = fileURLToPath(new URL(`shared-streams-program.${extension}`, import.meta.url));
+    const child = spawn(process.execPath, [...(isSource ? ["--conditions=source"] : []), program]);
+    child.stdin.end("rest");
+    const { exitCode, output, errors } = await ending(child);
+    assert.deepEqual([exitCode, errors], [0, ""]);
+    assert.equal(output, "program\nargs\none\ntwo\nprogram\nargs\nthree\nthe process: rest");
+  });
+
   it("reads and writes files at once", () =>
     inDirectory(async (folder) => {
       const [input, output] = [path.join(folder, "in"), path.join(folder, "out")];

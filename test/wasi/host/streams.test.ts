@@ -195,6 +195,15 @@ describe("Output", () => {
     await assert.rejects(async () => web.write(encoder.encode("x")), error);
   });
 
+  it("may be a stream that somebody else has ended", async () => {
+    const stream = new PassThrough();
+    stream.resume().end();
+    await new Promise((done) => stream.once("finish", done));
+    const output = outputTo(stream);
+    assert.throws(() => void output.write(encoder.encode("x")), { code: "EPIPE" });
+    await output.close!();
+  });
+
   it("is nothing else", () => {
     for (const target of [1, null, "inherited", {}])
       assert.throws(() => outputTo(target as never), /Cannot make output/);
