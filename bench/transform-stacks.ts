@@ -8,14 +8,12 @@ import { decodeModule } from "#src/binary/decode-module";
 import { ModuleEditor } from "#src/binary/editor";
 import { I32 } from "#src/binary/value-types";
 import { ABI, resultsExport, resumeExport } from "#src/transform/abi";
-import { FIRST_MODULE } from "#src/transform/first-module";
-import { RAISE } from "#src/transform/resume-module";
 import { SuspendableInstance } from "#src/transform/suspendable-instance";
 import type { Outcome, SuspendedStack } from "#src/transform/suspended-stack";
 import { transformModule } from "#src/transform/transform-module";
 import { asyncifiedLoop } from "./harness/asyncify-loop.ts";
+import { linkAll } from "./harness/first-module.ts";
 import { bytesOf } from "./harness/guests.ts";
-import type { GuestFunctions } from "./harness/guests.ts";
 import { compared, measure } from "./harness/measure.ts";
 import type { GroupResult, Row } from "./harness/measure.ts";
 import { runParts } from "./harness/parts.ts";
@@ -42,20 +40,6 @@ function loopGuest(): Uint8Array<ArrayBuffer> {
 /** Calls `loop_at`, which suspends in every call of its import, and resumes it until it returns. */
 type Loop = (depth: number, switches: number) => number;
 
-function link(bytes: Uint8Array<ArrayBuffer>, imports: object): GuestFunctions {
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports as WebAssembly.Imports);
-  return instance.exports as GuestFunctions;
-}
-
-/** The instances of the modules: exports of the first, and of the one that has the runtime. */
-function linkAll(host: object): { first: GuestFunctions; runtime: GuestFunctions } {
-  const transformed = transformModule(loopGuest());
-  const first = link(transformed.main, { host });
-  const runtime = transformed.runtime ? link(transformed.runtime, { [FIRST_MODULE]: first }) : first;
-  link(transformed.resume(), { [FIRST_MODULE]: { ...first, [RAISE]: () => {} } });
-  return { first, runtime };
-}
-
 /** With nothing but the exports of the modules. */
 function byAbi(): Loop {
   let suspend = (): void => {};
@@ -63,7 +47,7 @@ function byAbi(): Loop {
     suspend();
     return 0;
   };
-  const { first, runtime } = linkAll({ step, next: step, tick: step });
+  const { first, runtime } = linkAll(transformModule(loopGuest()), { host: { step, next: step, tick: step } });
   suspend = first[ABI.suspend]!;
   const resume = first[resumeExport([I32])]!;
   const results = first[resultsExport([I32])]!;
@@ -79,7 +63,7 @@ function byAbi(): Loop {
 /** The import is WebAssembly, and so is the loop that resumes. */
 function inWasm(): Loop {
   const host = suspendingHost();
-  const { first, runtime } = linkAll(host.imports);
+  const { first, runtime } = linkAll(transformModule(loopGuest()), { host: host.imports });
   host.suspendWith(first[ABI.suspend]!);
   const drive = addDriver(first);
   const results = first[resultsExport([I32])]!;

@@ -14,6 +14,7 @@ import { decodeModule } from "#src/binary/decode-module";
 import { transformModule } from "#src/transform/transform-module";
 import { asyncify } from "./harness/binaryen.ts";
 import type { Asyncified } from "./harness/binaryen.ts";
+import { addedImports } from "./harness/first-module.ts";
 import { compared, measure, quantile } from "./harness/measure.ts";
 import type { GroupResult, Row, RowResult } from "./harness/measure.ts";
 import { installedGuests } from "./harness/packages.ts";
@@ -61,7 +62,8 @@ async function slowdown(): Promise<GroupResult[]> {
   const quickjs = await findQuickJS();
   if (!quickjs) return [];
   const plain = await quickjs.start(quickjs.bytes);
-  const transformed = await quickjs.start(transformModule(quickjs.bytes).main);
+  const made = transformModule(quickjs.bytes);
+  const transformed = await quickjs.start(made.main, { imports: addedImports(made), attach: () => {} });
   const asyncified = asyncify(quickjs.bytes);
   const binaryen = asyncified && (await quickjs.start(asyncified.bytes));
   // All code is compiled by the optimizing compiler before anything is timed.

@@ -55,6 +55,7 @@ import {
   writeWord,
   THREW,
 } from "../link/switchboard.ts";
+import { packedMemories } from "./packaged-guest.ts";
 import { Suspending, promising } from "./promise-integration.ts";
 
 /** Why this runtime cannot use the backend; `undefined` if it can. */
@@ -135,7 +136,8 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
         values[position] = refusePromises((args) => host(...args), module.imports[position]!, UNSHIMMED);
       }
     }
-    const raw = await WebAssembly.instantiate(link.guest, nestImports(module.imports, values));
+    const imported = { ...nestImports(module.imports, values), ...packedMemories(module) };
+    const raw = await WebAssembly.instantiate(link.guest, imported);
     caller.memory = guestMemory(raw);
     return new JspiGuest(prepared, raw, options, { link, side, hosts });
   }

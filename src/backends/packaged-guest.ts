@@ -9,8 +9,10 @@ import type { CompileOptions } from "../link/guest-module.ts";
 import { RESERVED, START, prepareGuest } from "../link/prepare.ts";
 import type { PreparedGuest } from "../link/prepare.ts";
 import { importKey, suspendableImports } from "../link/suspendable-imports.ts";
+import { AreaMemory } from "../transform/area-memory.ts";
 import { COMPILER_VERSION } from "../transform/compiler-version.ts";
 import { sha256 } from "../transform/content-hash.ts";
+import { MEMORIES, importedMemories } from "../transform/imported-memories.ts";
 import { isPackaged, pack, unpack } from "../transform/packaged-module.ts";
 import { transformModule } from "../transform/transform-module.ts";
 import type { TransformOptions, Transformation } from "../transform/transform-module.ts";
@@ -87,6 +89,13 @@ export function openPackedGuest(bytes: Uint8Array<ArrayBuffer>): GuestModule | u
 /** What backend `transform` need not make any more. */
 export function packedGuest(module: GuestModule): TransformedModule | undefined {
   return module.generated.get(PACKED) as TransformedModule | undefined;
+}
+
+/** What the file of a packed guest imports in addition to what the guest does, for a backend that only runs it; nothing of another guest. */
+export function packedMemories(module: GuestModule): WebAssembly.Imports {
+  const packed = packedGuest(module);
+  // No area is taken into use: any memory will do.
+  return packed ? { [MEMORIES]: importedMemories(packed, AreaMemory.withRoom().memory) } : {};
 }
 
 const PACKED = "transform, ahead of time";

@@ -18,7 +18,8 @@ import type { BranchHints } from "./branch-hints.ts";
 import { emitCode } from "./code.ts";
 import type { Code } from "./code.ts";
 import { Definitions } from "./definitions.ts";
-import type { FunctionType } from "./extern-types.ts";
+import { EXTERN_KINDS, writeMemoryType } from "./extern-types.ts";
+import type { FunctionType, MemoryType } from "./extern-types.ts";
 import type { Range } from "./instructions.ts";
 import type { BinaryModule, CustomSection, Import, Section } from "./module.ts";
 import { Reader } from "./reader.ts";
@@ -56,6 +57,7 @@ export class ModuleEditor extends Definitions {
   /** Outside function bodies. */
   readonly #patches: Replacement[] = [];
   #keepsStart = true;
+  #definesMemories = true;
   /** For subclasses: id of a section → how its entries are written, instead of copied. `reader` is behind their number. */
   protected readonly rewrites: Map<number, Rewrite> = new Map();
   /** For subclasses: name of a custom section → how its contents are written, instead of copied. */
@@ -82,6 +84,42 @@ export class ModuleEditor extends Definitions {
   /** Drops the start section: instantiating the result runs nothing. */
   removeStart(): void {
     this.#keepsStart = false;
+  }
+
+  /** Has the memories that the module defines imported from `module` instead, named by their indices, which stay as they are. */
+  importMemories(module: string): void {
+    const imported = this.#module.imports.filter(({ kind }) => kind === "memory").length;
+    this.#definesMemories = false;
+    for (const [index, type] of this.#module.memories.entries()) {
+      if (index >= imported) this.#encodeMemoryImport(module, String(index), type);
+    }
+  }
+
+  /**
+   * Imports one more memory.
+   *
+   * @throws {RangeError} when a memory is defined, whose index would shift
+   */
+  importMemory(module: string, name: string, type: MemoryType): number {
+    const { memories, imports } = this.#module;
+    const definesOne =
+      this.#definesMemories && imports.filter(({ kind }) => kind === "memory").length < memories.length;
+    if (definesOne || this.added(SECTION.memory) !== undefined) {
+      throw new RangeError(
+        `Cannot import memory ${module}.${name}: a memory is defined already, its index would shift`,
+      );
+    }
+    this.#encodeMemoryImport(module, name, type);
+    return this.takeIndex("memory");
+  }
+
+  #encodeMemoryImport(module: string, name: string, type: MemoryType): void {
+    this.encode(SECTION.import, (writer) => {
+      writer.name(module);
+      writer.name(name);
+      writer.u8(EXTERN_KINDS.indexOf("memory"));
+      writeMemoryType(writer, type);
+    });
   }
 
   /**
@@ -171,8 +209,8 @@ export class ModuleEditor extends Definitions {
   }
 
   #outputSections(): OutputSection[] {
-    const sections: OutputSection[] =
-      this.#replacements.length > 0 ? this.#withoutOffsets() : [...this.#module.sections];
+    const kept = this.#replacements.length > 0 ? this.#withoutOffsets() : this.#module.sections;
+    const sections: OutputSection[] = kept.filter(({ id }) => id !== SECTION.memory || this.#definesMemories);
     for (const [rank, id] of SECTION_ORDER.entries()) {
       if (!this.added(id) || sections.some((section) => section.id === id)) continue;
       const before = new Set(SECTION_ORDER.slice(0, rank));
@@ -186,7 +224,7 @@ export class ModuleEditor extends Definitions {
   }
 
   /** Debug information for other code than this would be worse than none. */
-  #withoutOffsets(): OutputSection[] {
+  #withoutOffsets(): Section[] {
     const { sections, customSections } = this.#module;
     const wrong = new Set(customSections.filter(({ name }) => WITH_CODE_OFFSETS.test(name)).map(({ start }) => start));
     return sections.filter(({ start }) => !wrong.has(start));

@@ -71,6 +71,8 @@ export interface AbiNames {
   readonly unwind: string;
   /** The memory of the areas. */
   readonly memory: string;
+  /** A global: address of the record of the instance there. To be set before anything else is used: area-memory.ts. */
+  readonly record: string;
 }
 
 export const ABI: AbiNames = {
@@ -91,6 +93,7 @@ export const ABI: AbiNames = {
   hostFunctions: `${RESERVED}hostFunctions`,
   unwind: `${RESERVED}unwind`,
   memory: `${RESERVED}areas`,
+  record: `${RESERVED}record`,
 };
 
 /** The export that continues a stack which waits for results of these types. */
@@ -132,7 +135,7 @@ export class AbiExports {
     for (const name of ["begin", "leave", "resumeThrow", "continueThrow", "drop"] as const) {
       home.export(ABI[name], "function", runtime[name]);
     }
-    for (const name of ["needed", "refused", "resumptions", "maximum", "frame", "end"] as const) {
+    for (const name of ["needed", "refused", "resumptions", "maximum", "frame", "end", "record"] as const) {
       first.export(ABI[name], "global", globals[name]);
     }
     first.export(ABI.resumeCopies, "table", home.firstResumeTable);

@@ -1,5 +1,7 @@
 /** The engine's compiled form of a transformed module, made once for all of its instances. */
 
+import { FIRST_FUNCTIONS } from "./first-module.ts";
+import { RAISE } from "./resume-module.ts";
 import type { TransformedModule } from "./transformed-module.ts";
 
 export class CompiledModules {
@@ -36,30 +38,41 @@ export class CompiledModules {
   }
 
   /** The modules that have the resume copies with these numbers. What is in none yet is compiled now. */
-  resume(numbers: readonly number[]): Set<WebAssembly.Module> {
+  resume(numbers: readonly number[]): Set<ResumePartModule> {
     const missing = this.#hasAll
       ? []
       : numbers.filter((number) => !this.#parts.some((part) => part.numbers.has(number)));
     if (missing.length > 0) this.#add(missing);
-    const modules = new Set<WebAssembly.Module>();
-    for (const number of numbers) {
-      // The last one may have all of them.
-      modules.add((this.#parts.find((part) => part.numbers.has(number)) ?? this.#parts.at(-1)!).module);
-    }
-    return modules;
+    // The last one may have all of them.
+    return new Set(
+      numbers.map((number) => this.#parts.find((part) => part.numbers.has(number)) ?? this.#parts.at(-1)!),
+    );
   }
 
   #add(missing: readonly number[]): void {
     const part = this.#parts.length < MAX_PARTS ? this.#transformed.resumeSome(missing) : null;
     this.#hasAll = part === null;
     const { numbers, bytes } = part ?? { numbers: [], bytes: this.#transformed.resume() };
-    this.#parts.push({ numbers: new Set(numbers), module: new WebAssembly.Module(bytes) });
+    const module = new WebAssembly.Module(bytes);
+    this.#parts.push({ numbers: new Set(numbers), module, functions: importedPlaces(module) });
   }
 }
 
-interface CompiledPart {
-  readonly numbers: ReadonlySet<number>;
+/** A module with resume copies. */
+export interface ResumePartModule {
   readonly module: WebAssembly.Module;
+  /** The functions of the first module that it imports: their places in the table, as names and as numbers. */
+  readonly functions: readonly (readonly [name: string, place: number])[];
+}
+
+interface CompiledPart extends ResumePartModule {
+  readonly numbers: ReadonlySet<number>;
+}
+
+function importedPlaces(module: WebAssembly.Module): ResumePartModule["functions"] {
+  const imported = WebAssembly.Module.imports(module).filter((entry) => entry.module === FIRST_FUNCTIONS);
+  const names = new Set(imported.map(({ name }) => name).filter((name) => name !== RAISE));
+  return [...names].map((name) => [name, Number(name)]);
 }
 
 /** Each imports everything of the first module, which takes milliseconds for large ones; so the next one has all of them. */

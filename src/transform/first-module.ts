@@ -12,16 +12,21 @@ import type { ExternKind, FunctionType, GlobalType, MemoryType, TableType } from
 import { functionBody } from "../binary/module.ts";
 import type { BinaryModule } from "../binary/module.ts";
 import { NAME_SECTION } from "../binary/sections.ts";
+import { FUNCREF } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
 
 /** First character of all export names that this compiler adds: no toolchain starts a name with it. */
 export const RESERVED = ":";
 
-/** The name of the module that the imports of the other modules come from. */
+/** The name of the module that the imports of the other modules come from: exports of the first. */
 export const FIRST_MODULE = "first";
 
-const LETTERS: { readonly [Kind in ExternKind]: string } = {
-  function: "f",
+/** The same for functions, which are imported by their places in a table that the first module exports: see {@link FirstModule.share}. */
+export const FIRST_FUNCTIONS = "functions";
+export const SHARED_FUNCTIONS: string = `${RESERVED}functions`;
+
+type SharedKind = Exclude<ExternKind, "function">;
+const LETTERS: { readonly [Kind in SharedKind]: string } = {
   table: "t",
   memory: "m",
   global: "g",
@@ -29,8 +34,16 @@ const LETTERS: { readonly [Kind in ExternKind]: string } = {
 };
 
 /** The name by which the second module imports something of the first. */
-export function sharedName(kind: ExternKind, index: number): string {
+export function sharedName(kind: SharedKind, index: number): string {
   return `${RESERVED}${LETTERS[kind]}${index.toString(36)}`;
+}
+
+/** What the second module imports for an index of a function. */
+interface SharedFunction {
+  /** In the table. */
+  readonly position: number;
+  /** Index. */
+  readonly type: number;
 }
 
 /** What backtraces call functions of the runtime. */
@@ -47,6 +60,8 @@ export class FirstModule extends ModuleEditor {
   readonly addedTags: number[] = [];
   readonly #bodies = new Map<number, Uint8Array>();
   #usedFunctions: ReadonlySet<number> = new Set();
+  /** Places of these functions in the table. */
+  readonly #positions = new Map<number, number>();
   readonly #typeIndices = new Map<string, number>();
   /** Whether functions of the guest have names. */
   readonly #hasNames: boolean;
@@ -85,6 +100,11 @@ export class FirstModule extends ModuleEditor {
     return super.addMemory(type);
   }
 
+  override importMemory(module: string, name: string, type: MemoryType): number {
+    this.addedMemories.push(type);
+    return super.importMemory(module, name, type);
+  }
+
   override addGlobal(type: GlobalType, initial: ConstantExpression): number {
     this.addedGlobals.push(type);
     return super.addGlobal(type, initial);
@@ -108,14 +128,21 @@ export class FirstModule extends ModuleEditor {
   }
 
   /**
-   * Exports what the second module imports: functions as far as they are `used` by resume copies, everything of the
-   * other kinds. Nothing may be added afterwards.
+   * Gives the second module what it imports: functions as far as they are `used` by resume copies, everything of the other kinds.
+   * Nothing may be added afterwards.
+   *
+   * The functions are in a table: an engine makes an object of 400 bytes for each that is exported, in every instance, but of one in a
+   * table only when JavaScript asks for it, which is when something has suspended.
    */
   share(used: ReadonlySet<number>): void {
     const { module } = this;
     this.#usedFunctions = new Set([...used, this.#anyFunction]);
-    for (const index of this.#usedFunctions) this.export(sharedName("function", index), "function", index);
-    const counts: readonly (readonly [ExternKind, number])[] = [
+    const functions = [...this.#usedFunctions];
+    for (const [position, index] of functions.entries()) this.#positions.set(index, position);
+    const table = this.addTable({ element: FUNCREF, minimum: functions.length, maximum: functions.length });
+    this.addElements(table, (code) => void code.i32Const(0), functions);
+    this.export(SHARED_FUNCTIONS, "table", table);
+    const counts: readonly (readonly [SharedKind, number])[] = [
       ["table", module.tables.length + this.addedTables.length],
       ["memory", module.memories.length + this.addedMemories.length],
       ["global", module.globals.length + this.addedGlobals.length],
@@ -136,13 +163,12 @@ export class FirstModule extends ModuleEditor {
     return this.#usedFunctions;
   }
 
-  /** The functions that the second module imports, one for each index: for those that it does not use, any other. */
-  sharedFunctions(): { readonly index: number; readonly type: number }[] {
+  /** The functions that the second module imports, one for each index: for those that are not `called` there, any other. */
+  sharedFunctions(called: ReadonlySet<number> = this.#usedFunctions): SharedFunction[] {
     const { functions } = this.module;
     const types = [...functions, ...this.addedFunctions.map(({ type }) => this.type(type))];
-    const used = this.#usedFunctions;
     return types
-      .map((_, index) => (used.has(index) ? index : this.#anyFunction))
-      .map((index) => ({ index, type: types[index]! }));
+      .map((_, index) => (called.has(index) ? index : this.#anyFunction))
+      .map((index) => ({ position: this.#positions.get(index)!, type: types[index]! }));
   }
 }

@@ -8,6 +8,7 @@ import type { FirstModule } from "./first-module.ts";
 import type { Construct, FunctionShape, Site } from "./function-shape.ts";
 import { RESERVED } from "./first-module.ts";
 import type { Homes } from "./homes.ts";
+import { MEMORIES } from "./imported-memories.ts";
 import type { BinaryModule } from "../binary/module.ts";
 import type { FunctionType } from "../binary/extern-types.ts";
 import { TransformError } from "./refusal.ts";
@@ -77,15 +78,13 @@ export function checkImport(name: string, { results }: FunctionType): void {
   );
 }
 
-/** @throws {TransformError} when exports of the module have names of abi.ts, as those of a transformed module do */
-export function checkNames({ exports }: BinaryModule): void {
-  const reserved = exports.find(({ name }) => name.startsWith(RESERVED));
-  if (!reserved) return;
-  throw new TransformError(
-    "the module",
-    `export "${reserved.name}"`,
-    "the name is reserved: has it been transformed before?",
-  );
+/** @throws {TransformError} when the module exports names of abi.ts, or imports what it would then, as a transformed module does */
+export function checkNames({ exports, imports }: BinaryModule): void {
+  const exported = exports.find(({ name }) => name.startsWith(RESERVED));
+  const imported = imports.find(({ module }) => module === MEMORIES);
+  const reserved = exported ? `export "${exported.name}"` : imported && `import "${imported.module}"`;
+  if (reserved === undefined) return;
+  throw new TransformError("the module", reserved, "the name is reserved: has it been transformed before?");
 }
 
 /** `resumeCopies`: how many functions the second module adds. @throws {TransformError} */

@@ -27,6 +27,7 @@ import { ABI } from "./abi.ts";
 import { SuspendableCalls } from "./calls.ts";
 import { FORMAT_VERSION } from "./compiler-version.ts";
 import { RESERVED } from "./first-module.ts";
+import { memoriesToMake, withoutImportedMemories } from "./imported-memories.ts";
 import type { ResumePart, TransformedModule } from "./transformed-module.ts";
 
 const PACKAGE_SECTION = "stackful";
@@ -159,10 +160,11 @@ export function unpack(bytes: Uint8Array<ArrayBuffer>, make?: () => Uint8Array<A
     transformed: {
       main: bytes,
       runtime,
+      ownMemories: memoriesToMake(module),
       resume: () => resume ?? (made ??= make?.()) ?? malformedFile(bytes),
       // Whoever waits at other places than the last time is likely to do so the next time, too: all are kept then.
       resumeSome: (numbers) => (resume === null && hasAll(part, numbers) ? part : null),
-      module: withoutReservedExports(module),
+      module: withoutReservedExports(withoutImportedMemories(module)),
       calls,
       withFrames: withFrames.map(([index]) => index),
       asksForExceptions: module.exports.some(({ name }) => name === ABI.hostFunctions),
@@ -226,7 +228,7 @@ function contentOf(module: BinaryModule, bytes: Uint8Array<ArrayBuffer>, name: s
   return section ? bytes.subarray(section.contentStart, section.end) : null;
 }
 
-/** The exports of the module that was transformed. */
+/** With the exports of the module that was transformed. */
 function withoutReservedExports(module: BinaryModule): BinaryModule {
   return { ...module, exports: module.exports.filter(({ name }) => !name.startsWith(RESERVED)) };
 }

@@ -13,8 +13,8 @@
 import { ModuleBuilder } from "../binary/builder.ts";
 import { FUNCREF, I32 } from "../binary/value-types.ts";
 import { ABI } from "./abi.ts";
-import type { CompiledModules } from "./compiled-modules.ts";
-import { FIRST_MODULE } from "./first-module.ts";
+import type { CompiledModules, ResumePartModule } from "./compiled-modules.ts";
+import { FIRST_FUNCTIONS, FIRST_MODULE, SHARED_FUNCTIONS } from "./first-module.ts";
 import { FLAGS, FRAME_SIZE_OFFSET } from "./frame-layout.ts";
 import { RAISE } from "./resume-module.ts";
 
@@ -31,28 +31,34 @@ export interface ResumableInstance {
 export class ResumeCopies {
   readonly #modules: CompiledModules;
   readonly #instance: ResumableInstance;
-  readonly #imports: WebAssembly.Imports;
-  readonly #instantiated = new Set<WebAssembly.Module>();
+  /** Functions of the first module. */
+  readonly #functions: WebAssembly.Table;
+  readonly #instantiated = new Set<ResumePartModule>();
 
   constructor(modules: CompiledModules, instance: ResumableInstance) {
-    const { first, raise } = instance;
+    const { first } = instance;
     this.#modules = modules;
     this.#instance = instance;
-    this.#imports = { [FIRST_MODULE]: { ...first, [RAISE]: raise } };
-    const copies = first[ABI.resumeCopies] as WebAssembly.Table;
-    const missing = missingCopy(copies, () => this.#load());
-    for (let number = 0; number < copies.length; number++) copies.set(number, missing);
+    this.#functions = first[SHARED_FUNCTIONS] as WebAssembly.Table;
+    fillWithMissing(first[ABI.resumeCopies] as WebAssembly.Table, () => this.#load());
   }
 
   /** @returns the number of the copy that is to be called */
   #load(): number {
     const numbers = this.#framesToContinue();
-    for (const module of this.#modules.resume(numbers.toSorted((a, b) => a - b))) {
-      if (this.#instantiated.has(module)) continue;
-      this.#instantiated.add(module);
-      void new WebAssembly.Instance(module, this.#imports);
+    for (const part of this.#modules.resume(numbers.toSorted((a, b) => a - b))) {
+      if (this.#instantiated.has(part)) continue;
+      this.#instantiated.add(part);
+      void new WebAssembly.Instance(part.module, this.#importsOf(part));
     }
     return numbers[0]!;
+  }
+
+  #importsOf({ functions }: ResumePartModule): WebAssembly.Imports {
+    const { first, raise } = this.#instance;
+    const values: WebAssembly.ModuleImports = { [RAISE]: raise };
+    for (const [name, place] of functions) values[name] = this.#functions.get(place) as WebAssembly.ExportValue;
+    return { [FIRST_MODULE]: first, [FIRST_FUNCTIONS]: values };
   }
 
   /** Numbers of the frames from the one that is to be continued to the end of its segment, each once. */
@@ -72,10 +78,9 @@ export class ResumeCopies {
 
 let missingModule: WebAssembly.Module | undefined;
 
-/** The function `$missing` for one table. */
-function missingCopy(copies: WebAssembly.Table, load: () => number): () => void {
+function fillWithMissing(copies: WebAssembly.Table, load: () => number): void {
   missingModule ??= makeMissing();
-  return new WebAssembly.Instance(missingModule, { host: { copies, load } }).exports["missing"] as () => void;
+  void new WebAssembly.Instance(missingModule, { host: { copies, load } });
 }
 
 /**
@@ -83,15 +88,21 @@ function missingCopy(copies: WebAssembly.Table, load: () => number): () => void 
  * (module
  *   (import "host" "load" (func $load (result i32)))
  *   (import "host" "copies" (table $copies 0 funcref))
- *   (func (export "missing") (call_indirect $copies (call $load))))
+ *   (func $missing (call_indirect $copies (call $load)))
+ *   (func $fill (table.fill $copies (i32.const 0) (ref.func $missing) (table.size $copies)))
+ *   (start $fill))
  * ```
  */
 function makeMissing(): WebAssembly.Module {
   const module = new ModuleBuilder();
+  const nothing = { params: [], results: [] };
   const load = module.importFunction("host", "load", { params: [], results: [I32] });
   const copies = module.importTable("host", "copies", { element: FUNCREF, minimum: 0 });
-  const { code, index } = module.addFunction({ params: [], results: [] });
-  code.call(load).callIndirect(module.type({ params: [], results: [] }), copies);
-  module.export("missing", "function", index);
+  const missing = module.addFunction(nothing);
+  missing.code.call(load).callIndirect(module.type(nothing), copies);
+  const fill = module.addFunction(nothing);
+  fill.code.i32Const(0).refFunc(missing.index).tableSize(copies).tableFill(copies);
+  module.declareFunctionReferences([missing.index]);
+  module.start(fill.index);
   return new WebAssembly.Module(module.build());
 }

@@ -17,21 +17,26 @@ import {
   writeTableType,
 } from "../binary/extern-types.ts";
 import type { ExternKind, FunctionType, GlobalType, MemoryType, TableType } from "../binary/extern-types.ts";
+import { InstructionReader } from "../binary/instructions.ts";
 import { ModuleNames } from "../binary/names.ts";
+import { opcode } from "../binary/opcodes.ts";
 import { Reader } from "../binary/reader.ts";
 import { NAME_SECTION, NAME_SUBSECTION, PREAMBLE, SECTION } from "../binary/sections.ts";
 import type { ValueType } from "../binary/value-types.ts";
 import { writeValueType } from "../binary/value-types.ts";
 import { Writer } from "../binary/writer.ts";
-import { FIRST_MODULE, RESERVED, sharedName } from "./first-module.ts";
+import { FIRST_FUNCTIONS, FIRST_MODULE, sharedName } from "./first-module.ts";
 import type { FirstModule } from "./first-module.ts";
 import { NearCopies } from "./near-copies.ts";
 import type { OutlinedInstructions } from "./outlined-instructions.ts";
 import type { SiteWriter } from "./site-writer.ts";
 import type { ResultGlobals, RuntimeGlobals } from "./runtime-globals.ts";
 
-export const RAISE: string = `${RESERVED}raise`;
+/** Among the functions of the first module, which have numbers. */
+export const RAISE = "raise";
 
+const CALL = opcode("call");
+const RETURN_CALL = opcode("return_call");
 const FUNCREF_ELEMENTS_WITH_TABLE = 2;
 const DECLARATIVE = 3;
 const I32_CONST = 0x41;
@@ -114,6 +119,7 @@ export function assembleResumeModule(
   const runs = consecutive(resumeCopies);
   const nearCopies = near.all();
   const bodies = [...resumeCopies, ...looping, ...nearCopies];
+  const called = calledFunctions(bodies, parts);
   const codeBytes = bodies.reduce((total, { bytes }) => total + bytes.length, 0);
   const writer = new Writer(codeBytes + 65_536);
   const resumeType = parts.type({ params: [], results: [] });
@@ -121,7 +127,7 @@ export function assembleResumeModule(
   const references = [...parts.references];
   writer.bytes(PREAMBLE);
   writer.section(SECTION.type, () => writeTypes(writer, first, parts.types));
-  writer.section(SECTION.import, () => writeImports(writer, first, resumeType));
+  writer.section(SECTION.import, () => writeImports(writer, first, { called, raiseType: resumeType }));
   writer.section(SECTION.function, () => {
     const types = [...resumeCopies, ...looping].map(() => resumeType);
     writer.vector([...types, ...nearCopies.map(({ type }) => type)], (type) => writer.u32(type));
@@ -179,25 +185,51 @@ function writeTypes(writer: Writer, { module }: FirstModule, added: readonly Fun
   for (const type of added) writeFunctionType(writer, type);
 }
 
-function writeImports(writer: Writer, first: FirstModule, raiseType: number): void {
+/** The functions of the first module that are called or referred to. */
+function calledFunctions(bodies: readonly Pick<ResumeBody, "bytes">[], { references }: ResumeModuleParts): Set<number> {
+  const called = new Set(references);
+  for (const { bytes } of bodies) {
+    const reader = new InstructionReader(bytes);
+    reader.enterBody(0, bytes.length);
+    while (reader.next()) {
+      if (reader.opcode === CALL || reader.opcode === RETURN_CALL) called.add(reader.index());
+    }
+  }
+  return called;
+}
+
+function writeImports(
+  writer: Writer,
+  first: FirstModule,
+  { called, raiseType }: { readonly called: ReadonlySet<number>; readonly raiseType: number },
+): void {
   const { module } = first;
-  const functions = first.sharedFunctions();
+  const functions = first.sharedFunctions(called);
   const tables: readonly TableType[] = [...module.tables, ...first.addedTables];
   const memories: readonly MemoryType[] = [...module.memories, ...first.addedMemories];
   const globals: readonly GlobalType[] = [...module.globals, ...first.addedGlobals];
   const tags = [...module.tags, ...first.addedTags];
-  const write = (kind: ExternKind, name: string, writeType: () => void): void => {
-    writer.name(FIRST_MODULE);
+  const writeFunction = (name: string, type: number): void => {
+    writer.name(FIRST_FUNCTIONS);
     writer.name(name);
-    writer.u8(EXTERN_KINDS.indexOf(kind));
-    writeType();
+    writer.u8(EXTERN_KINDS.indexOf("function"));
+    writer.u32(type);
   };
-  const writeAll = <Type>(kind: ExternKind, types: readonly Type[], writeType: (type: Type) => void): void => {
-    for (const [index, type] of types.entries()) write(kind, sharedName(kind, index), () => writeType(type));
+  const writeAll = <Type>(
+    kind: Exclude<ExternKind, "function">,
+    types: readonly Type[],
+    writeType: (type: Type) => void,
+  ): void => {
+    for (const [index, type] of types.entries()) {
+      writer.name(FIRST_MODULE);
+      writer.name(sharedName(kind, index));
+      writer.u8(EXTERN_KINDS.indexOf(kind));
+      writeType(type);
+    }
   };
   writer.u32(functions.length + tables.length + memories.length + globals.length + tags.length + 1);
-  for (const { index, type } of functions) write("function", sharedName("function", index), () => writer.u32(type));
-  write("function", RAISE, () => writer.u32(raiseType));
+  for (const { position, type } of functions) writeFunction(String(position), type);
+  writeFunction(RAISE, raiseType);
   writeAll("table", tables, (type) => writeTableType(writer, type));
   writeAll("memory", memories, (type) => writeMemoryType(writer, type));
   writeAll("global", globals, (type) => writeGlobalType(writer, type));

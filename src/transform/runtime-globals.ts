@@ -4,6 +4,7 @@ import type { Definitions } from "../binary/definitions.ts";
 import { F32, F64, I32, I64, heapTypeOf, isReference } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
 import type { Code } from "../binary/code.ts";
+import { ROOT_AREA } from "./area-memory.ts";
 import { storableType } from "./homes.ts";
 
 /** Indices of the globals; stack-areas.ts explains what they hold. */
@@ -33,15 +34,11 @@ export interface RuntimeGlobals {
   readonly refused: number;
   /** How often a suspended stack was continued. */
   readonly resumptions: number;
-  /** First address that was never used. */
-  readonly unused: number;
+  /** Address of the instance's record in the memory of the areas; the host sets it. See area-memory.ts. */
+  readonly record: number;
   /** Bytes that an area may have at most. */
   readonly maximum: number;
 }
-
-/** Addresses below this hold the free lists and the area that is in use when no stack is. */
-export const FIRST_BLOCK = 512;
-export const ROOT_AREA = 256;
 
 export function addRuntimeGlobals(module: Definitions): RuntimeGlobals {
   const add = (initial: number): number =>
@@ -60,7 +57,7 @@ export function addRuntimeGlobals(module: Definitions): RuntimeGlobals {
     needed: add(0),
     refused: add(0),
     resumptions: add(0),
-    unused: add(FIRST_BLOCK),
+    record: add(0),
     maximum: add(2 ** 30),
   };
 }

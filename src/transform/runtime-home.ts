@@ -1,8 +1,12 @@
 /**
- * Where the runtime and the memory of the areas live: out of the guest's reach in both cases.
+ * Where the runtime lives, and what imports the memory of the areas (area-memory.ts): out of the guest's reach in both cases.
  *
- * With multiple memories, in the first module. Without (Node 20, and engines of its time), in a module of its own, since
- * the guest has the only memory of the first:
+ * With multiple memories, the first module. Imports come first among the memories, so those that the guest defines become imports, too
+ * (imported-memories.ts): that way all keep their indices, and the code stays as it is.
+ *
+ *     (memory $m 1 2)   ->   (import ":memories" "0" (memory $m 1 2))   (import ":memories" "areas" (memory 1))
+ *
+ * Without (Node 20, and engines of its time), a module of its own, since the guest has the only memory of the first:
  *
  *     first module                              module of the runtime
  *       call $save_frame ──▶ forwarder ──▶ table ──▶ $save_frame, the areas
@@ -15,13 +19,14 @@ import { ModuleBuilder } from "../binary/builder.ts";
 import type { Definitions } from "../binary/definitions.ts";
 import type { ExternKind, FunctionType } from "../binary/extern-types.ts";
 import { FUNCREF, I32 } from "../binary/value-types.ts";
+import { AREAS, AREAS_TYPE, MEMORIES } from "./imported-memories.ts";
 import { FIRST_MODULE, sharedName } from "./first-module.ts";
 import type { FirstModule } from "./first-module.ts";
 import { addRuntimeGlobals } from "./runtime-globals.ts";
 import type { RuntimeGlobals } from "./runtime-globals.ts";
 
 export interface RuntimeHome {
-  /** Where functions of the runtime are added; memory, globals and table are those of this module. */
+  /** Where functions of the runtime are added; memory, globals and table are as this module has them. */
   readonly module: Definitions;
   readonly memory: number;
   readonly globals: RuntimeGlobals;
@@ -70,7 +75,8 @@ class HomeInFirstModule implements RuntimeHome {
 
   constructor(first: FirstModule, globals: RuntimeGlobals, resumeTable: number) {
     this.module = first;
-    this.memory = first.addMemory({ minimum: 1 });
+    first.importMemories(MEMORIES);
+    this.memory = first.importMemory(MEMORIES, AREAS, AREAS_TYPE);
     this.globals = this.firstGlobals = globals;
     this.resumeTable = this.firstResumeTable = resumeTable;
   }
@@ -116,7 +122,7 @@ class HomeOfItsOwn implements RuntimeHome {
     const tableType = { element: FUNCREF, minimum: resumeCopies, maximum: resumeCopies };
     this.resumeTable = module.importTable(FIRST_MODULE, sharedName("table", resumeTable), tableType);
     module.importTable(FIRST_MODULE, sharedName("table", this.#table), { element: FUNCREF, minimum: 0 });
-    this.memory = module.addMemory({ minimum: 1 });
+    this.memory = module.importMemory(MEMORIES, AREAS, AREAS_TYPE);
   }
 
   callable(index: number, type: FunctionType): number {

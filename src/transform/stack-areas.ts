@@ -34,9 +34,9 @@ import type { FunctionBuilder } from "../binary/definitions.ts";
 import { I32 } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
 import { LINK_BYTES, addFail, addGrow, emitBehindFrame, emitForget } from "./area-growth.ts";
+import { ROOT_AREA } from "./area-memory.ts";
 import { addAllocator } from "./block-allocator.ts";
 import { FRAME_SIZE_OFFSET, HAS_HANDLERS } from "./frame-layout.ts";
-import { ROOT_AREA } from "./runtime-globals.ts";
 import type { RuntimeGlobals } from "./runtime-globals.ts";
 import type { RuntimeHome } from "./runtime-home.ts";
 

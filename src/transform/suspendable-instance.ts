@@ -15,8 +15,10 @@ import { ModuleNames } from "../binary/names.ts";
 import { F32, F64, I32, I64, isDefaultable } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
 import { ABI, resultsExport, resumeExport } from "./abi.ts";
+import { AreaMemory } from "./area-memory.ts";
 import { CompiledModules } from "./compiled-modules.ts";
 import { FIRST_MODULE } from "./first-module.ts";
+import { MEMORIES, importedMemories } from "./imported-memories.ts";
 import { ResumeCopies } from "./resume-copies.ts";
 import { AreaExhaustedError, ExcludedFunctionError } from "./run-errors.ts";
 import { unwindsByException } from "./site-writer.ts";
@@ -88,8 +90,12 @@ export class SuspendableInstance {
     this.#modules = CompiledModules.now(transformed);
     const suspendable: SuspendableImport[] = [];
     const wrapped = this.#wrapImports(imports, suspendable, options.wrapImport);
-    this.instance = new WebAssembly.Instance(this.#modules.main, wrapped);
-    this.exports = { ...this.instance.exports, ...this.#instantiateRuntime() };
+    const areas = AreaMemory.withRoom();
+    const memories = { [MEMORIES]: importedMemories(transformed, areas.memory) };
+    this.instance = new WebAssembly.Instance(this.#modules.main, { ...wrapped, ...memories });
+    this.exports = this.#instantiateRuntime(memories);
+    // All that the areas are used for is done by methods of this object, and the guest's imports keep it.
+    this.#global(ABI.record).value = areas.admit(this);
     this.#exports = this.exports as Record<string, Step>;
     addHostFunctions(this.instance.exports[ABI.hostFunctions] as WebAssembly.Table | undefined);
     this.#begin = this.#exports[ABI.begin]!;
@@ -317,10 +323,11 @@ export class SuspendableInstance {
     void new ResumeCopies(this.#modules, { first: this.instance.exports, exports: this.exports, raise });
   }
 
-  #instantiateRuntime(): WebAssembly.Exports {
+  #instantiateRuntime(memories: WebAssembly.Imports): WebAssembly.Exports {
+    const { exports } = this.instance;
     const { runtime } = this.#modules;
-    const imports = { [FIRST_MODULE]: this.instance.exports };
-    return runtime ? new WebAssembly.Instance(runtime, imports).exports : {};
+    if (runtime === undefined) return exports;
+    return { ...exports, ...new WebAssembly.Instance(runtime, { [FIRST_MODULE]: exports, ...memories }).exports };
   }
 
   #wrapImports(

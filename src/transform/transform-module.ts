@@ -38,6 +38,7 @@ import { layOutFrame } from "./frame-layout.ts";
 import type { FunctionShape } from "./function-shape.ts";
 import { addRefuse } from "./guard.ts";
 import { findHomes } from "./homes.ts";
+import { definedMemories } from "./imported-memories.ts";
 import { Liveness } from "./liveness.ts";
 import {
   LARGE_BODY_BYTES,
@@ -143,6 +144,7 @@ export function transformModule(input: Uint8Array | BinaryModule, options: Trans
   return {
     main,
     runtime,
+    ownMemories: runtime === null ? definedMemories(module) : new Map(),
     resume: () => (resume ??= compiler.compileResumeModule(undefined, options.onProgress)),
     resumeSome: (numbers) => ({ numbers, bytes: compiler.compileResumeModule(numbers) }),
     module,

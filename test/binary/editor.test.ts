@@ -13,6 +13,7 @@ import { opcode } from "#src/binary/opcodes";
 import { SECTION, SECTION_ORDER } from "#src/binary/sections";
 import { FUNCREF, I32, I64 } from "#src/binary/value-types";
 import { Writer } from "#src/binary/writer";
+import { hasMultiMemory } from "#src/transform/runtime-home";
 
 const { parseWat } = await wabt();
 
@@ -95,6 +96,33 @@ describe("ModuleEditor", () => {
     assert.equal(call(exports, "run"), 7 + 100 + 8);
     assert.equal(run.index, 3);
     assert.equal(getter, 2);
+  });
+
+  it("has memories imported that the module defines, at the same indices", async () => {
+    const module = decodeWat(
+      `(module (memory 1 2) (data (i32.const 4) "a") (func (export "read") (result i32) (i32.load8_u (i32.const 4))))`,
+    );
+    const editor = new ModuleEditor(module);
+    assert.throws(() => editor.importMemory("added", "more", { minimum: 1 }), RangeError);
+    editor.importMemories("added");
+    assert.equal(editor.importMemory("added", "more", { minimum: 1 }), 1);
+    const edited = decodeModule(editor.build());
+    assert.deepEqual(
+      edited.imports.map(({ module: from, name, kind, index }) => [from, name, kind, index]),
+      [
+        ["added", "0", "memory", 0],
+        ["added", "more", "memory", 1],
+      ],
+    );
+    assert.ok(!edited.sections.some(({ id }) => id === SECTION.memory));
+    assert.deepEqual([edited.memories[0]!.minimum, edited.memories[0]!.maximum], [1, 2]);
+    if (!hasMultiMemory()) return;
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 2 });
+    const added = { "0": memory, more: new WebAssembly.Memory({ initial: 1 }) };
+    assert.equal(call(await instantiate(editor.build(), { added }), "read"), 97);
+    assert.throws(
+      () => new WebAssembly.Instance(new WebAssembly.Module(editor.build()), { added: { ...added, "0": added.more } }),
+    );
   });
 
   it("keeps names and custom sections", () => {
