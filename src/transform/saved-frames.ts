@@ -8,7 +8,7 @@ import { END, NEXT } from "./stack-areas.ts";
  * how frames and segments lie in it.
  */
 export function framesInArea(memory: WebAssembly.Memory, area: number): number[] {
-  const view = new DataView(memory.buffer, area);
+  const view = new DataView(memory.buffer, area >>> 0);
   const numbers: number[] = [];
   let next = view.getUint32(NEXT, true);
   let end = view.getUint32(END, true);
