@@ -2,9 +2,12 @@
 
 import type { OutputStream } from "./stream.ts";
 
+/** Characters after which a line is given away that has no end: whoever writes it should not fill the memory of whoever reads. */
+const MAX_LINE = 1 << 20;
+
 /**
  * Calls `take` with each line that a program writes, without its end, and at last with what follows the last one. The program waits for
- * the promise that it returns.
+ * the promise that it returns. Lines of more than a million characters come in pieces.
  *
  * ```ts
  * const wasi = new WASI({ stdout: lines((text) => console.log(text)) });
@@ -26,7 +29,10 @@ export function lines(take: (text: string) => void | Promise<void>): OutputStrea
       const text = decoder.decode(bytes, { stream: true });
       if (!text.includes("\n")) {
         rest += text;
-        return undefined;
+        if (rest.length < MAX_LINE) return undefined;
+        const piece = rest;
+        rest = "";
+        return take(piece);
       }
       const texts = (rest + text).split("\n");
       rest = texts.pop()!;

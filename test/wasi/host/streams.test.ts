@@ -243,6 +243,22 @@ describe("lines()", () => {
   });
 });
 
+describe("lines() of what has no end", () => {
+  it("are given in pieces, so that they do not fill the host's memory", async () => {
+    let [characters, longest] = [0, 0];
+    const output = lines((text) => {
+      characters += text.length;
+      longest = Math.max(longest, text.length);
+    });
+    const chunk = encoder.encode("x".repeat(100_000));
+    for (let index = 0; index < 100; index++) await output.write(chunk);
+    assert.ok(characters > 8_000_000, `${characters} of 10,000,000 were given by now`);
+    assert.ok(longest < 1_200_000, `${longest} at once`);
+    await output.write(encoder.encode("end\n"));
+    assert.equal(characters, 10_000_003);
+  });
+});
+
 describe("TextOutput", () => {
   it("has what was written by now", () => {
     const output = new TextOutput();
