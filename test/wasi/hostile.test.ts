@@ -4,14 +4,17 @@ import assert from "node:assert/strict";
 import { lstatSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
-import { MemoryFileSystem, SymbolicLink } from "stackful/wasi";
+import { instantiate } from "stackful";
+import { MemoryFileSystem, SymbolicLink, WASI } from "stackful/wasi";
 import type { Clock, Directory, WasiOptions } from "stackful/wasi";
 import { SIGNATURES } from "#src/wasi/preview1/signature-table";
 import { FILE_RIGHTS } from "#src/wasi/preview1/rights";
 import { ERRNO } from "#src/wasi/preview1/errno";
+import { assemble } from "../transform/assemble.ts";
 import { temporaryDirectory } from "./file-systems.ts";
 import { GuestCalls } from "./guest-calls.ts";
 import { HostileProgram } from "./hostile-program.ts";
+import { onBackends } from "./programs.ts";
 
 /** Calls that may fail always: those of sockets, which these programs do not have, and a few that need luck. */
 const MOST_FAILING = 12;
@@ -278,5 +281,20 @@ describe("A memory of 4 GiB", () => {
       assert.ok(errno === "EFAULT" || errno === "EINVAL", `${name}(${params.join(", ")}): ${errno}`);
     }
     assert.deepEqual(guest.bytes.slice(0, 16), new Uint8Array(16));
+  });
+});
+
+describe("A program without a memory", () => {
+  onBackends("has pointers that lead nowhere, and can exit all the same", async (backend) => {
+    const bytes = await assemble(`(module
+      (import "wasi_snapshot_preview1" "fd_fdstat_get" (func $stat (param i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (func (export "_start")
+        (if (call $yield) (then unreachable))
+        (call $exit (call $stat (i32.const 1) (i32.const 0)))
+        unreachable))`);
+    const wasi = new WASI({ stdin: "ignore" });
+    assert.equal(await wasi.start(await instantiate(bytes, wasi.imports(), { backend })), ERRNO.EFAULT);
   });
 });

@@ -77,7 +77,7 @@ export function hostFunction(
   // oxlint-disable-next-line max-params
   return (caller, a, b, c, d, e, f, g, h, i) => {
     try {
-      const { memory: current } = caller;
+      const current = memoryOf(caller);
       if (memory?.isOf(current) !== true) memory = new GuestMemory(current);
       const answer = call(new CallOfGuest(program, memory, caller), a, b, c, d, e, f, g, h, i);
       return isPromise(answer) ? answer.then(succeed, fail) : ESUCCESS;
@@ -85,6 +85,18 @@ export function hostFunction(
       return fail(error);
     }
   };
+}
+
+/** No pointer leads into it. Made only when somebody needs it: a memory takes address space. */
+let noMemory: WebAssembly.Memory | undefined;
+
+/** A program without a memory can exit all the same, and close what it has. */
+function memoryOf(caller: Caller): WebAssembly.Memory {
+  try {
+    return caller.memory;
+  } catch {
+    return (noMemory ??= new WebAssembly.Memory({ initial: 0 }));
+  }
 }
 
 function succeed(): number {
