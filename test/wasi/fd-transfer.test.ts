@@ -87,6 +87,24 @@ describe("fd_write() and fd_read()", () => {
     assert.equal(await guest.read(one, 9), "cC");
   });
 
+  onEach("append at the same time through two descriptors, and overwrite nothing", async (guest) => {
+    const files = [
+      await makeFile(guest, "", FD_FLAGS.append),
+      await guest.open(ROOT, "file", { rights: READ_WRITE, flags: FD_FLAGS.append }),
+    ];
+    guest.bytes.set(new TextEncoder().encode("abcdefgh"), 4000);
+    const vectors = Array.from("abcdefgh", (_, index) => guest.vectors([4000 + index, 1]));
+    await Promise.all(
+      vectors.map(async (vector, index) => guest.call("fd_write", files[index % 2]!, ...vector, 64 + 4 * index)),
+    );
+    assert.equal(
+      Array.from(await guest.content(ROOT, "file"))
+        .toSorted()
+        .join(""),
+      "abcdefgh",
+    );
+  });
+
   for (const name of ["dsync", "rsync", "sync"] as const) {
     onEach(`write with ${name}`, async (guest) => {
       const file = await makeFile(guest, "", FD_FLAGS[name]);

@@ -138,7 +138,7 @@ class PromisesDirectory implements Directory {
   async #make(name: string, options: OpenOptions): Promise<OpenFile | Directory> {
     if (!options.create || options.directory) throw new HostError("ENOENT");
     try {
-      return new PromisesOpenFile(await this.#fs.open(this.#path + name, "wx+"));
+      return new PromisesOpenFile(this.#fs, await this.#fs.open(this.#path + name, "wx+"));
     } catch (error) {
       // Somebody was faster: what is there now is not known yet.
       if (codeOf(error) === "EEXIST" && !options.exclusive) return this.open(name, options);
@@ -157,7 +157,7 @@ class PromisesDirectory implements Directory {
       await handle.close();
       throw error;
     }
-    return new PromisesOpenFile(handle);
+    return new PromisesOpenFile(this.#fs, handle);
   }
 
   async statEntry(name: string): Promise<FileStat> {
@@ -239,12 +239,17 @@ class PromisesDirectory implements Directory {
   close(): void {}
 }
 
+/** File system → the last append in it. */
+const appends = new WeakMap<PromisesFileSystem, Promise<unknown>>();
+
 class PromisesOpenFile implements OpenFile {
   readonly kind = "file";
   readonly answersAtOnce = false;
+  readonly #fs: PromisesFileSystem;
   readonly #handle: PromisesHandle;
 
-  constructor(handle: PromisesHandle) {
+  constructor(fs: PromisesFileSystem, handle: PromisesHandle) {
+    this.#fs = fs;
     this.#handle = handle;
   }
 
@@ -270,9 +275,21 @@ class PromisesOpenFile implements OpenFile {
     return written;
   }
 
-  async append(buffers: readonly Uint8Array[]): Promise<number> {
-    const { size } = await this.#handle.stat();
-    return this.write(buffers, Number(size));
+  /**
+   * One after the other: another one between asking for the size and writing there would be overwritten. In the whole file system, since
+   * nothing says for sure which handles are of one file.
+   */
+  append(buffers: readonly Uint8Array[]): Promise<number> {
+    const append = async (): Promise<number> => {
+      const { size } = await this.#handle.stat();
+      return this.write(buffers, Number(size));
+    };
+    const result = (appends.get(this.#fs) ?? Promise.resolve()).then(append);
+    appends.set(
+      this.#fs,
+      result.catch(() => undefined),
+    );
+    return result;
   }
 
   async stat(): Promise<FileStat> {
