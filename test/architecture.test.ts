@@ -15,7 +15,7 @@ const BELOW_SCRIPT: Record<string, readonly string[]> = {
   transform: ["binary"],
   backends: ["binary", "coroutine", "link", "transform"],
   tasks: ["platform", "coroutine"],
-  blocking: ["coroutine", "threads"],
+  blocking: ["platform", "coroutine", "threads"],
   "wasi/host": [],
   "wasi/preview1": ["wasi/host", "platform", "coroutine", "link"],
   wasi: ["wasi/host", "wasi/preview1", "coroutine", "link"],
