@@ -53,7 +53,7 @@ const VALUES: Readonly<Record<string, unknown>> = {
     ]),
     new Set([new Map()]),
   ],
-  dates: [new Date(0), new Date(NaN)],
+  dates: [new Date(0), new Date(-1.5e15)],
   bytes: [
     new Uint8Array([1, 2, 255]),
     new ArrayBuffer(3),
@@ -68,6 +68,8 @@ describe("A mailbox", () => {
   for (const [name, value] of Object.entries(VALUES)) {
     it(`passes ${name}`, () => assert.deepEqual(through(value), value));
   }
+
+  it("passes a date that is none", () => assert.ok(Number.isNaN((through(new Date(NaN)) as Date).getTime())));
 
   it("passes a part of a buffer without the rest of it", () => {
     const bytes = through(new Uint8Array(new ArrayBuffer(100), 10, 4)) as Uint8Array;
