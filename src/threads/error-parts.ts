@@ -3,6 +3,8 @@
  * only the names of the classes of the language.
  */
 
+import { ThreadError } from "./thread-end.ts";
+
 /** An error taken to pieces. */
 export interface ErrorParts {
   /** The class of the language that it is an instance of. */
@@ -61,6 +63,7 @@ function textOf(value: unknown): string {
 
 function classOf(error: Error): string {
   if (error instanceof AggregateError) return "AggregateError";
+  if (error instanceof ThreadError) return "ThreadError";
   if (typeof DOMException === "function" && error instanceof DOMException) return "DOMException";
   for (const [name, Class] of Object.entries(CLASSES)) if (error instanceof Class) return name;
   return "Error";
@@ -76,6 +79,8 @@ export function bareError({ class: className, name, message }: Omit<ErrorParts, 
 
 function makeError(className: string, name: string, message: string): Error {
   if (className === "AggregateError") return new AggregateError([], message);
+  // What it says besides comes with its fields.
+  if (className === "ThreadError") return new ThreadError("lost", message);
   if (className === "DOMException") return new DOMException(message, name);
   const Class = Object.hasOwn(CLASSES, className) ? CLASSES[className]! : Error;
   return new Class(message);
