@@ -18,6 +18,7 @@ const BELOW_SCRIPT: Record<string, readonly string[]> = {
   blocking: ["platform", "coroutine", "threads"],
   "wasi/host": [],
   "wasi/preview1": ["wasi/host", "platform", "coroutine", "link"],
+  "guest-tasks": ["platform", "coroutine", "link", "tasks", "wasi/preview1"],
   wasi: ["wasi/host", "wasi/preview1", "coroutine", "link"],
 };
 const LAYERS: Record<string, readonly string[]> = { ...BELOW_SCRIPT, script: Object.keys(BELOW_SCRIPT) };

@@ -14,6 +14,8 @@ export interface ModuleKind {
 const PREVIEW_1 = "wasi_snapshot_preview1";
 /** What came before it, in 2019. */
 const UNSTABLE = "wasi_unstable";
+/** What programs import that include `stackful.h`. */
+const TASKS = "stackful";
 
 export const WASI_COMMAND = "wasi-command";
 export const WASI_REACTOR = "wasi-reactor";
@@ -44,9 +46,9 @@ class Surface {
     return [...this.exports].some((name) => pattern.test(name));
   }
 
-  /** Whether WASI is all that it wants. */
+  /** Whether WASI is all that it wants, maybe with tasks. */
   get wantsOnlyWasi(): boolean {
-    return [...this.modules].every((name) => name === PREVIEW_1 || name === UNSTABLE);
+    return [...this.modules].every((name) => name === PREVIEW_1 || name === UNSTABLE || name === TASKS);
   }
 }
 

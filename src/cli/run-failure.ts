@@ -2,6 +2,7 @@
 
 import { FuelExhaustedError, StackExhaustedError, SuspendError } from "../coroutine/errors.ts";
 import { Trap } from "../link/trap.ts";
+import { DeadlockError } from "../tasks/deadlock.ts";
 import type { TrapKind } from "../link/trap.ts";
 import { Stopped } from "./stopped.ts";
 import { count } from "./transform-report.ts";
@@ -31,7 +32,7 @@ export function failureOf(error: unknown): Failure | undefined {
 function messageFor(error: unknown): string | undefined {
   if (error instanceof FuelExhaustedError) return `the program has used up its fuel of ${error.limit}`;
   if (error instanceof StackExhaustedError) return stackMessage(error);
-  if (error instanceof SuspendError) return error.message;
+  if (error instanceof SuspendError || error instanceof DeadlockError) return error.message;
   if (error instanceof Trap) return `the program was ended by a trap: ${TRAPS[error.kind]}`;
   const { Exception } = WebAssembly as { readonly Exception?: Function };
   const isException = Exception !== undefined && error instanceof Exception;

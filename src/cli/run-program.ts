@@ -3,8 +3,10 @@
 import path from "node:path";
 import { BackendUnavailableError } from "../coroutine/errors.ts";
 import { compile, instantiate } from "../instantiate.ts";
+import { GuestTasks } from "../guest-tasks/guest-tasks.ts";
 import type { GuestModule } from "../link/guest-module.ts";
 import type { Instance } from "../link/instance.ts";
+import type { CallOptions } from "../link/linked-guest.ts";
 import { moduleCache } from "../transform/module-cache.ts";
 import { isPackaged } from "../transform/packaged-module.ts";
 import { TransformError } from "../transform/refusal.ts";
@@ -20,6 +22,7 @@ import { refuseOthers } from "./module-file.ts";
 import { WASI_COMMAND, WASI_REACTOR, kindOf } from "./module-kind.ts";
 import type { RunOptions } from "./run-options.ts";
 
+const TASKS_MODULE = "stackful";
 const WASI_MODULES: readonly string[] = [PREVIEW_1.module, UNSTABLE.module];
 
 export class Program {
@@ -56,13 +59,17 @@ export class Program {
     const { invoke } = this.#options;
     const args = invoke === undefined ? undefined : argumentsFor(this.module, invoke, words);
     const wasi = this.#makeWasi({ ...world, args: [this.name, ...(invoke === undefined ? words : [])] });
-    const instance = await this.#instantiate(wasi);
+    const tasks = usesTasks(this.module) ? new GuestTasks() : undefined;
+    const instance = await this.#instantiate({ ...wasi.imports(), ...tasks?.imports() });
     signal.throwIfAborted();
-    if (invoke === undefined || args === undefined) return wasi.start(instance, { signal });
-    try {
-      await wasi.initialize(instance, { signal });
-      process.stdout.write(resultText(await instance.function(invoke).call(args, { signal })));
+    const start = async (options: CallOptions): Promise<number> => {
+      if (invoke === undefined || args === undefined) return wasi.start(instance, options);
+      await wasi.initialize(instance, options);
+      process.stdout.write(resultText(await instance.function(invoke).call(args, options)));
       return 0;
+    };
+    try {
+      return await (tasks === undefined ? start({ signal }) : tasks.run(start, { signal }));
     } catch (error) {
       if (error instanceof WasiExit) return error.code;
       throw error;
@@ -82,8 +89,8 @@ export class Program {
     }
   }
 
-  async #instantiate(wasi: WASI): Promise<Instance> {
-    return instantiate(this.module, wasi.imports(), { backend: this.#options.backend });
+  async #instantiate(imports: object): Promise<Instance> {
+    return instantiate(this.module, imports, { backend: this.#options.backend });
   }
 }
 
@@ -110,12 +117,22 @@ function requireStart(file: string, module: GuestModule): void {
   throw new CommandError(`cannot run '${file}': it is no program, since it exports no function '_start'`, tip);
 }
 
+function isOffered({ module, name }: { readonly module: string; readonly name: string }): boolean {
+  if (module === TASKS_MODULE) return name in new GuestTasks().imports()[TASKS_MODULE];
+  return WASI_MODULES.includes(module) && name in SYSCALLS;
+}
+
+/** Whether it includes `stackful.h`. */
+function usesTasks(module: GuestModule): boolean {
+  return module.imports.some((entry) => entry.module === TASKS_MODULE);
+}
+
 /** What a host has to offer that knows the program is nothing for this command. */
 function requireOnlyWasi(file: string, module: GuestModule): void {
   const { original } = module.prepared ?? {};
   // Not those of the guest as it is counted.
   const imports = original?.imports ?? module.imports;
-  const foreign = imports.filter((entry) => !WASI_MODULES.includes(entry.module) || !(entry.name in SYSCALLS));
+  const foreign = imports.filter((entry) => !isOffered(entry));
   const [first] = foreign;
   if (first === undefined) return;
   const more = foreign.length === 1 ? "" : ` and ${foreign.length - 1} more`;

@@ -2,6 +2,7 @@
 
 import { ForcedUnwind } from "../coroutine/errors.ts";
 import type { Activation } from "./activation.ts";
+import { errorBehind, isUncatchable, uncatchableTrap } from "./uncatchable-trap.ts";
 
 /** What a call may be cancelled by. */
 export interface CancellationOptions {
@@ -31,8 +32,10 @@ export function watchCancellation(
   const cancel = (because: unknown): void => {
     if (isCancelled) return;
     isCancelled = true;
-    reason = because;
-    activation.cancel(new ForcedUnwind("The call was cancelled", { cause: because }));
+    reason = errorBehind(because);
+    // Who aborts with a trap wants no more of the guest's code to run.
+    const isFinal = isUncatchable(because);
+    activation.cancel(isFinal ? uncatchableTrap() : new ForcedUnwind("The call was cancelled", { cause: because }));
   };
   const onAbort = (): void => cancel(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });

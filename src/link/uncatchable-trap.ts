@@ -30,6 +30,11 @@ export function errorBehind(error: unknown): unknown {
   return error instanceof Error && errors.has(error) ? errors.get(error) : error;
 }
 
+/** Whether it is one of these traps. */
+export function isUncatchable(error: unknown): boolean {
+  return error instanceof Error && (error === trap || errors.has(error));
+}
+
 function makeTrap(): unknown {
   thrower ??= makeThrower();
   try {

@@ -28,6 +28,11 @@ export class Barrier {
     };
   }
 
+  /** How many have arrived, and wait for the others. */
+  get waiting(): number {
+    return this.#arrived.length;
+  }
+
   /** Waits for the others. One of them, the last to arrive, is told `true`. */
   arrive(options?: WaitOptions): Promise<boolean> {
     try {

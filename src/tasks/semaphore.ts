@@ -62,6 +62,11 @@ export class Semaphore {
     return this.#available;
   }
 
+  /** How many wait for permits. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   acquire(options?: AcquireOptions): Promise<SemaphorePermits> {
     checkCount(options?.count ?? 1, 1);
     try {

@@ -72,6 +72,9 @@ const fromC = {
   "wasi-server": ["wasi-server.c", ...PROGRAM],
   "wasi-bytes": ["wasi-bytes.c", ...PROGRAM],
   "wasi-connect": ["wasi-connect.c", ...PROGRAM],
+  // Tasks, channels and locks of stackful.h.
+  "tasks-bench": ["tasks-bench.c", ...LIBC, ...MALLOC, "-I."],
+
   // program.c: what programs do
   program: ["program.c", ...PROGRAM, "-D_WASI_EMULATED_SIGNAL", "-lwasi-emulated-signal"],
 
@@ -91,7 +94,7 @@ async function buildC(name) {
 
   const driver = source.endsWith(".cpp") ? "clang++" : "clang";
   const output = `${name}.wasm`; // also the module name in the name section
-  const files = { [source]: read(source), "host.h": read("host.h") };
+  const files = { [source]: read(source), "host.h": read("host.h"), "stackful.h": read("../../include/stackful.h") };
   const decoder = new TextDecoder();
   let messages = "";
   const collect = (bytes) => (messages += bytes === null ? "" : decoder.decode(bytes));

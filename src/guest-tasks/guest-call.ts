@@ -1,0 +1,147 @@
+/** One call of a guest: by which task, and how what it asks for reaches it. */
+
+import { Pending } from "../coroutine/pending.ts";
+import type { Soon, Waiter } from "../coroutine/pending.ts";
+import type { Caller } from "../link/caller.ts";
+import { failAfter } from "../tasks/sleep.ts";
+import { Wait } from "../tasks/wait.ts";
+import type { WaitOptions } from "../tasks/wait.ts";
+import { Errno } from "../wasi/preview1/errno.ts";
+import type { GuestMemory } from "../wasi/preview1/guest-memory.ts";
+import type { GuestTask } from "./guest-task.ts";
+import { WOULD_WAIT, statusOf, statusOrThrow, timedOut } from "./status.ts";
+
+/** Milliseconds that a guest wants to wait at most; a negative number is no limit. */
+export type Limit = number;
+
+export interface AnswerOptions {
+  readonly limit: Limit;
+  /** Whether somebody outside of the program may end the wait. */
+  readonly isShared?: boolean;
+  /** What the guest is told of an error that comes later, if it is not thrown again. */
+  readonly fail?: (error: unknown) => number;
+}
+
+interface Outcomes<Value> {
+  readonly finish: (value: Value) => number;
+  readonly fail: (error: unknown) => number;
+}
+
+export class GuestCall {
+  readonly caller: Caller;
+  readonly memory: GuestMemory;
+  /** `undefined`: the guest was not called by a program. */
+  readonly task: GuestTask | undefined;
+
+  constructor(caller: Caller, memory: GuestMemory, task: GuestTask | undefined) {
+    this.caller = caller;
+    this.memory = memory;
+    this.task = task;
+  }
+
+  /** Says who waits. */
+  get options(): WaitOptions | undefined {
+    return this.task?.options;
+  }
+
+  /** @throws {Error} when the guest was called by nobody that could end its tasks */
+  requireTask(action: string): GuestTask {
+    if (this.task !== undefined) return this.task;
+    throw new Error(`Cannot ${action}: the guest was not called within run() of its GuestTasks, which ends its tasks`);
+  }
+
+  /** The answer of an operation: what `finish` makes of its value, at once if the value is there. */
+  answer<Value>(
+    soon: Soon<Value>,
+    finish: (value: Value) => number,
+    { limit, isShared = false, fail = statusOrThrow }: AnswerOptions,
+  ): Soon<number> {
+    if (!(soon instanceof Pending)) return finish(soon);
+    if (soon instanceof Wait && limit >= 0) {
+      if (limit === 0) {
+        soon.abandon();
+        return WOULD_WAIT;
+      }
+      failAfter(soon, limit, timedOut);
+    }
+    return new GuestAnswer(soon, { finish, fail }, limit < 0 && !isShared ? this.task : undefined);
+  }
+
+  /** UTF-8. */
+  text(pointer: number, length: number): string {
+    return this.memory.text(pointer, length >>> 0);
+  }
+}
+
+/** A number for the guest, made of what an operation brings. */
+class GuestAnswer<Value> extends Pending<number> implements Waiter {
+  readonly #inner: Pending<Value>;
+  readonly #outcomes: Outcomes<Value>;
+  /** Whom only other tasks of the program can wake; not any more, when it is over. */
+  #stuck: GuestTask | undefined;
+  #waiter: Waiter | undefined;
+
+  constructor(inner: Pending<Value>, outcomes: Outcomes<Value>, stuck: GuestTask | undefined) {
+    super();
+    this.#inner = inner;
+    this.#outcomes = outcomes;
+    this.#stuck = stuck;
+    stuck?.program.addStuck();
+  }
+
+  override get promise(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#waiter = { resolve: (value) => resolve(value as number), reject };
+      this.#inner.promise.then(
+        (value) => this.resolve(value),
+        (error: unknown) => this.reject(error),
+      );
+    });
+  }
+
+  override subscribe(waiter: Waiter): void {
+    this.#waiter = waiter;
+    this.#inner.subscribe(this);
+  }
+
+  override abandon(): void {
+    this.#leave();
+    this.#waiter = undefined;
+    this.#inner.abandon();
+  }
+
+  /** Called by what it waits for. */
+  resolve(value: unknown): void {
+    this.#leave();
+    // The value is of the type that #inner brings.
+    this.#tell(() => this.#outcomes.finish(value as Value));
+  }
+
+  reject(error: unknown): void {
+    this.#leave();
+    this.#tell(() => this.#outcomes.fail(error));
+  }
+
+  #tell(outcome: () => number): void {
+    let status: number;
+    try {
+      status = outcome();
+    } catch (error) {
+      const number = statusOf(error);
+      if (number === undefined) this.#waiter?.reject(error);
+      else this.#waiter?.resolve(number);
+      return;
+    }
+    this.#waiter?.resolve(status);
+  }
+
+  #leave(): void {
+    this.#stuck?.program.removeStuck();
+    this.#stuck = undefined;
+  }
+}
+
+/** Sizes and numbers come as the engine gives them: signed. @throws {Errno} `EINVAL` when it is less */
+export function requireFrom(least: number, value: number): void {
+  if (value < least) throw new Errno("EINVAL");
+}

@@ -1,0 +1,34 @@
+/** A channel as a guest has it: with the size of its elements. */
+
+import type { Channel } from "../tasks/channel.ts";
+import { Errno } from "../wasi/preview1/errno.ts";
+import type { GuestMemory } from "../wasi/preview1/guest-memory.ts";
+import { OK } from "./status.ts";
+
+/** 1 MiB: what is larger is better sent as a pointer to it. */
+export const MAX_ELEMENT_BYTES: number = 2 ** 20;
+
+export class GuestChannel {
+  readonly channel: Channel<Uint8Array>;
+  readonly elementBytes: number;
+  /** Whether somebody outside of the program may use it, too. */
+  readonly isShared: boolean;
+
+  constructor(channel: Channel<Uint8Array>, elementBytes: number, isShared: boolean) {
+    this.channel = channel;
+    this.elementBytes = elementBytes;
+    this.isShared = isShared;
+  }
+
+  /** A copy of the element at `pointer`. */
+  read(memory: GuestMemory, pointer: number): Uint8Array {
+    return memory.copy(pointer, this.elementBytes);
+  }
+
+  /** Copies an element to `pointer`. What somebody outside has sent may be of another size. */
+  write(memory: GuestMemory, pointer: number, bytes: Uint8Array): number {
+    if (bytes.length !== this.elementBytes) throw new Errno("EMSGSIZE");
+    memory.setBytes(pointer, bytes);
+    return OK;
+  }
+}

@@ -1,0 +1,106 @@
+/** Tasks, channels and locks for guests. */
+
+import { currentActivation } from "../link/activation.ts";
+import type { Caller } from "../link/caller.ts";
+import { wrapAsyncWithCaller } from "../link/host-function.ts";
+import type { CallOptions } from "../link/linked-guest.ts";
+import type { Channel } from "../tasks/channel.ts";
+import { currentContext } from "../tasks/participant.ts";
+import { GuestMemory } from "../wasi/preview1/guest-memory.ts";
+import { CHANNEL_CALLS } from "./channel-calls.ts";
+import { GuestCall } from "./guest-call.ts";
+import { GuestTask } from "./guest-task.ts";
+import { LOCK_CALLS } from "./lock-calls.ts";
+import { Objects } from "./objects.ts";
+import { Program } from "./program.ts";
+import { SELECT_CALLS } from "./select-call.ts";
+import { statusOrThrow } from "./status.ts";
+import { TASK_CALLS } from "./task-calls.ts";
+import { TaskTable } from "./task-table.ts";
+import type { Call, World } from "./world.ts";
+
+export interface GuestTasksOptions {
+  /** Channels that guests can open by these names; what goes through them are the bytes of one element each. */
+  readonly channels?: Readonly<Record<string, Channel<Uint8Array>>> | undefined;
+  /** Tasks that live, or have not been joined yet; 100,000 when left out. */
+  readonly maxTasks?: number | undefined;
+}
+
+export interface RunOptions {
+  /** Ends the main task and all others, which are unwound. */
+  readonly signal?: AbortSignal | undefined;
+  /** Of the main task, for messages and `dump()`; `"main"` when left out. */
+  readonly name?: string | undefined;
+}
+
+/** What guests import it from. */
+const MODULE = "stackful";
+
+const MAX_TASKS = 100_000;
+
+/**
+ * What guests that include `stackful.h` import.
+ *
+ * ```ts
+ * import { instantiate } from "stackful";
+ * import { GuestTasks } from "stackful/guest-tasks";
+ * import { WASI } from "stackful/wasi";
+ *
+ * const [wasi, tasks] = [new WASI(), new GuestTasks()];
+ * const instance = await instantiate(bytes, { ...wasi.imports(), ...tasks.imports() });
+ * const exitCode = await tasks.run((options) => wasi.start(instance, options));
+ * ```
+ */
+export class GuestTasks {
+  readonly #tasks: TaskTable;
+  readonly #imports: Readonly<Record<string, (...args: never[]) => unknown>>;
+  #memory: GuestMemory | undefined;
+
+  /** @throws {RangeError} when `maxTasks` is no number from 1 */
+  constructor({ channels = {}, maxTasks = MAX_TASKS }: GuestTasksOptions = {}) {
+    if (!(maxTasks >= 1)) throw new RangeError(`Cannot make GuestTasks: maxTasks must be from 1, received ${maxTasks}`);
+    this.#tasks = new TaskTable(maxTasks);
+    const world: World = { tasks: this.#tasks, objects: new Objects(), channels };
+    const calls = [TASK_CALLS, CHANNEL_CALLS, SELECT_CALLS, LOCK_CALLS].flatMap((make) => Object.entries(make(world)));
+    this.#imports = Object.fromEntries(calls.map(([name, body]) => [name, this.#hostFunction(body)]));
+  }
+
+  /** What to instantiate a guest with, beside its other imports. Several guests may have the same. */
+  imports(): { readonly stackful: Readonly<Record<string, unknown>> } {
+    return { [MODULE]: this.#imports };
+  }
+
+  /**
+   * Runs `body`, which calls a guest with the options that it is given, as the main task of a program. When that ends, so do all tasks
+   * that it and they have spawned; where one of them fails, or calls `proc_exit`, the main one and all others end with it.
+   *
+   * @returns what `body` returns
+   * @throws whatever a task has failed with
+   */
+  run<Value>(body: (options: CallOptions) => Value | PromiseLike<Value>, options: RunOptions = {}): Promise<Value> {
+    const { signal, name = "main" } = options;
+    return new Program(this.#tasks).run(body, { signal, name });
+  }
+
+  #hostFunction(body: Call): (...args: never[]) => unknown {
+    return wrapAsyncWithCaller((caller, ...[a, b, c, d]: [number, number, number, number]) => {
+      try {
+        return body(new GuestCall(caller, this.#memoryOf(caller), this.#currentTask()), a, b, c, d);
+      } catch (error) {
+        return statusOrThrow(error);
+      }
+    });
+  }
+
+  #memoryOf({ memory }: Caller): GuestMemory {
+    if (this.#memory?.isOf(memory) !== true) this.#memory = new GuestMemory(memory);
+    return this.#memory;
+  }
+
+  #currentTask(): GuestTask | undefined {
+    const owner = currentActivation()?.hooks.owner;
+    if (owner instanceof GuestTask) return owner;
+    const participant = currentContext()?.participant;
+    return participant && this.#tasks.of(participant);
+  }
+}

@@ -1,0 +1,108 @@
+/** The tasks that one call of `GuestTasks.run()` has brought forth, and their common end. */
+
+import type { CallOptions } from "../link/linked-guest.ts";
+import { trapFor, uncatchableTrap } from "../link/uncatchable-trap.ts";
+import { runInNextTurn } from "../platform/event-loop.ts";
+import { onlyWait, rejectStuck } from "../tasks/deadlock.ts";
+import { currentContext } from "../tasks/participant.ts";
+import { Task, onTaskEnd, unwrapResult } from "../tasks/task.ts";
+import type { TaskOptions } from "../tasks/task.ts";
+import { shield } from "../tasks/shield.ts";
+import { Errno } from "../wasi/preview1/errno.ts";
+import { GuestTask } from "./guest-task.ts";
+import type { TaskProgram } from "./guest-task.ts";
+import type { TaskTable } from "./task-table.ts";
+
+export class Program implements TaskProgram {
+  readonly #table: TaskTable;
+  /** Those that have not ended, the main one included. */
+  readonly #living = new Set<GuestTask>();
+  #main: GuestTask | undefined;
+  #isEnding = false;
+  /** Tasks of which each waits for another one of this program. */
+  #stuck = 0;
+  #isLooking = false;
+
+  constructor(table: TaskTable) {
+    this.#table = table;
+  }
+
+  /** Runs `body` as the main task, and ends all others after it. */
+  async run<Value>(body: (options: CallOptions) => Value | PromiseLike<Value>, options: TaskOptions): Promise<Value> {
+    const { made, task } = this.#start(body, options);
+    this.#main = made;
+    const forget = currentContext()?.participant.onCancel((reason) => task.cancel(reason));
+    const result = await shield(() => task.join());
+    forget?.();
+    this.#isEnding = true;
+    // Those that somebody wants to end, with all that they would do at their end, end like the main one.
+    const reason = result.state === "cancelled" ? result.reason : uncatchableTrap();
+    await shield(() => this.#endAll(reason));
+    return unwrapResult(result);
+  }
+
+  spawn(body: (options: CallOptions) => Promise<unknown>, name: string | undefined): GuestTask {
+    if (this.#isEnding) throw new Errno("EAGAIN");
+    const { made, task } = this.#start(body, { name });
+    onTaskEnd(task, () => {
+      if (task.result?.state === "threw") this.#fail(task.result.error);
+    });
+    return made;
+  }
+
+  addStuck(): void {
+    this.#stuck++;
+    this.#lookForDeadlock();
+  }
+
+  removeStuck(): void {
+    this.#stuck--;
+  }
+
+  #start<Value>(
+    body: (options: CallOptions) => Value | PromiseLike<Value>,
+    { name, signal }: TaskOptions,
+  ): { made: GuestTask; task: Task<Value> } {
+    const made = this.#table.add((id) => new GuestTask(id, this));
+    const task = new Task(() => body({ signal: made.options.signal, owner: made }), {
+      name: name ?? `task ${made.id}`,
+      signal,
+    });
+    made.attach(task);
+    this.#table.bind(made);
+    this.#living.add(made);
+    onTaskEnd(task, () => this.#forget(made));
+    return { made, task };
+  }
+
+  #forget(task: GuestTask): void {
+    this.#living.delete(task);
+    task.end();
+    if (task.isDetached || task === this.#main) this.#table.delete(task);
+    this.#lookForDeadlock();
+  }
+
+  /** One of its tasks has failed, or has called `proc_exit`: the main one ends with that, and runs no more of its code. */
+  #fail(error: unknown): void {
+    if (!this.#isEnding) this.#main?.task.cancel(trapFor(error));
+  }
+
+  async #endAll(reason: unknown): Promise<void> {
+    const tasks = [...this.#living];
+    for (const { task } of tasks) task.cancel(reason);
+    await Promise.all(tasks.map(({ task }) => task.join()));
+    this.#table.deleteAllOf(this);
+  }
+
+  #lookForDeadlock(): void {
+    if (this.#isLooking || this.#stuck === 0 || this.#stuck < this.#living.size) return;
+    this.#isLooking = true;
+    // Whoever has been woken goes on before that.
+    runInNextTurn(() => {
+      this.#isLooking = false;
+      if (this.#stuck < this.#living.size) return;
+      const participants = [...this.#living].map(({ participant }) => participant);
+      if (participants.every((each) => onlyWait(each) !== undefined)) rejectStuck(participants);
+    });
+  }
+}
