@@ -51,7 +51,7 @@ async function between(module: GuestModule, capacity: number): Promise<() => Pro
 }
 
 /** One guest, whose tasks do it with each other. */
-async function within(module: GuestModule, name: string, args: readonly number[]): Promise<() => Promise<unknown>> {
+async function within(module: GuestModule, name: string, args: number[]): Promise<() => Promise<unknown>> {
   const [tasks, wasi] = [new GuestTasks(), new WASI()];
   const instance = await instantiate(module, { ...wasi.imports(), ...tasks.imports() });
   await wasi.initialize(instance);

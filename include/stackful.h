@@ -49,7 +49,7 @@ enum { STACKFUL_FOREVER = -1 };
 typedef int32_t stackful_task;
 typedef void *(*stackful_body)(void *argument);
 
-STACKFUL__IMPORT(spawn) stackful_task stackful__spawn(stackful_body body, void *argument, const char *name, size_t length);
+STACKFUL__IMPORT(spawn) stackful_task stackful__spawn(stackful_body body, void *argument, const char *name);
 STACKFUL__IMPORT(join) int stackful__join(stackful_task task, void **result, int32_t milliseconds);
 STACKFUL__IMPORT(name) int stackful__name(stackful_task task, char *name, size_t size);
 STACKFUL__IMPORT(sleep) void stackful__sleep(double milliseconds);
@@ -59,12 +59,12 @@ STACKFUL__IMPORT(sleep) void stackful__sleep(double milliseconds);
  * joined or detached.
  */
 static inline stackful_task stackful_spawn(stackful_body body, void *argument) {
-  return stackful__spawn(body, argument, NULL, 0);
+  return stackful__spawn(body, argument, NULL);
 }
 
-/* With a name for messages: when tasks wait for each other, for one. */
+/* With a name for messages, of at most 255 bytes: when tasks wait for each other, for one. */
 static inline stackful_task stackful_spawn_named(const char *name, stackful_body body, void *argument) {
-  return stackful__spawn(body, argument, name, __builtin_strlen(name));
+  return stackful__spawn(body, argument, name);
 }
 
 /* Waits until it has ended. `*result` is what its body returned; STACKFUL_ECANCELED: it was cancelled. `result` may be NULL. */
@@ -142,7 +142,6 @@ enum { STACKFUL_UNBOUNDED = -1 };
 
 STACKFUL__IMPORT(channel_send) int stackful__channel_send(stackful_channel channel, const void *element, int32_t milliseconds);
 STACKFUL__IMPORT(channel_receive) int stackful__channel_receive(stackful_channel channel, void *element, int32_t milliseconds);
-STACKFUL__IMPORT(channel_open) stackful_channel stackful__channel_open(const char *name, size_t length, size_t element_bytes);
 
 /*
  * A channel that keeps `capacity` elements of `element_bytes` (1 MiB at most); with 0 each is handed from sender to receiver, with
@@ -151,9 +150,7 @@ STACKFUL__IMPORT(channel_open) stackful_channel stackful__channel_open(const cha
 STACKFUL__IMPORT(channel_new) stackful_channel stackful_channel_new(int32_t capacity, size_t element_bytes);
 
 /* The channel that the host offers under this name, also to others. STACKFUL_ENOENT: it offers none. */
-static inline stackful_channel stackful_channel_open(const char *name, size_t element_bytes) {
-  return stackful__channel_open(name, __builtin_strlen(name), element_bytes);
-}
+STACKFUL__IMPORT(channel_open) stackful_channel stackful_channel_open(const char *name, size_t element_bytes);
 
 /* Copies what `element` points to. STACKFUL_EPIPE: the channel is closed. */
 static inline int stackful_send(stackful_channel channel, const void *element) {

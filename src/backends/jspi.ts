@@ -120,7 +120,7 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
         // would keep the activations of its guest apart.
         host: isExportedFunction(body)
           ? (...args: unknown[]): unknown => Reflect.apply(body, undefined, args)
-          : bindCaller(body, caller),
+          : bindCaller(body, caller, type?.params.length),
         alwaysAwaits: isAsyncFunction(body) && callerFunction(body) === undefined,
       };
     });

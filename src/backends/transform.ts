@@ -101,7 +101,12 @@ export class TransformGuest implements LinkedGuest, BodyRunner, RunningGuest {
     const side = new SuspendableImports(
       guest.suspendable.map((position) => {
         const { module: from, name, type } = module.imports[position]!;
-        return { module: from, name, ...type!, host: bindCaller(values[position] as Function, caller) };
+        return {
+          module: from,
+          name,
+          ...type!,
+          host: bindCaller(values[position] as Function, caller, type!.params.length),
+        };
       }),
     );
     const suspendable = new Set(guest.suspendable);

@@ -25,9 +25,9 @@ export const CHANNEL_CALLS: (world: World) => Readonly<Record<string, Call>> = (
     );
   },
 
-  channel_open(call, name, nameLength, elementBytes) {
+  channel_open(call, name, elementBytes) {
     checkElement(elementBytes);
-    const text = call.text(name, nameLength);
+    const text = call.name(name);
     const channel = Object.hasOwn(channels, text) ? channels[text] : undefined;
     if (channel === undefined) throw new Errno("ENOENT");
     return objects.add(() => new GuestChannel(channel, elementBytes, true));

@@ -9,10 +9,12 @@ import type { WaitOptions } from "../tasks/wait.ts";
 import { Errno } from "../wasi/preview1/errno.ts";
 import type { GuestMemory } from "../wasi/preview1/guest-memory.ts";
 import type { GuestTask } from "./guest-task.ts";
-import { WOULD_WAIT, statusOf, statusOrThrow, timedOut } from "./status.ts";
+import { WOULD_WAIT, statusOrThrow, timedOut } from "./status.ts";
 
 /** Milliseconds that a guest wants to wait at most; a negative number is no limit. */
 export type Limit = number;
+
+const MAX_NAME_BYTES = 255;
 
 export interface AnswerOptions {
   readonly limit: Limit;
@@ -67,9 +69,12 @@ export class GuestCall {
     return new GuestAnswer(soon, { finish, fail }, limit < 0 && !isShared ? this.task : undefined);
   }
 
-  /** UTF-8. */
-  text(pointer: number, length: number): string {
-    return this.memory.text(pointer, length >>> 0);
+  /** A name of the guest: UTF-8 with a zero at its end. @throws {Errno} `EINVAL` when it is too long */
+  name(pointer: number): string {
+    for (let length = 0; length <= MAX_NAME_BYTES; length++) {
+      if (this.memory.u8((pointer >>> 0) + length) === 0) return this.memory.text(pointer, length);
+    }
+    throw new Errno("EINVAL");
   }
 }
 
@@ -113,23 +118,27 @@ class GuestAnswer<Value> extends Pending<number> implements Waiter {
   /** Called by what it waits for. */
   resolve(value: unknown): void {
     this.#leave();
-    // The value is of the type that #inner brings.
-    this.#tell(() => this.#outcomes.finish(value as Value));
+    let status: number;
+    try {
+      status = this.#outcomes.finish(value as Value); // #inner brings nothing else
+    } catch (error) {
+      this.#fail(error, statusOrThrow);
+      return;
+    }
+    this.#waiter?.resolve(status);
   }
 
   reject(error: unknown): void {
     this.#leave();
-    this.#tell(() => this.#outcomes.fail(error));
+    this.#fail(error, this.#outcomes.fail);
   }
 
-  #tell(outcome: () => number): void {
+  #fail(error: unknown, statusFor: (error: unknown) => number): void {
     let status: number;
     try {
-      status = outcome();
-    } catch (error) {
-      const number = statusOf(error);
-      if (number === undefined) this.#waiter?.reject(error);
-      else this.#waiter?.resolve(number);
+      status = statusFor(error);
+    } catch (thrown) {
+      this.#waiter?.reject(thrown);
       return;
     }
     this.#waiter?.resolve(status);

@@ -8,7 +8,7 @@ import { Errno } from "../wasi/preview1/errno.ts";
 import type { GuestMemory } from "../wasi/preview1/guest-memory.ts";
 import { requireFrom } from "./guest-call.ts";
 import { GuestChannel } from "./guest-channel.ts";
-import { IS_CLOSED, OK } from "./status.ts";
+import { IS_CLOSED, OK, statusOrThrow } from "./status.ts";
 import type { Call, World } from "./world.ts";
 
 /**
@@ -73,7 +73,7 @@ export const SELECT_CALLS: (world: World) => Readonly<Record<string, Call>> = (w
       return end(memory, { cases, index }, OK);
     };
     const fail = (error: unknown): number => {
-      if (!(error instanceof ChannelClosedError)) throw error;
+      if (!(error instanceof ChannelClosedError)) return statusOrThrow(error);
       return end(memory, { cases, index: closedCase(cases) }, IS_CLOSED);
     };
     try {

@@ -39,10 +39,6 @@ class Local {
   }
 }
 
-function nameOf(call: GuestCall, pointer: number, length: number): string | undefined {
-  return length === 0 ? undefined : call.text(pointer, length);
-}
-
 /** Writes as much of it as fits, and a zero. Returns its length. */
 function writeName({ memory }: GuestCall, name: string, pointer: number, size: number): number {
   const text = encodeText(name);
@@ -57,10 +53,10 @@ function writeName({ memory }: GuestCall, name: string, pointer: number, size: n
 }
 
 export const TASK_CALLS: (world: World) => Readonly<Record<string, Call>> = ({ tasks, objects }) => ({
-  spawn(call, body, argument, name, nameLength) {
+  spawn(call, body, argument, name) {
     const { program } = call.requireTask("spawn");
     const start = startOf(call);
-    const text = nameOf(call, name, nameLength);
+    const text = name === 0 ? undefined : call.name(name);
     // The call is no part of whatever the one that spawns it does.
     return program.spawn((options) => runOnItsOwn(() => start.call([body, argument], options)), text).id;
   },

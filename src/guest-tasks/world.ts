@@ -7,7 +7,7 @@ import type { Objects } from "./objects.ts";
 import type { TaskTable } from "./task-table.ts";
 
 /** One function, with its parameters as the engine gives them: i32 are signed, those that it does not have `undefined`. */
-export type Call = (call: GuestCall, a: number, b: number, c: number, d: number) => Soon<number> | Pending<void>;
+export type Call = (call: GuestCall, a: number, b: number, c: number) => Soon<number> | Pending<void>;
 
 export interface World {
   readonly tasks: TaskTable;

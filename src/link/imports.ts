@@ -77,10 +77,14 @@ export function nestImports(imports: readonly GuestImport[], values: readonly un
   return modules as WebAssembly.Imports;
 }
 
-/** The function to call for an import: `body`, or one that gives it its caller first. */
-export function bindCaller(body: Function, guest: CallerGuest): (...args: unknown[]) => unknown {
+/** The function to call for an import: `body`, or one that gives it its caller first. An array of arguments is made where it has to be. */
+export function bindCaller(body: Function, guest: CallerGuest, paramCount?: number): (...args: unknown[]) => unknown {
   const withCaller = callerFunction(body);
   if (withCaller === undefined) return body as (...args: unknown[]) => unknown;
+  if (paramCount === 0) return () => withCaller(makeCaller(guest));
+  if (paramCount === 1) return (a) => withCaller(makeCaller(guest), a);
+  if (paramCount === 2) return (a, b) => withCaller(makeCaller(guest), a, b);
+  if (paramCount === 3) return (a, b, c) => withCaller(makeCaller(guest), a, b, c);
   return (...args) => withCaller(makeCaller(guest), ...args);
 }
 

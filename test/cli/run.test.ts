@@ -546,3 +546,40 @@ interface Identities {
 const identities = Uint8Array.from(await assemble(identityText));
 const identityFile = path.join(folder, "identities.wasm");
 writeFileSync(identityFile, identities);
+
+describe(
+  "stackful run, with a program that includes stackful.h",
+  { skip: available.length > 0 ? false : "no backend" },
+  () => {
+    const example = (name: string): string => `examples/c/${name}.wasm`;
+
+    it("gives it tasks, channels and locks", async () => {
+      await expectOutput([example("spawn")], "sum of squares: 30\njoined twice: no such task\n");
+      await expectOutput([example("mutex")], "total: 1000\ntaken: 1\nafter 10 ms: 1\nin use: 1\nnot mine: 1\n");
+    });
+
+    it("says which tasks wait for each other", async () => {
+      await expectError(
+        [example("deadlock")],
+        /^error: Cannot go on: the tasks wait for each other\n(  (first|second) waits for mutex \d+, held by (first|second).*\n){2}$/,
+        134,
+      );
+    });
+
+    it("ends with the exit code that a task gives, or its trap", async () => {
+      await expectOutput([guest("tasks-cases"), "exit"], "", 7);
+      await expectError(
+        [guest("tasks-cases"), "trap"],
+        /^error: the program was ended by a trap: .*\n {4}at trap\n/,
+        134,
+      );
+    });
+
+    it("gives each copy tasks of its own", async () => {
+      const { stdout, code } = await run("--copies", "20", example("semaphore"));
+      const printed = stdout.toString().split("\n").toSorted();
+      assert.deepEqual(printed, ["", ...Array(20).fill("at most 3 of 10 at once"), ...Array(20).fill("full: 1")]);
+      assert.equal(code, 0);
+    });
+  },
+);

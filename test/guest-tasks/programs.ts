@@ -17,8 +17,8 @@ const modules = new Map<string, Promise<GuestModule>>();
 /** Compiled once, however often it runs. `name`: of an example, or of a guest of the tests. */
 function moduleOf(name: string, backend: Backend): Promise<GuestModule> {
   const key = `${name} ${backend}`;
-  const folder = name.startsWith("tasks-") ? "../guests" : "../../examples/c";
-  const file = new URL(`${folder}/${name}.wasm`, import.meta.url);
+  const isGuest = name.startsWith("tasks-");
+  const file = isGuest ? new URL(`../guests/${name}.wasm`, import.meta.url) : `examples/c/${name}.wasm`;
   if (!modules.has(key)) modules.set(key, compile(readFileSync(file), { backend }));
   return modules.get(key)!;
 }

@@ -73,6 +73,8 @@ const fromC = {
   "wasi-bytes": ["wasi-bytes.c", ...PROGRAM],
   "wasi-connect": ["wasi-connect.c", ...PROGRAM],
   // Tasks, channels and locks of stackful.h.
+  "tasks-cases": ["tasks-cases.c", ...PROGRAM, "-I."],
+  "tasks-unwind": ["tasks-unwind.cpp", ...BARE, "-nostdinc++", ...CLEANUPS, ...LEGACY_EXCEPTIONS, "-I."],
   "tasks-bench": ["tasks-bench.c", ...LIBC, ...MALLOC, "-I."],
 
   // program.c: what programs do

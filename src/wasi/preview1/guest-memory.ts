@@ -119,12 +119,14 @@ export class GuestMemory {
   }
 
   setBytes(pointer: number, bytes: Uint8Array): void {
-    this.bytes(pointer, bytes.length).set(bytes);
+    const offset = this.#offset(pointer, bytes.length);
+    this.#bytes.set(bytes, offset);
   }
 
   /** A copy, also of memory that is shared with other threads. */
   copy(pointer: number, length: number): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.bytes(pointer, length));
+    const offset = this.#offset(pointer, length >>> 0);
+    return this.#bytes.slice(offset, offset + (length >>> 0));
   }
 
   /** Zeros from `pointer` on: what is written into a structure afterwards leaves no byte of it unknown. */

@@ -1,0 +1,273 @@
+/** Programs with tasks: how they end, what is refused, and that nothing of them is left. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { Trap, compile, instantiate } from "stackful";
+import type { Instance } from "stackful";
+import { GuestTasks } from "stackful/guest-tasks";
+import { Channel, DeadlockError, dump, spawn } from "stackful/tasks";
+import { WASI } from "stackful/wasi";
+import { LIVE, words } from "#src/link/switchboard";
+import { guestBytes } from "../conformance/harness.ts";
+import { turn } from "../tasks/harness.ts";
+import { TaskProgram, onBackends as onEach } from "./programs.ts";
+import type { Backend, ProgramOptions } from "./programs.ts";
+
+/** One test for each backend, which fails if it leaves a task or a stack behind. */
+function onBackends(title: string, test: (backend: Backend) => Promise<void>): void {
+  onEach(title, async (backend) => {
+    const before = { live: words[LIVE >> 2], tasks: dump().length };
+    await test(backend);
+    await turn();
+    assert.deepEqual({ live: words[LIVE >> 2], tasks: dump().length }, before);
+  });
+}
+
+const cases = (backend: Backend, args: readonly string[], options?: ProgramOptions): Promise<TaskProgram> =>
+  TaskProgram.make("tasks-cases", backend, args, options);
+
+async function expectOutput(
+  backend: Backend,
+  args: readonly string[],
+  lines: readonly string[],
+  code = 0,
+): Promise<void> {
+  const program = await cases(backend, args);
+  assert.equal(await program.start(), code);
+  assert.deepEqual(program.output.text.split("\n").slice(0, -1), lines);
+}
+
+const WAYS = ["mutex", "read", "write", "semaphore", "barrier", "receive", "send", "join", "select", "condition"];
+
+describe("A program with tasks", () => {
+  onBackends("ends when its main function returns, without any more code of its tasks", (backend) =>
+    expectOutput(backend, ["return"], ["main returns"], 3),
+  );
+
+  onBackends("ends when a task calls exit()", (backend) => expectOutput(backend, ["exit"], [], 7));
+
+  onBackends("fails when a task traps", async (backend) => {
+    const program = await cases(backend, ["trap"]);
+    await assert.rejects(program.start(), (error) => error instanceof Trap && error.kind === "unreachable");
+    assert.equal(program.output.text, "");
+  });
+
+  onBackends("is ended by a signal, with all its tasks", async (backend) => {
+    const controller = new AbortController();
+    const program = await cases(backend, ["sleep"], { signal: controller.signal });
+    const end = program.start();
+    setTimeout(() => controller.abort("enough"), 20);
+    await assert.rejects(end, (error) => error === "enough");
+    assert.equal(program.output.text, "");
+  });
+
+  onBackends("is ended with the task around it", async (backend) => {
+    const program = await cases(backend, ["sleep"]);
+    const task = spawn(() => program.start());
+    setTimeout(() => task.cancel("enough"), 20);
+    assert.deepEqual(await task.join(), { state: "cancelled", reason: "enough" });
+  });
+
+  onBackends("can cancel a task wherever it waits, and finds everything free then", (backend) =>
+    expectOutput(backend, ["cancel"], ["left: 0"]),
+  );
+
+  onBackends("can cancel a task at its first, second, … suspension", (backend) =>
+    expectOutput(backend, ["cancel-at"], ["6 steps"]),
+  );
+
+  onBackends("is told when a time is over, and has not done what it has waited for", (backend) => {
+    const lines = [...WAYS, "sleep"].map((way) => `${way} -73`);
+    return expectOutput(backend, ["time-out"], [...lines, "left: 0"]);
+  });
+
+  onBackends("does not wait where it only tries", (backend) => {
+    const lines = WAYS.map((way) => `${way} -6`);
+    return expectOutput(backend, ["try"], [...lines, "sleep -73", "left: 0"]);
+  });
+
+  onBackends("gets the names of tasks, as much as fits", (backend) =>
+    expectOutput(backend, ["names"], ["11 a long ", "11", "main"]),
+  );
+
+  onBackends("may have a thousand tasks at once", (backend) =>
+    expectOutput(backend, ["many", "1000"], ["1000 tasks, 0 refused"]),
+  );
+
+  onBackends("has as many tasks as it is allowed", async (backend) => {
+    const program = await cases(backend, ["many", "30"], { tasks: { maxTasks: 11 } });
+    assert.equal(await program.start(), 0);
+    assert.equal(program.output.text, "10 tasks, 20 refused\n");
+  });
+
+  onBackends("is refused with numbers", async (backend) => {
+    const program = await cases(backend, ["errors"]);
+    assert.equal(await program.start(), 0);
+    const numbers = program.output.text
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => line.match(/-?\d+/g)!.map(Number));
+    assert.deepEqual(
+      numbers.flat(),
+      [-28, -28, -28, -21, -21, -35, -28, -44, -28, -28, -28, -21, -71, -21, 0, -28, 0, -11, -64, -64, 0, -64, 0, -28],
+    );
+  });
+});
+
+describe("Tasks that wait for each other", () => {
+  async function deadlock(backend: Backend, kind: string): Promise<DeadlockError> {
+    const program = await cases(backend, ["deadlock", kind]);
+    try {
+      await program.start();
+    } catch (error) {
+      assert.ok(error instanceof DeadlockError);
+      return error;
+    }
+    return assert.fail("expected a deadlock");
+  }
+
+  onBackends("are named: one that joins itself", async (backend) => {
+    const { tasks } = await deadlock(backend, "self");
+    assert.deepEqual(
+      tasks.map(({ name, waitingFor }) => [name, waitingFor]),
+      [["main", "the end of main"]],
+    );
+  });
+
+  onBackends("are named: one that locks a mutex twice", async (backend) => {
+    const { tasks } = await deadlock(backend, "again");
+    assert.deepEqual(
+      tasks.map(({ name, waitingFor }) => [name, waitingFor]),
+      [["main", "mutex 1, held by main"]],
+    );
+  });
+
+  onBackends("are named: two that want each other's mutex, while a third one sleeps", async (backend) => {
+    const { tasks } = await deadlock(backend, "two");
+    assert.deepEqual(tasks.map(({ name }) => name).toSorted(), ["ada", "bob"]);
+  });
+
+  onBackends("are named: all of them, when nobody is left to wake one", async (backend) => {
+    const { tasks } = await deadlock(backend, "all");
+    assert.deepEqual(
+      tasks.map(({ name }) => name),
+      ["main", ...WAYS],
+    );
+  });
+
+  onBackends("are left alone while somebody else may wake them", async (backend) => {
+    const channel = new Channel<Uint8Array>();
+    const program = await benchGuest(backend, new GuestTasks({ channels: { numbers: channel } }));
+    const sum = program.run("receive", 4, 2);
+    for (let value = 1; value <= 2; value++) {
+      await new Promise((done) => setTimeout(done, 20));
+      await channel.send(Uint8Array.of(value, 0, 0, 0));
+    }
+    assert.equal(await sum, 3);
+  });
+});
+
+/** test/guests/tasks-bench.c */
+async function benchGuest(
+  backend: Backend,
+  tasks: GuestTasks,
+): Promise<{ instance: Instance; run: (name: string, ...args: number[]) => Promise<unknown> }> {
+  const wasi = new WASI();
+  const module = await compile(guestBytes("tasks-bench"), { backend });
+  const instance = await instantiate(module, { ...wasi.imports(), ...tasks.imports() });
+  await wasi.initialize(instance);
+  const run = (name: string, ...args: number[]): Promise<unknown> =>
+    tasks.run((options) => instance.function(name).call(args, options));
+  return { instance, run };
+}
+
+describe("Guests", () => {
+  for (const capacity of [0, 1, 16, Infinity]) {
+    onBackends(`pass messages through a channel of the host of capacity ${capacity}`, async (backend) => {
+      const channels = { numbers: new Channel<Uint8Array>({ capacity }) };
+      const producer = await benchGuest(backend, new GuestTasks({ channels }));
+      const consumer = await benchGuest(backend, new GuestTasks({ channels }));
+      const ends = [producer.run("send", 4, 1000), consumer.run("receive", 4, 1000)];
+      assert.deepEqual(await Promise.all(ends), [0, 500_500]);
+    });
+  }
+
+  onBackends("that share their GuestTasks are programs of their own", async (backend) => {
+    const tasks = new GuestTasks();
+    const guests = [await benchGuest(backend, tasks), await benchGuest(backend, tasks)];
+    const sums = guests.map(({ run }) => run("pass", 1, 8, 200));
+    assert.deepEqual(await Promise.all(sums), [20_100, 20_100]);
+  });
+
+  onBackends("run again and again in the memory that they have", async (backend) => {
+    const { instance, run } = await benchGuest(backend, new GuestTasks());
+    const round = async (): Promise<void> => {
+      assert.equal(await run("pass", 2, 16, 20), 210);
+      assert.equal(await run("spawn", 20), 20);
+    };
+    await round();
+    const { byteLength } = instance.memory!.buffer;
+    for (let i = 0; i < 100; i++) await round();
+    assert.equal(instance.memory!.buffer.byteLength, byteLength);
+  });
+
+  onBackends("are refused elements of another size", async (backend) => {
+    const channel = new Channel<Uint8Array>({ capacity: 1 });
+    const { run } = await benchGuest(backend, new GuestTasks({ channels: { numbers: channel } }));
+    await channel.send(new Uint8Array(3));
+    assert.equal(await run("receive", 4, 1), -1);
+  });
+
+  onBackends("that nobody has run cannot spawn, but lock", async (backend) => {
+    const { instance } = await benchGuest(backend, new GuestTasks());
+    assert.equal(await instance.function("lock").call([5]), 5);
+    await assert.rejects(instance.function("spawn").call([1]), /within run\(\) of its GuestTasks/);
+  });
+
+  onBackends("without a stack for another task are told why", async (backend) => {
+    const tasks = new GuestTasks();
+    const wasi = new WASI();
+    const bytes = guestBytes("tasks-bench");
+    const imports = { ...wasi.imports(), ...tasks.imports() };
+    const instance = await instantiate(bytes, imports, { backend, overlap: "queue" });
+    await wasi.initialize(instance);
+    await assert.rejects(
+      tasks.run((options) => instance.function("spawn").call([1], options)),
+      /Cannot spawn: the guest has no stack for another task/,
+    );
+  });
+});
+
+describe("The stack of a task in C++", () => {
+  async function unwinding(backend: Backend): Promise<{ log: number[]; run: (name: string) => Promise<unknown> }> {
+    const tasks = new GuestTasks();
+    const log: number[] = [];
+    const host = { log: (value: number) => void log.push(value) };
+    const instance = await instantiate(guestBytes("tasks-unwind"), { host, ...tasks.imports() }, { backend });
+    return { log, run: (name) => tasks.run((options) => instance.function(name).call([], options)) };
+  }
+
+  onBackends("is unwound when it is cancelled", async (backend) => {
+    const { log, run } = await unwinding(backend);
+    assert.equal(await run("cancel_one"), -11);
+    assert.deepEqual(log, [1, 2, -2, -1]);
+  });
+
+  onBackends("is dropped when the program ends", async (backend) => {
+    const { log, run } = await unwinding(backend);
+    assert.equal(await run("leave_one"), 5);
+    assert.deepEqual(log, [1, 2]);
+  });
+});
+
+describe("new GuestTasks()", () => {
+  it("refuses a limit that is none", () => {
+    for (const maxTasks of [0, -1, Number.NaN]) assert.throws(() => new GuestTasks({ maxTasks }), RangeError);
+  });
+
+  it("offers what the header imports, and nothing else", () => {
+    const header = readFileSync("include/stackful.h", "utf8");
+    const wanted = [...header.matchAll(/^STACKFUL__IMPORT\((\w+)\)/gm)].map(([, name]) => name!);
+    assert.deepEqual(Object.keys(new GuestTasks().imports().stackful).toSorted(), wanted.toSorted());
+  });
+});
