@@ -3,7 +3,7 @@
 import { wrapAsyncWithCaller } from "../link/host-function.ts";
 import type { Instance } from "../link/instance.ts";
 import type { CallOptions } from "../link/linked-guest.ts";
-import { trapFor } from "../link/uncatchable-trap.ts";
+import { isUncatchable, trapFor } from "../link/uncatchable-trap.ts";
 import { WasiExit } from "./exit.ts";
 import { systemClock } from "./host/clock.ts";
 import { systemRandom } from "./host/random.ts";
@@ -86,7 +86,9 @@ export class WASI {
     }
     this.#begin("start program");
     const exitCode = await this.#run(instance, options);
-    await unlessAborted(this.#closeAll(), options.signal);
+    const { signal } = options;
+    // A trap is how one of its tasks has ended it, by proc_exit: what was written before that goes out.
+    await unlessAborted(this.#closeAll(), isUncatchable(signal?.reason) ? undefined : signal);
     return exitCode;
   }
 
