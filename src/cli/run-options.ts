@@ -130,12 +130,16 @@ function describe(name: RunOptionName): string {
   return `--${name} <${option.value}>`;
 }
 
-function refuseContradictions({ copies, invoke, isInterruptible, fuel }: RunOptions): void {
+function refuseContradictions({ copies, invoke, isInterruptible, fuel, directories }: RunOptions): void {
   const refuse = (one: string, other: string): never => {
     throw new UsageError(`the argument '${one}' cannot be used with '${other}'`);
   };
   if (copies !== undefined && invoke !== undefined) refuse("--copies <n>", "--invoke <function>");
   if (!isInterruptible && fuel !== undefined) refuse("--no-interrupt", "--fuel <n>");
+  const names = directories.map(({ guest }) => guest);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined)
+    throw new UsageError(`two directories are called '${twice}': give one another name with host::guest`);
 }
 
 /** `host:port`, either of which may be `*`. */

@@ -365,6 +365,10 @@ describe("stackful run", () => {
       ["--dir", "a::b::c", PROGRAM],
       "invalid value 'a::b::c' for '--dir <host[::guest][:ro]>': expected host, host::guest, host:ro or host::guest:ro",
     ],
+    [
+      ["--dir", ".::/x", "--dir", "..::/x:ro", PROGRAM],
+      "two directories are called '/x': give one another name with host::guest",
+    ],
     [["--copies=2", "--invoke=f", PROGRAM], "the argument '--copies <n>' cannot be used with '--invoke <function>'"],
     [["--no-interrupt", "--fuel=1", PROGRAM], "the argument '--no-interrupt' cannot be used with '--fuel <n>'"],
     [
