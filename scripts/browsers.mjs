@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const root = new URL("../", import.meta.url);
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 
 /** Command and arguments that open a page without a window, in a profile of its own. */
 const BROWSERS = {
@@ -48,6 +48,9 @@ function serve(onReport) {
       return;
     }
     const path = request.url === "/" ? "test/browser/page.html" : request.url.slice(1);
+    // Without them pages may not share memory with their workers.
+    response.setHeader("cross-origin-opener-policy", "same-origin");
+    response.setHeader("cross-origin-embedder-policy", "require-corp");
     try {
       response.setHeader("content-type", TYPES[path.slice(path.lastIndexOf("."))] ?? "text/plain");
       response.end(readFileSync(new URL(path, root)));
@@ -68,14 +71,16 @@ async function run(name) {
   const browser = spawn(command, args, { stdio: "ignore" });
   const failed = new Promise((_, reject) => browser.once("error", reject));
   const late = new Promise((_, reject) =>
-    setTimeout(reject, TIMEOUT_MS, new Error("no report within a minute")).unref(),
+    setTimeout(reject, TIMEOUT_MS, new Error("no report within two minutes")).unref(),
   );
   try {
     return await Promise.race([reported, failed, late]);
   } finally {
-    browser.kill("SIGKILL");
+    const exited = new Promise((resolve) => browser.once("exit", resolve));
+    if (browser.kill("SIGKILL")) await exited;
     server.close();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    // Further processes of the browser may still be writing into it.
+    rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 }
 

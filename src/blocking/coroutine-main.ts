@@ -55,3 +55,5 @@ const answerer = new Answerer(line, {
 });
 
 inside.onMessage(() => answerer.look());
+// It has begun.
+inside.post(0);

@@ -10,6 +10,6 @@ export { startThread } from "./thread.ts";
 export type { Thread, ThreadCallOptions, ThreadOptions } from "./thread.ts";
 export { toSync } from "./to-sync.ts";
 export type { SyncFunction, ToSyncOptions } from "./to-sync.ts";
-export { workerCoroutine } from "./worker-coroutine.ts";
+export { prepareCoroutineThreads, workerCoroutine } from "./worker-coroutine.ts";
 export type { WorkerCoroutineOptions } from "./worker-coroutine.ts";
 export type { Yielder } from "./yielder.ts";

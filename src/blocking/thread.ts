@@ -93,7 +93,7 @@ export class Thread<Module extends object> {
     this.#line = openLine(data.line, "parent", {
       port: this.#started.port,
       ring: () => this.#send({ type: "ring" }),
-      whyEnded: () => this.#started.whyEnded(),
+      whyEnded: () => this.#started.whyEnded(true),
     });
     this.#answerer = new Answerer(this.#line, {
       describe: (number) => `host.${functions[number]?.name ?? String(number)}`,
@@ -126,7 +126,7 @@ export class Thread<Module extends object> {
     args: ArgumentsOf<Module, Key>,
     { timeoutMs, signal }: ThreadCallOptions = {},
   ): Promise<AnswerOf<Module, Key>> {
-    const ended = this.#started.whyEnded();
+    const ended = this.#started.whyEnded(false);
     if (ended !== undefined) return Promise.reject(ended.inCall(name));
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     const id = (this.#lastId = (this.#lastId + 1) | 0);

@@ -4,11 +4,12 @@ import { BlockingCaller } from "../threads/blocking-caller.ts";
 import type { BlockingCallOptions } from "../threads/blocking-caller.ts";
 import { startPlatformThread } from "../threads/choose-threads.ts";
 import { KIND, makeLineMemory, openLine } from "../threads/line.ts";
+import { unpackValue } from "../threads/packed-value.ts";
 import { ThreadError } from "../threads/thread-end.ts";
 import type { StartedThread } from "../threads/thread-platform.ts";
 import type { AnswerOf, ArgumentsOf, ExportKeys } from "./inference.ts";
 import { RESOLVE_NAME } from "./messages.ts";
-import type { ThreadData } from "./messages.ts";
+import type { ThreadData, ToParent } from "./messages.ts";
 
 export interface ToSyncOptions extends BlockingCallOptions {
   /** For the platform's own constructor, for instance `resourceLimits` and `env` of Node's `Worker`. */
@@ -18,6 +19,8 @@ export interface ToSyncOptions extends BlockingCallOptions {
 /** A function that blocks. Its thread is ended when it is disposed of, or with the process. */
 export interface SyncFunction<Args extends readonly unknown[], Answer> extends Disposable {
   (...args: Args): Answer;
+  /** Starts the thread, if there is none, and waits until its module has loaded: in workers of browsers that has to come before the first call. */
+  prepare(): Promise<void>;
 }
 
 /**
@@ -39,15 +42,17 @@ export function toSync<Module extends object, Key extends ExportKeys<Module> & s
   { workerOptions, ...limits }: ToSyncOptions = {},
 ): SyncFunction<ArgumentsOf<Module, Key>, AnswerOf<Module, Key>> {
   let thread: SyncThread | undefined;
-  const call = (...args: unknown[]): unknown => {
+  const start = (): SyncThread => {
     if (thread === undefined || thread.hasEnded) thread = new SyncThread(String(module), exportName, workerOptions);
-    return thread.call(args, limits);
+    return thread;
   };
+  const call = (...args: unknown[]): unknown => start().call(args, limits);
+  const prepare = (): Promise<void> => start().prepare();
   const dispose = (): void => {
     thread?.terminate();
     thread = undefined;
   };
-  return Object.assign(call, { [Symbol.dispose]: dispose }) as SyncFunction<
+  return Object.assign(call, { prepare, [Symbol.dispose]: dispose }) as SyncFunction<
     ArgumentsOf<Module, Key>,
     AnswerOf<Module, Key>
   >; // the type is the user's word
@@ -57,6 +62,7 @@ class SyncThread {
   readonly #started: StartedThread;
   readonly #caller: BlockingCaller;
   readonly #name: string;
+  readonly #loaded: Promise<void>;
   /** The function's number in the thread, once it is known. */
   #number: number | undefined;
 
@@ -65,10 +71,20 @@ class SyncThread {
     const data: ThreadData = { module, line: makeLineMemory(), hostNames: [] };
     this.#started = startPlatformThread({ entry: ENTRY, name: module, data, options });
     this.#started.unref();
+    this.#loaded = new Promise((resolve, reject) => {
+      void this.#started.ended.then(reject);
+      this.#started.onMessage((received) => {
+        const message = received as ToParent; // the thread sends nothing else
+        if (message.type === "loaded") resolve();
+        if (message.type === "failed") reject(unpackValue(message.error));
+      });
+    });
+    // Whoever calls is told the same.
+    this.#loaded.catch(() => {});
     const line = openLine(data.line, "parent", {
       port: this.#started.port,
       ring: () => this.#started.post({ type: "ring" }),
-      whyEnded: () => this.#started.whyEnded(),
+      whyEnded: () => this.#started.whyEnded(true),
     });
     this.#caller = new BlockingCaller(line, {
       describe: () => name,
@@ -78,7 +94,16 @@ class SyncThread {
   }
 
   get hasEnded(): boolean {
-    return this.#started.whyEnded() !== undefined;
+    return this.#started.whyEnded(false) !== undefined;
+  }
+
+  async prepare(): Promise<void> {
+    this.#started.ref();
+    try {
+      await this.#loaded;
+    } finally {
+      this.#started.unref();
+    }
   }
 
   call(args: readonly unknown[], limits: BlockingCallOptions): unknown {

@@ -22,9 +22,15 @@ const idle: CoroutineThread[] = [];
 
 /** One that has nothing to do, or a new one. @param entry the module that runs in it */
 export function takeCoroutineThread(entry: URL): CoroutineThread {
-  for (let thread = idle.pop(); thread !== undefined; thread = idle.pop())
-    if (thread.whyEnded() === undefined) return thread;
+  for (let thread = idle.pop(); thread !== undefined; thread = idle.pop()) if (!thread.hasEnded) return thread;
   return new CoroutineThread(entry);
+}
+
+/** Starts threads that wait for bodies, and waits until they do. */
+export async function startCoroutineThreads(entry: URL, count: number): Promise<void> {
+  const threads = Array.from({ length: count }, () => new CoroutineThread(entry));
+  await Promise.all(threads.map((thread) => thread.begin()));
+  idle.push(...threads);
 }
 
 export class CoroutineThread {
@@ -41,7 +47,7 @@ export class CoroutineThread {
     this.#line = openLine(data.line, "parent", {
       port: this.#started.port,
       ring: () => this.#started.post(0),
-      whyEnded: () => this.#started.whyEnded(),
+      whyEnded: () => this.#started.whyEnded(true),
     });
     this.#isThere = () => this.#line.incoming.hasMessage;
     this.#started.onMessage(() => this.#listener?.());
@@ -49,8 +55,16 @@ export class CoroutineThread {
     this.#started.unref();
   }
 
-  whyEnded(): ThreadError | undefined {
-    return this.#started.whyEnded();
+  get hasEnded(): boolean {
+    return this.#started.whyEnded(false) !== undefined;
+  }
+
+  /** Fulfils when it has begun: its module says so. */
+  async begin(): Promise<void> {
+    this.#started.ref();
+    await new Promise<void>((resolve) => (this.#listener = resolve));
+    this.#listener = undefined;
+    this.#started.unref();
   }
 
   /** Starts a body. */
@@ -71,7 +85,7 @@ export class CoroutineThread {
       for (;;) {
         const message = this.#line.incoming.take();
         if (message !== undefined) return message;
-        const ended = this.#started.whyEnded();
+        const ended = this.#started.whyEnded(false);
         if (ended !== undefined) throw ended;
         await new Promise<void>((resolve) => (this.#listener = resolve));
       }
@@ -92,7 +106,7 @@ export class CoroutineThread {
         const message = incoming.take();
         if (message !== undefined) return message;
         incoming.wait(LIFE_CHECK_MS);
-        const ended = incoming.hasMessage ? undefined : this.#started.whyEnded();
+        const ended = incoming.hasMessage ? undefined : this.#line.whyEnded();
         // It may have written its last message in between.
         if (ended !== undefined && !incoming.hasMessage) throw ended;
       }

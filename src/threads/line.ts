@@ -27,7 +27,7 @@ export interface LineEnd {
   readonly port?: ValuePort | undefined;
   /** Makes the other thread look into its mailbox, once it comes to its event loop. */
   ring(): void;
-  /** Why there is nobody at the other end any more; `undefined`: somebody is. Also while this thread is blocked. */
+  /** Why this thread, which is blocked, would wait in vain; `undefined`: somebody is at the other end. */
   whyEnded(): ThreadError | undefined;
 }
 

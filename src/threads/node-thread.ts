@@ -94,7 +94,7 @@ class NodeThread implements StartedThread {
    * A port says in what `postMessage` returns whether it is still connected. That is the one sign of life of a thread that can be had without
    * an event loop: `threadId`, the event loop's utilization and `receiveMessageOnPort` go on as if nothing had happened.
    */
-  whyEnded(): ThreadError | undefined {
+  whyEnded(_isBlocked: boolean): ThreadError | undefined {
     if (this.#end !== undefined) return this.#end;
     const isConnected: unknown = this.#life.postMessage(0);
     if (isConnected === true) return undefined;

@@ -22,8 +22,11 @@ export interface StartedThread {
   readonly ended: Promise<ThreadError>;
   post(message: unknown, transfer?: readonly Transferable[]): void;
   onMessage(listener: (message: unknown) => void): void;
-  /** How it has ended; `undefined`: it has not. Also says so in a thread that is blocked, as far as the platform can tell. */
-  whyEnded(): ThreadError | undefined;
+  /**
+   * How it has ended; `undefined`: it has not. Where `isBlocked`, it says so without the event loop, as far as the platform can tell; also why
+   * the thread cannot answer although it has not ended.
+   */
+  whyEnded(isBlocked: boolean): ThreadError | undefined;
   /** Ends it, wherever it is; `reason` is then how. */
   terminate(reason: ThreadError): Promise<void>;
   /** Keeps the process alive, or not. */

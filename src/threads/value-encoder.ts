@@ -144,21 +144,11 @@ class ValueEncoder {
       this.#utf16(text);
       return;
     }
-    // No character takes more than three bytes, and those of most texts take one.
-    const tag = this.#claim(5);
-    const start = this.#claim(text.length);
-    let { read, written } = utf8.encodeInto(text, this.#bytes.subarray(start, this.length));
-    while (read < text.length) {
-      const rest = text.slice(read);
-      this.length = start + written;
-      const from = this.#claim(3 * rest.length);
-      const more = utf8.encodeInto(rest, this.#bytes.subarray(from, this.length));
-      read += more.read;
-      written += more.written;
-    }
-    this.length = start + written;
-    this.#bytes[tag] = TAG.utf8;
-    this.#view.setUint32(tag + 1, written, true);
+    // Not encodeInto(): browsers refuse to write into memory that is shared.
+    const encoded = utf8.encode(text);
+    this.#tagged(TAG.utf8, encoded.length);
+    const start = this.#claim(encoded.length);
+    this.#bytes.set(encoded, start);
   }
 
   #utf16(text: string): void {

@@ -2,6 +2,7 @@
  * Threads of browsers: workers. They need a page that is isolated from others (`crossOriginIsolated`), or there is no memory to share.
  *
  * Nothing but what can be written into memory passes while one side is blocked; and that a worker is gone shows only in the event loop.
+ * Chromium starts a worker only when the one that has made it comes to its event loop: who blocks at once waits in vain.
  */
 
 import { ThreadError } from "./thread-end.ts";
@@ -9,7 +10,12 @@ import type { StartedThread, ThreadInside, ThreadStart } from "./thread-platform
 
 interface WebStart<Data> {
   readonly start: Data;
+  /** The thread sets it to 1. */
+  readonly begun: SharedArrayBuffer;
 }
+
+/** How long whoever is blocked waits for a thread to begin. */
+const MAX_START_MS = 5000;
 
 export function startWebThread<Data>({ entry, name, data, transfer = [], options }: ThreadStart<Data>): StartedThread {
   if (typeof SharedArrayBuffer === "undefined") {
@@ -19,19 +25,23 @@ export function startWebThread<Data>({ entry, name, data, transfer = [], options
     );
   }
   const worker = new Worker(entry, { type: "module", name, ...options });
-  worker.postMessage({ start: data } satisfies WebStart<Data>, [...transfer]);
-  return new WebThread(worker);
+  const begun = new SharedArrayBuffer(4);
+  worker.postMessage({ start: data, begun } satisfies WebStart<Data>, [...transfer]);
+  return new WebThread(worker, new Int32Array(begun));
 }
 
 class WebThread implements StartedThread {
   readonly port = undefined;
   readonly ended: Promise<ThreadError>;
   readonly #worker: Worker;
+  readonly #begun: Int32Array;
+  readonly #startedAt = performance.now();
   #end: ThreadError | undefined;
   #resolveEnded: (end: ThreadError) => void = () => {};
 
-  constructor(worker: Worker) {
+  constructor(worker: Worker, begun: Int32Array) {
     this.#worker = worker;
+    this.#begun = begun;
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
     worker.addEventListener("error", (event) => {
       const { message } = event;
@@ -50,8 +60,12 @@ class WebThread implements StartedThread {
     this.#worker.addEventListener("message", ({ data }) => listener(data));
   }
 
-  whyEnded(): ThreadError | undefined {
-    return this.#end;
+  whyEnded(isBlocked: boolean): ThreadError | undefined {
+    if (this.#end !== undefined || !isBlocked || Atomics.load(this.#begun, 0) === 1) return this.#end;
+    if (performance.now() - this.#startedAt < MAX_START_MS) return undefined;
+    const message =
+      "The thread has not begun: some browsers start none while the one that has made it is blocked. Let it start before";
+    return new ThreadError("would-deadlock", message);
   }
 
   terminate(reason: ThreadError): Promise<void> {
@@ -83,8 +97,10 @@ export function enterWebThread<Data>(): Promise<ThreadInside<Data>> {
     scope.addEventListener(
       "message",
       ({ data }) => {
+        const { start, begun } = data as WebStart<Data>;
+        Atomics.store(new Int32Array(begun), 0, 1);
         resolve({
-          data: (data as WebStart<Data>).start,
+          data: start,
           port: undefined,
           post: (message, transfer = []) => scope.postMessage(message, transfer),
           onMessage: (listener) => scope.addEventListener("message", (event) => listener(event.data)),

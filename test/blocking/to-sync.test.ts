@@ -115,6 +115,15 @@ describe("toSync", () => {
     assert.throws(() => exiting(1), { name: "ThreadError", reason: "exited", exitCode: 5 });
   });
 
+  it("can be prepared: the thread is there then, or whoever prepares it is told why not", async () => {
+    using later = toSync<Reader, "later">(moduleUrl("reader"), "later");
+    await later.prepare();
+    assert.equal(later(1, 0), 1);
+    await later.prepare();
+    using failing = toSync<Reader, "echo">(moduleUrl("throws-at-load"), "echo");
+    await assert.rejects(failing.prepare(), { message: "at load" });
+  });
+
   it("looks at a signal before it blocks", () => {
     using("never", (never) => assert.throws(never, { name: "AbortError" }), { signal: AbortSignal.abort() });
   });

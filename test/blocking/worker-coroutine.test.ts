@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ResumeError } from "stackful";
 import type { Coroutine } from "stackful";
-import { workerCoroutine } from "stackful/blocking";
+import { prepareCoroutineThreads, workerCoroutine } from "stackful/blocking";
 import type { ThreadError } from "stackful/blocking";
 import { later, moduleUrl } from "./harness.ts";
 
@@ -195,6 +195,11 @@ describe("A coroutine in a thread", () => {
     const coroutine = make("later");
     assert.deepEqual(coroutine.resume(1), { done: false, value: "after a promise" });
     assert.deepEqual(await coroutine.resumeAsync(2), { done: true, value: 3 });
+  });
+
+  it("finds threads that were prepared", async () => {
+    await prepareCoroutineThreads(2);
+    assert.deepEqual(make("atOnce").resume(1), { done: true, value: 1 });
   });
 
   it("gives its thread back for the next one", async () => {

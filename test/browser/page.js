@@ -1,6 +1,8 @@
 /** What differs between engines, in a page: suspending, keeping stacks apart, traps, unwinding. See scripts/browsers.mjs. */
 
 import { Trap, backends, instantiate as instantiateAny, suspend } from "../../dist/index.js";
+import { startThread, workerCoroutine } from "../../dist/blocking/index.js";
+import { Channel, Mutex, scope, select, sleep, spawn } from "../../dist/tasks/index.js";
 import { MemoryFileSystem, WASI, lines } from "../../dist/wasi/index.js";
 
 /** The backend under test. */
@@ -177,20 +179,92 @@ const tests = {
   },
 };
 
+/** What has to do with no backend. */
+const others = {
+  "tasks pass messages, wait for locks, and are cancelled": async () => {
+    const channel = new Channel({ capacity: 2 });
+    const mutex = new Mutex();
+    const sum = await scope(async (outer) => {
+      outer.spawn(async () => {
+        for (const value of [1, 2, 3, 4]) await channel.send(value);
+        channel.close();
+      });
+      let total = 0;
+      for await (const value of channel) {
+        const guard = await mutex.lock();
+        total += value;
+        guard[Symbol.dispose]();
+      }
+      return total;
+    });
+    equal(sum, 10);
+    const task = spawn((self) => sleep(60_000, { signal: self.signal }));
+    await turn();
+    task.cancel("enough");
+    equal(await task.join(), { state: "cancelled", reason: "enough" });
+    equal((await select({ never: new Channel().receiving(), soon: sleep(1) })).key, "soon");
+  },
+
+  "a worker blocks in functions of the page": async () => {
+    const host = {
+      double: async (value) => value * 2,
+      echo: async (value) => value,
+      fail: () => Promise.reject(Object.assign(new RangeError("from the page"), { code: 3 })),
+      never: () => new Promise(() => {}),
+    };
+    const thread = await startThread(new URL("/test/browser/blocking-module.js", location.href), {
+      host,
+      graceMs: 500,
+    });
+    equal(await thread.exports.sum(100), 9900);
+    const large = "ж".repeat(100_000);
+    equal(await thread.exports.echo({ large, map: [new Map([[1, 2]]).size] }), { large, map: [1] });
+    const error = await rejection(thread.exports.fails());
+    equal(
+      [error.name, error.message, error.code, error instanceof RangeError],
+      ["RangeError", "from the page", 3, true],
+    );
+    equal((await rejection(thread.call("waits", [], { timeoutMs: 50 }))).name, "TimeoutError");
+    equal(await thread.exports.syncFromWorker(7), 7);
+    equal((await thread.exports.coroutineFromWorker()).at(-1), { done: true, value: [20, 30] });
+    await thread.close();
+    equal((await rejection(thread.exports.sum(1))).reason, "closed");
+  },
+
+  "a coroutine runs in a worker; the page cannot resume it synchronously": async () => {
+    const coroutine = workerCoroutine(new URL("/test/browser/blocking-module.js", location.href), "body");
+    equal(coroutine.state, "created");
+    try {
+      coroutine.resume(1);
+      throw new Error("it was resumed");
+    } catch (error) {
+      equal(error.name, "BackendUnavailableError");
+    }
+    equal(await coroutine.resumeAsync(1), { done: false, value: 2 });
+    equal(await coroutine.resumeAsync(5), { done: false, value: 3 });
+    equal(await coroutine.resumeAsync(6), { done: true, value: [5, 6] });
+  },
+};
+
 const results = [];
+
+async function run(name, test) {
+  const late = new Promise((_, reject) => setTimeout(reject, 20_000, new Error("it has not ended within 20 s")));
+  try {
+    await Promise.race([test(), late]);
+    results.push({ name });
+  } catch (error) {
+    results.push({ name, error: String(error) });
+  }
+}
+
+for (const [name, test] of Object.entries(others)) await run(name, test);
 for (const { name: under, available, reason } of backends()) {
   backend = under;
   if (!available) {
     results.push({ name: `${backend}: all`, skipped: reason });
     continue;
   }
-  for (const [name, test] of Object.entries(tests)) {
-    try {
-      await test();
-      results.push({ name: `${backend}: ${name}` });
-    } catch (error) {
-      results.push({ name: `${backend}: ${name}`, error: String(error) });
-    }
-  }
+  for (const [name, test] of Object.entries(tests)) await run(`${backend}: ${name}`, test);
 }
 await fetch("/report", { method: "POST", body: JSON.stringify({ agent: navigator.userAgent, results }) });
