@@ -29,6 +29,8 @@ export class Program {
   /** What it is called in its own arguments. */
   readonly name: string;
   readonly module: GuestModule;
+  /** Whether it gives way while it computes. What was transformed ahead of time is not counted, and does not. */
+  readonly isInterruptible: boolean;
   readonly #options: RunOptions;
 
   /** @throws {CommandError} when it cannot be run, here or at all */
@@ -38,7 +40,7 @@ export class Program {
       const module = await compile(bytes, compileOptions(bytes, options));
       requireOnlyWasi(file, module);
       if (options.invoke === undefined) requireStart(file, module);
-      return new Program(file, module, options);
+      return new Program(file, module, { ...options, isInterruptible: options.isInterruptible && !isPackaged(bytes) });
     } catch (error) {
       throw asCommandError(error, file, options);
     }
@@ -47,6 +49,7 @@ export class Program {
   private constructor(file: string, module: GuestModule, options: RunOptions) {
     this.name = file === "-" ? "program" : path.basename(file);
     this.module = module;
+    this.isInterruptible = options.isInterruptible;
     this.#options = options;
   }
 

@@ -32,7 +32,8 @@ kills it. What backend 'transform' makes of a program is kept where STACKFUL_CAC
     const listeners = await openListeners(options.listen);
     try {
       tellAddresses(options, listeners);
-      if (options.isInterruptible) requests.listen();
+      // Whoever listens keeps them from killing a program that nothing else ends.
+      if (program.isInterruptible) requests.listen();
       if (options.timeout !== undefined) requests.limitTime(options.timeout.milliseconds, options.timeout.text);
       return await run(program, given.rest, { options, requests, listeners, hasInput: file !== "-" });
     } finally {

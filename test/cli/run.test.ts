@@ -284,6 +284,8 @@ describe("stackful run", () => {
     const file = path.join(folder, "transformed.wasm");
     await stackful("transform", PROGRAM, "-o", file);
     for (const { name } of available) await expectOutput(["--backend", name, file, "exit", "7"], "", 7);
+    // It gives way to nobody while it computes: signals kill it.
+    assert.equal(process.platform === "win32" || (await codeAfter("SIGTERM", [file, "spin"])), null);
     await expectError(
       ["--max-memory", "8M", file, "args"],
       /error: cannot run '.*transformed\.wasm': .*maxMemoryBytes|--max-memory/,
