@@ -99,7 +99,7 @@ static inline void stackful_sleep_ms(uint32_t milliseconds) { stackful__sleep(mi
 static inline void stackful_sleep_ns(uint64_t nanoseconds) { stackful__sleep((double)nanoseconds / 1e6); }
 
 /* ---- Values that each task has its own of ----
- * (_Thread_local variables of a program without threads are plain global ones, which all tasks share.)
+ * (_Thread_local variables of a program that is not compiled for threads are plain global ones, which all tasks share.)
  */
 
 typedef struct {
@@ -123,8 +123,7 @@ static inline int stackful_local_set(stackful_local *local, void *value) {
   return stackful__local_set(local->handle, value);
 }
 
-/* How a task begins. Called from outside, for each task on a stack of its own. */
-__attribute__((weak, used, export_name("stackful_start"))) void *stackful_start(stackful_body body, void *argument) {
+static inline void *stackful__run(stackful_body body, void *argument) {
   void *result = body(argument);
   for (;;) {
     void (*destructor)(void *) = NULL;
@@ -133,6 +132,43 @@ __attribute__((weak, used, export_name("stackful_start"))) void *stackful_start(
     destructor(value);
   }
 }
+
+#define STACKFUL__EXPORT(name) __attribute__((weak, used, export_name(#name)))
+
+/* How a task begins. Called from outside, for each task on a stack of its own. */
+#if defined(__wasm_atomics__) && defined(_REENTRANT)
+
+/*
+ * Compiled for threads (-pthread): each task has _Thread_local variables of its own, on its stack. Where they are is a global of the
+ * program, which is set whenever another task goes on.
+ */
+void __wasm_init_tls(void *block);
+
+STACKFUL__EXPORT(stackful_tls) void *stackful_tls(void) { return __builtin_wasm_tls_base(); }
+
+STACKFUL__EXPORT(stackful_set_tls) void stackful_set_tls(void *block) {
+  __asm__ volatile(".globaltype __tls_base, i32\n"
+                   "local.get %0\n"
+                   "global.set __tls_base"
+                   :
+                   : "r"(block));
+}
+
+STACKFUL__EXPORT(stackful_start) void *stackful_start(stackful_body body, void *argument) {
+  size_t size = __builtin_wasm_tls_size(), align = __builtin_wasm_tls_align();
+  if (size == 0) return stackful__run(body, argument);
+  uintptr_t room = (uintptr_t)__builtin_alloca(size + align);
+  __wasm_init_tls((void *)((room + align - 1) / align * align));
+  return stackful__run(body, argument);
+}
+
+#else
+
+STACKFUL__EXPORT(stackful_start) void *stackful_start(stackful_body body, void *argument) {
+  return stackful__run(body, argument);
+}
+
+#endif
 
 /* ---- Channels: queues of elements of one size, which are copied ---- */
 

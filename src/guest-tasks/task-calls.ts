@@ -4,6 +4,8 @@ import type { Soon } from "../coroutine/pending.ts";
 import { runOnItsOwn } from "../link/activation-context.ts";
 import { instanceOf } from "../link/instance.ts";
 import type { Instance } from "../link/instance.ts";
+import type { GuestFunction } from "../link/guest-function.ts";
+import type { CallOptions } from "../link/linked-guest.ts";
 import { sleepSoon } from "../tasks/sleep.ts";
 import type { TaskResult } from "../tasks/task.ts";
 import { yieldSoon } from "../tasks/yield-now.ts";
@@ -11,13 +13,14 @@ import { Errno } from "../wasi/preview1/errno.ts";
 import { encodeText } from "../wasi/preview1/guest-memory.ts";
 import type { GuestCall } from "./guest-call.ts";
 import { OK, WAS_CANCELLED } from "./status.ts";
+import { threadLocalHooks } from "./thread-local-hooks.ts";
 import type { Call, World } from "./world.ts";
 
 /** What guests export for it: `(body, argument) -> result`, pointers. */
 const START = "stackful_start";
 
 /** @throws {Error} when the guest cannot have tasks */
-function startOf({ caller }: GuestCall): ReturnType<Instance["function"]> {
+function startOf({ caller }: GuestCall): { instance: Instance; start: GuestFunction } {
   const instance = instanceOf(caller);
   if (instance === undefined) throw new Error("Cannot spawn: the guest is not an instance of this library");
   const { queueReason } = instance;
@@ -27,7 +30,7 @@ function startOf({ caller }: GuestCall): ReturnType<Instance["function"]> {
   if (!(START in instance.exports)) {
     throw new TypeError(`Cannot spawn: the guest does not export ${START}, which stackful.h has`);
   }
-  return instance.function(START);
+  return { instance, start: instance.function(START) };
 }
 
 /** A local of a guest: where its destructor is, or 0. */
@@ -55,10 +58,12 @@ function writeName({ memory }: GuestCall, name: string, pointer: number, size: n
 export const TASK_CALLS: (world: World) => Readonly<Record<string, Call>> = ({ tasks, objects }) => ({
   spawn(call, body, argument, name) {
     const { program } = call.requireTask("spawn");
-    const start = startOf(call);
+    const { instance, start } = startOf(call);
     const text = name === 0 ? undefined : call.name(name);
     // The call is no part of whatever the one that spawns it does.
-    return program.spawn((options) => runOnItsOwn(() => start.call([body, argument], options)), text).id;
+    const begin = (options: CallOptions): Promise<unknown> =>
+      start.call([body, argument], { ...options, ...threadLocalHooks(instance) });
+    return program.spawn((options) => runOnItsOwn(() => begin(options)), text).id;
   },
 
   join(call, id, result, limit): Soon<number> {

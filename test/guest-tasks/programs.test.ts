@@ -238,6 +238,17 @@ describe("Guests", () => {
   });
 });
 
+describe("Thread-local variables of a guest that was compiled for threads", () => {
+  onBackends("are those of each task, also when others are cancelled", async (backend) => {
+    const tasks = new GuestTasks();
+    const instance = await instantiate(guestBytes("tasks-tls"), tasks.imports(), { backend });
+    const call = (a: number, b: number): Promise<unknown> =>
+      tasks.run((options) => instance.function("count_apart").call([a, b], options));
+    assert.equal(await call(3, 5), 10_12_08);
+    assert.equal(await call(2, 4), 9_11_08);
+  });
+});
+
 describe("The stack of a task in C++", () => {
   async function unwinding(backend: Backend): Promise<{ log: number[]; run: (name: string) => Promise<unknown> }> {
     const tasks = new GuestTasks();

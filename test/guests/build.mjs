@@ -29,6 +29,7 @@ const MALLOC = ["-Wl,--export=malloc", "-Wl,--export=free"];
 const LEGACY_EXCEPTIONS = ["-mllvm", "-wasm-use-legacy-eh=true"];
 const EXCEPTIONS = ["-mllvm", "-wasm-use-legacy-eh=false"];
 const SETJMP = ["-mllvm", "-wasm-enable-sjlj", "-lsetjmp"];
+const THREADS = ["-pthread", "-matomics", "-mbulk-memory", "-Wl,--shared-memory,--max-memory=16777216"];
 const CLEANUPS = ["-fwasm-exceptions", "-fno-rtti"];
 
 /** Each module made from C or C++: [source, ...flags]; -O2 unless stated. */
@@ -74,6 +75,7 @@ const fromC = {
   "wasi-connect": ["wasi-connect.c", ...PROGRAM],
   // Tasks, channels and locks of stackful.h.
   "tasks-cases": ["tasks-cases.c", ...PROGRAM, "-I."],
+  "tasks-tls": ["tasks-tls.c", ...BARE, ...THREADS, "-I."],
   "tasks-unwind": ["tasks-unwind.cpp", ...BARE, "-nostdinc++", ...CLEANUPS, ...LEGACY_EXCEPTIONS, "-I."],
   "tasks-bench": ["tasks-bench.c", ...LIBC, ...MALLOC, "-I."],
 
