@@ -23,6 +23,9 @@ export class DeadlockError extends Error {
   }
 }
 
+/** So many functions are named, the innermost ones. */
+const MAX_FRAMES = 8;
+
 /** Of a participant that can only be woken by others: what it waits for. Otherwise `undefined`. */
 export function onlyWait({ firstWait: wait }: Participant): PendingWait | undefined {
   // With several waits at once it may go on when one of them is over.
@@ -83,6 +86,12 @@ function findRing(root: Participant, seen: Set<Participant>): readonly Participa
   return undefined;
 }
 
+/** In which functions of guests it waits, as far as that is known: where it comes to a stop is what it takes to find the mistake. */
+function placeOf({ guests }: Participant): string {
+  const frames = [...(guests ?? [])].flatMap((guest) => guest.frames);
+  return frames.length === 0 ? "" : `, in ${frames.slice(0, MAX_FRAMES).join(" < ")}`;
+}
+
 /** Tells those of them that can only be woken by each other. */
 export function rejectStuck(participants: readonly Participant[]): void {
   const stuck = participants.flatMap((participant) => {
@@ -90,7 +99,11 @@ export function rejectStuck(participants: readonly Participant[]): void {
     return wait === undefined ? [] : [{ participant, wait }];
   });
   const error = new DeadlockError(
-    stuck.map(({ participant: { id, name }, wait }) => ({ id, name, waitingFor: wait.reason.describe() })),
+    stuck.map(({ participant, wait }) => ({
+      id: participant.id,
+      name: participant.name,
+      waitingFor: `${wait.reason.describe()}${placeOf(participant)}`,
+    })),
   );
   for (const { wait } of stuck) wait.fail(error);
 }
