@@ -2,7 +2,8 @@
  * Tasks, channels and locks for C and C++ programs that are run by stackful: docs/guest-tasks.md.
  *
  * A task is a function with a stack of its own. All tasks of a program run in one thread, one at a time: another one goes on where the
- * running one waits, in one of the functions below or in a call of WASI (nanosleep, read, accept, ...), and nowhere else.
+ * running one waits, in one of the functions below or in a call of WASI (nanosleep, read, accept, ...), and nowhere else; unless the
+ * host has made the program interruptible, as `stackful run` does: then also where it computes for more than some milliseconds.
  *
  * Functions return 0 or what they say, and a negative STACKFUL_E... otherwise. The numbers are those of wasi-libc: STACKFUL_EAGAIN is
  * -EAGAIN. Those that take a time wait for so many milliseconds at most and return STACKFUL_ETIMEDOUT then; STACKFUL_FOREVER is no limit,

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { describe, it } from "node:test";
-import { MemoryNetwork } from "stackful/wasi";
+import { Channel } from "stackful/tasks";
+import { MemoryNetwork, TextOutput } from "stackful/wasi";
 import { check } from "../tasks/harness.ts";
 import { TaskProgram, onBackends } from "./programs.ts";
 
@@ -37,6 +38,23 @@ describe("Examples in C", () => {
       assert.equal(example.output.text, output);
     });
   }
+
+  onBackends("host_channel.c receives what the host sends", async (backend) => {
+    const numbers = new Channel<Uint8Array>({ capacity: 8 });
+    const example = await TaskProgram.make("host_channel", backend, [], { tasks: { channels: { numbers } } });
+    const end = example.start();
+    for (const number of [1, 2, 3]) await numbers.send(new Uint8Array(Int32Array.of(number).buffer));
+    numbers.close();
+    assert.equal(await end, 0);
+    assert.equal(example.output.text, "received 1\nreceived 2\nreceived 3\nclosed, the sum is 6\n");
+  });
+
+  onBackends("host_channel.c says so where there is no such channel", async (backend) => {
+    const errors = new TextOutput();
+    const example = await TaskProgram.make("host_channel", backend, [], { wasi: { stderr: errors } });
+    assert.equal(await example.start(), 1);
+    assert.equal(errors.text, "the host offers no channel of this name\n");
+  });
 
   onBackends("deadlock.c fails, and says who waits for whom", async (backend) => {
     const example = await TaskProgram.make("deadlock", backend);
