@@ -91,7 +91,7 @@ class GuestAnswer<Value> extends Pending<number> implements Waiter {
     this.#inner = inner;
     this.#outcomes = outcomes;
     this.#stuck = stuck;
-    stuck?.program.addStuck();
+    stuck?.program.stuck.add();
   }
 
   override get promise(): Promise<number> {
@@ -145,7 +145,7 @@ class GuestAnswer<Value> extends Pending<number> implements Waiter {
   }
 
   #leave(): void {
-    this.#stuck?.program.removeStuck();
+    this.#stuck?.program.stuck.remove();
     this.#stuck = undefined;
   }
 }

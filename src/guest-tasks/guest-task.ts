@@ -14,9 +14,8 @@ export interface TaskProgram {
    * @throws {Errno} `EAGAIN` when there are too many, or the program ends
    */
   spawn(body: (options: CallOptions) => Promise<unknown>, name: string | undefined): GuestTask;
-  /** A task begins to wait for what only another one of this program can bring. */
-  addStuck(): void;
-  removeStuck(): void;
+  /** Is told of its tasks that wait for others. */
+  readonly stuck: { add(): void; remove(): void };
 }
 
 /** A lock that a task has. */

@@ -15,6 +15,7 @@ import { Objects } from "./objects.ts";
 import { Program } from "./program.ts";
 import { SELECT_CALLS } from "./select-call.ts";
 import { statusOrThrow } from "./status.ts";
+import { StuckTasks } from "./stuck-tasks.ts";
 import { TASK_CALLS } from "./task-calls.ts";
 import { TaskTable } from "./task-table.ts";
 import type { Call, World } from "./world.ts";
@@ -53,6 +54,7 @@ const MAX_TASKS = 100_000;
  */
 export class GuestTasks {
   readonly #tasks: TaskTable;
+  readonly #stuck: StuckTasks = new StuckTasks();
   readonly #imports: Readonly<Record<string, (...args: never[]) => unknown>>;
   #memory: GuestMemory | undefined;
 
@@ -65,7 +67,7 @@ export class GuestTasks {
     this.#imports = Object.fromEntries(calls.map(([name, body]) => [name, this.#hostFunction(body)]));
   }
 
-  /** What to instantiate a guest with, beside its other imports. Several guests may have the same. */
+  /** What to instantiate a guest with, beside its other imports. Several guests may have the same, and use each other's objects then. */
   imports(): { readonly stackful: Readonly<Record<string, unknown>> } {
     return { [MODULE]: this.#imports };
   }
@@ -79,7 +81,7 @@ export class GuestTasks {
    */
   run<Value>(body: (options: CallOptions) => Value | PromiseLike<Value>, options: RunOptions = {}): Promise<Value> {
     const { signal, name = "main" } = options;
-    return new Program(this.#tasks).run(body, { signal, name });
+    return new Program(this.#tasks, this.#stuck).run(body, { signal, name });
   }
 
   #hostFunction(body: Call): (...args: never[]) => unknown {

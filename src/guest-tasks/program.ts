@@ -2,8 +2,6 @@
 
 import type { CallOptions } from "../link/linked-guest.ts";
 import { trapFor, uncatchableTrap } from "../link/uncatchable-trap.ts";
-import { runInNextTurn } from "../platform/event-loop.ts";
-import { onlyWait, rejectStuck } from "../tasks/deadlock.ts";
 import { currentContext } from "../tasks/participant.ts";
 import { Task, onTaskEnd, unwrapResult } from "../tasks/task.ts";
 import type { TaskOptions } from "../tasks/task.ts";
@@ -11,20 +9,20 @@ import { shield } from "../tasks/shield.ts";
 import { Errno } from "../wasi/preview1/errno.ts";
 import { GuestTask } from "./guest-task.ts";
 import type { TaskProgram } from "./guest-task.ts";
+import type { StuckTasks } from "./stuck-tasks.ts";
 import type { TaskTable } from "./task-table.ts";
 
 export class Program implements TaskProgram {
   readonly #table: TaskTable;
+  readonly stuck: StuckTasks;
   /** Those that have not ended, the main one included. */
   readonly #living = new Set<GuestTask>();
   #main: GuestTask | undefined;
   #isEnding = false;
-  /** Tasks of which each waits for another one of this program. */
-  #stuck = 0;
-  #isLooking = false;
 
-  constructor(table: TaskTable) {
+  constructor(table: TaskTable, stuck: StuckTasks) {
     this.#table = table;
+    this.stuck = stuck;
   }
 
   /** Runs `body` as the main task, and ends all others after it. */
@@ -50,15 +48,6 @@ export class Program implements TaskProgram {
     return made;
   }
 
-  addStuck(): void {
-    this.#stuck++;
-    this.#lookForDeadlock();
-  }
-
-  removeStuck(): void {
-    this.#stuck--;
-  }
-
   #start<Value>(
     body: (options: CallOptions) => Value | PromiseLike<Value>,
     { name, signal }: TaskOptions,
@@ -71,6 +60,7 @@ export class Program implements TaskProgram {
     made.attach(task);
     this.#table.bind(made);
     this.#living.add(made);
+    this.stuck.started(made);
     onTaskEnd(task, () => this.#forget(made));
     return { made, task };
   }
@@ -79,7 +69,7 @@ export class Program implements TaskProgram {
     this.#living.delete(task);
     task.end();
     if (task.isDetached || task === this.#main) this.#table.delete(task);
-    this.#lookForDeadlock();
+    this.stuck.ended(task);
   }
 
   /** One of its tasks has failed, or has called `proc_exit`: the main one ends with that, and runs no more of its code. */
@@ -92,17 +82,5 @@ export class Program implements TaskProgram {
     for (const { task } of tasks) task.cancel(reason);
     await Promise.all(tasks.map(({ task }) => task.join()));
     this.#table.deleteAllOf(this);
-  }
-
-  #lookForDeadlock(): void {
-    if (this.#isLooking || this.#stuck === 0 || this.#stuck < this.#living.size) return;
-    this.#isLooking = true;
-    // Whoever has been woken goes on before that.
-    runInNextTurn(() => {
-      this.#isLooking = false;
-      if (this.#stuck < this.#living.size) return;
-      const participants = [...this.#living].map(({ participant }) => participant);
-      if (participants.every((each) => onlyWait(each) !== undefined)) rejectStuck(participants);
-    });
   }
 }

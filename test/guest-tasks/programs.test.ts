@@ -6,10 +6,10 @@ import { Trap, compile, instantiate } from "stackful";
 import type { Instance } from "stackful";
 import { GuestTasks } from "stackful/guest-tasks";
 import { Channel, DeadlockError, dump, spawn } from "stackful/tasks";
-import { WASI } from "stackful/wasi";
+import { TextOutput, WASI } from "stackful/wasi";
 import { LIVE, words } from "#src/link/switchboard";
 import { guestBytes } from "../conformance/harness.ts";
-import { turn } from "../tasks/harness.ts";
+import { rejection, turn } from "../tasks/harness.ts";
 import { TaskProgram, onBackends as onEach } from "./programs.ts";
 import type { Backend, ProgramOptions } from "./programs.ts";
 
@@ -84,6 +84,15 @@ describe("A program with tasks", () => {
   onBackends("does not wait where it only tries", (backend) => {
     const lines = WAYS.map((way) => `${way} -6`);
     return expectOutput(backend, ["try"], [...lines, "sleep -73", "left: 0"]);
+  });
+
+  onBackends("goes on beside tasks that never wait, if it is interruptible", async (backend) => {
+    const [tasks, stdout] = [new GuestTasks(), new TextOutput()];
+    const wasi = new WASI({ args: ["tasks-cases", "spin"], stdout });
+    const imports = { ...wasi.imports(), ...tasks.imports() };
+    const instance = await instantiate(guestBytes("tasks-cases"), imports, { backend, interruptible: true });
+    assert.equal(await tasks.run((options) => wasi.start(instance, options)), 0);
+    assert.equal(stdout.text, "both run: 1\ncancelled: 1\n");
   });
 
   onBackends("gets the names of tasks, as much as fits", (backend) =>
@@ -209,6 +218,31 @@ describe("Guests", () => {
     const { byteLength } = instance.memory!.buffer;
     for (let i = 0; i < 100; i++) await round();
     assert.equal(instance.memory!.buffer.byteLength, byteLength);
+  });
+
+  onBackends("that share their GuestTasks are stuck when all of them are", async (backend) => {
+    const tasks = new GuestTasks();
+    const program = async (name: string): Promise<TaskProgram> => cases(backend, ["deadlock", name], { tasks });
+    const sleeper = await cases(backend, ["sleep"], { tasks, signal: AbortSignal.timeout(100) });
+    const [first, second] = [await program("all"), await program("all")];
+    const order: string[] = [];
+    const ends = [sleeper, first, second].map(async (each) => {
+      const error = await rejection(each.start());
+      order.push(error instanceof Error ? error.name : "no error");
+    });
+    await Promise.all(ends);
+    assert.deepEqual(order, ["TimeoutError", "DeadlockError", "DeadlockError"]);
+  });
+
+  onBackends("that only pass messages let timers fire", async (backend) => {
+    const { run } = await benchGuest(backend, new GuestTasks());
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    const started = performance.now();
+    await run("pass", 64, 4, 300_000);
+    const elapsedMs = performance.now() - started;
+    clearInterval(timer);
+    assert.ok(ticks >= Math.floor(elapsedMs / 40), `${ticks} ticks in ${elapsedMs} ms`);
   });
 
   onBackends("are refused elements of another size", async (backend) => {

@@ -46,6 +46,22 @@ static int end_by(stackful_body body) {
   return 0;
 }
 
+static void *spin(void *argument) {
+  for (volatile int *turns = argument;; ++*turns) continue;
+}
+
+/* Only for hosts that interrupt what never waits. */
+static int beside_endless_loops(void) {
+  int turns[2] = {0, 0};
+  stackful_task cancelled = stackful_spawn(spin, &turns[0]);
+  stackful_spawn(spin, &turns[1]);
+  usleep(20 * 1000);
+  printf("both run: %d\n", turns[0] > 0 && turns[1] > 0);
+  stackful_cancel(cancelled);
+  printf("cancelled: %d\n", stackful_join(cancelled, NULL) == STACKFUL_ECANCELED);
+  return 0;
+}
+
 /* ---- One way to wait each: for ever, or for a time ---- */
 
 static int32_t limit = STACKFUL_FOREVER;
@@ -292,6 +308,7 @@ int main(int argc, char **argv) {
   if (strcmp(name, "try") == 0) return time_out(0);
   if (strcmp(name, "deadlock") == 0) return deadlock(argv[2]);
   if (strcmp(name, "errors") == 0) return errors();
+  if (strcmp(name, "spin") == 0) return beside_endless_loops();
   if (strcmp(name, "names") == 0) return names();
   if (strcmp(name, "many") == 0) return many(atoi(argv[2]));
   return 2;
