@@ -1,5 +1,7 @@
 /** From whatever a guest comes as to an instance of it. */
 
+import { GuestAtomics } from "./atomics/guest-atomics.ts";
+import { ATOMICS_MODULE } from "./atomics/waiting-functions.ts";
 import { chooseBackend } from "./backends/choose.ts";
 import type { BackendName } from "./backends/choose.ts";
 import { openPackedGuest } from "./backends/packaged-guest.ts";
@@ -78,6 +80,7 @@ const COMPILE_OPTIONS: OptionNames<CompileOptions> = {
   cache: true,
   overlap: true,
   stackChecks: true,
+  atomicWaits: true,
   interruptible: true,
   maxMemoryBytes: true,
 };
@@ -87,10 +90,11 @@ const INTERRUPTION: OptionNames<Interruption> = { sliceMs: true, fuel: true };
 /** @throws {TypeError} when an option is unknown, or is not what it can be */
 function checkOptions(action: string, options: InstantiateOptions, names: Readonly<Record<string, true>>): void {
   requireOptions(action, options, names);
-  const { syncResume, overlap, stackChecks, interruptible, cache, stacks } = options;
+  const { syncResume, overlap, stackChecks, atomicWaits, interruptible, cache, stacks } = options;
   requireOneOf(action, "syncResume", syncResume, [true, false]);
   requireOneOf(action, "overlap", overlap, ["allow", "queue"]);
   requireOneOf(action, "stackChecks", stackChecks, [true, false]);
+  requireOneOf(action, "atomicWaits", atomicWaits, ["suspend", "block"]);
   if (typeof interruptible === "object") requireOptions(`${action} as interruptible`, interruptible, INTERRUPTION);
   else requireOneOf(action, "interruptible", interruptible, [true, false]);
   if (stacks !== undefined) requireOptions(`${action} with these stacks`, stacks, STACK_OPTIONS);
@@ -163,15 +167,26 @@ export async function instantiate<Exports extends object = AnyExports>(
   const backend = backendFor(module, options);
   // Looked up one by one when it is linked: what is missing or of the wrong kind is an error then.
   const host = requireObject(imports) as HostImports;
+  await backend.prepare(module, options.cache);
+  return link<Exports>(module, host, { backend, options });
+}
+
+async function link<Exports extends object>(
+  module: GuestModule,
+  host: HostImports,
+  parts: { readonly backend: ReturnType<typeof chooseBackend>; readonly options: InstantiateOptions },
+): Promise<Instance<Exports>> {
+  const { backend, options } = parts;
   const { maxLive, stacks = {} } = options;
   const sync = Object.create(null) as Record<string, unknown>;
-  await backend.prepare(module, options.cache);
   const meter = meterFor(module, options);
-  const link = { maxLive, stacks, exports: sync };
-  const guest = await backend.link(module, meter === undefined ? host : withMeter(host, meter), link);
+  const atomics = module.imports.some((entry) => entry.module === ATOMICS_MODULE) ? new GuestAtomics() : undefined;
+  const guest = await backend.link(module, withOwn(host, { meter, atomics }), { maxLive, stacks, exports: sync });
   meter?.attach({ counter: guest.raw.exports[COUNTER] as WebAssembly.Global, guest: guest.stacks.guest });
   const linked = meter?.fuel === undefined ? guest : new MeteredGuest(guest, meter);
-  const instance = new Instance<Exports>(module, linked, { sync, meter });
+  const again = (): Promise<Instance<Exports>> => link<Exports>(module, host, parts);
+  const instance = new Instance<Exports>(module, linked, { sync, meter, again });
+  atomics?.attach(guest.raw, instance);
   if (linked.raw.exports[START] !== undefined) await linked.call(START, []);
   return instance;
 }
@@ -183,9 +198,19 @@ function meterFor({ options }: GuestModule, { interruptible }: PrepareOptions): 
   return new Meter(Object.assign({}, ...given) as Interruption);
 }
 
-function withMeter(imports: HostImports, { refuel }: Meter): HostImports {
+/** What the host offers, and what the library does for what it has added to the guest. */
+function withOwn(imports: HostImports, { meter, atomics }: OwnImports): HostImports {
+  if (meter === undefined && atomics === undefined) return imports;
   // Whatever kind of object the imports are, they are looked up there.
-  return Object.create(imports, { [REFUEL_MODULE]: { value: { [REFUEL_NAME]: refuel } } }) as HostImports;
+  return Object.create(imports, {
+    ...(meter && { [REFUEL_MODULE]: { value: { [REFUEL_NAME]: meter.refuel } } }),
+    ...(atomics && { [ATOMICS_MODULE]: { value: atomics.imports } }),
+  }) as HostImports;
+}
+
+interface OwnImports {
+  readonly meter: Meter | undefined;
+  readonly atomics: GuestAtomics | undefined;
 }
 
 function requireObject(imports: object): object {
@@ -196,14 +221,16 @@ function requireObject(imports: object): object {
 /** A compiled guest is what it was compiled to be. */
 function sameOptions(module: GuestModule, wanted: PrepareOptions): GuestModule {
   const { options } = module;
-  const { overlap, stackChecks, interruptible, maxMemoryBytes } = wanted;
+  const { overlap, stackChecks, atomicWaits, interruptible, maxMemoryBytes } = wanted;
   const overlapDiffers = overlap !== undefined && overlap !== (options.overlap ?? "allow");
   const checksDiffer = stackChecks !== undefined && stackChecks !== (options.stackChecks ?? true);
+  const waitsDiffer = atomicWaits !== undefined && atomicWaits !== (options.atomicWaits ?? "suspend");
   const precisionDiffers = interruptible !== undefined && precisionOf(wanted) !== precisionOf(options);
   const limitDiffers = maxMemoryBytes !== undefined && maxMemoryBytes !== options.maxMemoryBytes;
   const differing = [
     overlapDiffers && "overlap",
     checksDiffer && "stackChecks",
+    waitsDiffer && "atomicWaits",
     precisionDiffers && "interruptible",
     limitDiffers && "maxMemoryBytes",
   ].find(Boolean);

@@ -10,7 +10,8 @@ const BELOW_SCRIPT: Record<string, readonly string[]> = {
   binary: [],
   coroutine: [],
   threads: [],
-  link: ["platform", "binary", "coroutine", "preemption"],
+  atomics: ["platform", "binary", "coroutine", "tasks"],
+  link: ["platform", "binary", "coroutine", "preemption", "atomics"],
   preemption: ["binary"],
   transform: ["binary"],
   backends: ["binary", "coroutine", "link", "transform"],
@@ -19,7 +20,7 @@ const BELOW_SCRIPT: Record<string, readonly string[]> = {
   "wasi/host": [],
   "wasi/preview1": ["wasi/host", "platform", "coroutine", "link"],
   "guest-tasks": ["platform", "coroutine", "link", "tasks", "wasi/preview1"],
-  wasi: ["wasi/host", "wasi/preview1", "coroutine", "link"],
+  wasi: ["wasi/host", "wasi/preview1", "platform", "coroutine", "tasks", "atomics", "link"],
 };
 const LAYERS: Record<string, readonly string[]> = { ...BELOW_SCRIPT, script: Object.keys(BELOW_SCRIPT) };
 const FREE = ["", "cli"];

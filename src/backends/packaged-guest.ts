@@ -38,8 +38,12 @@ export interface PackedGuest {
  */
 export async function packGuest(bytes: Uint8Array<ArrayBuffer>, options: PackGuestOptions): Promise<PackedGuest> {
   if (isPackaged(bytes)) throw new TypeError("Cannot transform guest: it is transformed already");
-  const { overlap = "allow", stackChecks = true, transform = {} } = options;
-  const prepared = prepareGuest(bytes, { overlaps: overlap !== "queue", checksStack: stackChecks });
+  const { overlap = "allow", stackChecks = true, atomicWaits = "suspend", transform = {} } = options;
+  const prepared = prepareGuest(bytes, {
+    overlaps: overlap !== "queue",
+    checksStack: stackChecks,
+    suspendsWaits: atomicWaits === "suspend",
+  });
   const { original, stack, memorySource, checksStack } = prepared;
   const suspendable = new Set(suspendableImports(original).map((position) => importKey(original.imports[position]!)));
   const transformation = transformModule(prepared.bytes, {
@@ -50,7 +54,7 @@ export async function packGuest(bytes: Uint8Array<ArrayBuffer>, options: PackGue
   const facts: GuestFacts = {
     compiler: COMPILER_VERSION,
     source: { bytes: bytes.length, sha256: (await sha256(bytes)) ?? null },
-    options: { overlap, stackChecks },
+    options: { overlap, stackChecks, atomicWaits },
     guest: { stack, memorySource, checksStack },
   };
   return { bytes: pack(transformation, { facts }), prepared, transformation };
@@ -120,6 +124,7 @@ function areGuestFacts(facts: unknown, module: BinaryModule): facts is GuestFact
   return (
     ["allow", "queue"].includes(String(options?.overlap)) &&
     typeof options?.stackChecks === "boolean" &&
+    ["suspend", "block"].includes(String(options.atomicWaits)) &&
     typeof guest?.checksStack === "boolean" &&
     ["allocator", "grow", "none"].includes(String(guest.memorySource?.kind)) &&
     isStack(guest.stack, module)

@@ -10,7 +10,7 @@
  * Additions are appended to their sections, so no index shifts and the name section stays right. Sections that nothing is added to
  * are copied with their headers; a section that the module does not have is put where the format wants it, a name section at the end.
  * Custom sections stay where they are. Branch hints follow their instructions. Sections that hold offsets into the code otherwise
- * (DWARF, source maps, relocations) are left out as soon as {@link ModuleEditor.replace} is used: they would be wrong.
+ * (DWARF, source maps, relocations) are left out as soon as code is replaced: they would be wrong.
  */
 
 import { BRANCH_HINT_SECTION, moveHints, readBranchHints, writeBranchHints } from "./branch-hints.ts";
@@ -209,7 +209,8 @@ export class ModuleEditor extends Definitions {
   }
 
   #outputSections(): OutputSection[] {
-    const kept = this.#replacements.length > 0 ? this.#withoutOffsets() : this.#module.sections;
+    const isCodeEdited = this.#replacements.length > 0 || this.rewrites.has(SECTION.code);
+    const kept = isCodeEdited ? this.#withoutOffsets() : this.#module.sections;
     const sections: OutputSection[] = kept.filter(({ id }) => id !== SECTION.memory || this.#definesMemories);
     for (const [rank, id] of SECTION_ORDER.entries()) {
       if (!this.added(id) || sections.some((section) => section.id === id)) continue;

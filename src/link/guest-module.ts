@@ -33,6 +33,12 @@ export interface CompileOptions {
    */
   readonly interruptible?: boolean | Interruption | undefined;
   /**
+   * What `memory.atomic.wait32` and `wait64` do in a guest with a shared memory:
+   * - `"suspend"` (default): the call is suspended until it is woken, like one that waits for a promise
+   * - `"block"`: the thread of the engine is blocked, where that is allowed
+   */
+  readonly atomicWaits?: "suspend" | "block" | undefined;
+  /**
    * Bytes that each of its memories may have at most; what it declares itself when left out. Growing it further fails, as it does on a
    * machine that has no more. A memory that it imports has to have such a maximum of its own.
    */
@@ -105,6 +111,7 @@ export async function prepareModule(bytes: Uint8Array<ArrayBuffer>, options: Com
   const preparation: PrepareOptions = {
     overlaps: options.overlap !== "queue",
     checksStack: options.stackChecks !== false,
+    suspendsWaits: options.atomicWaits !== "block",
     precision: precisionOf(options),
     maxMemoryBytes: options.maxMemoryBytes,
   };
@@ -137,13 +144,15 @@ export function wrapModule(module: WebAssembly.Module, options: CompileOptions):
   return new GuestModule(module, options);
 }
 
-function untyped<Entry extends { kind: string }>(entry: Entry): Entry & { kind: ExternKind; type: undefined } {
-  return { ...entry, kind: entry.kind as ExternKind, type: undefined };
+function untyped<Entry extends { kind: string }>(entry: Entry): Entry & { kind: ExternKind; type: undefined; memory: undefined } {
+  return { ...entry, kind: entry.kind as ExternKind, type: undefined, memory: undefined };
 }
 
 function importsOf(module: BinaryModule): GuestImport[] {
   return module.imports.map(({ module: from, name, kind, index }) => {
-    return { module: from, name, kind, type: kind === "function" ? signature(functionType(module, index)) : undefined };
+    const type = kind === "function" ? signature(functionType(module, index)) : undefined;
+    const memory = kind === "memory" ? module.memories[index] : undefined;
+    return { module: from, name, kind, type, memory };
   });
 }
 

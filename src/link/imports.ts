@@ -1,6 +1,6 @@
 /** Looks up what a guest imports in what the host offers, and says clearly what is missing or wrong. */
 
-import type { ExternKind } from "../binary/extern-types.ts";
+import type { ExternKind, MemoryType } from "../binary/extern-types.ts";
 import { SuspendError } from "../coroutine/errors.ts";
 import { makeCaller } from "./caller.ts";
 import type { CallerGuest } from "./caller.ts";
@@ -19,6 +19,8 @@ export interface GuestImport {
   readonly kind: ExternKind;
   /** Of a function; `undefined` when only a compiled module was given. */
   readonly type: HostFunctionType | undefined;
+  /** Of a memory; likewise. */
+  readonly memory: MemoryType | undefined;
 }
 
 const CLASSES: { readonly [Kind in Exclude<ExternKind, "function" | "tag" | "global">]: Function } = {
@@ -35,6 +37,8 @@ const CLASSES: { readonly [Kind in Exclude<ExternKind, "function" | "tag" | "glo
 export function lookUpImport(wanted: GuestImport, position: number, imports: HostImports): unknown {
   const place = `import ${position} "${wanted.module}" "${wanted.name}"`;
   const module = imports[wanted.module];
+  const made = madeMemory(wanted, imports);
+  if (made !== undefined) return made;
   if ((typeof module !== "object" || module === null) && typeof module !== "function") {
     throw new TypeError(
       `Cannot link ${place}: expected an object for module "${wanted.module}", received ${describe(module)}`,
@@ -46,6 +50,21 @@ export function lookUpImport(wanted: GuestImport, position: number, imports: Hos
   }
   if (typeof value === "function") checkType(wanted, value, place);
   return value;
+}
+
+/**
+ * Beside the modules of an import object: makes the memory that a guest imports and nobody else offers.
+ *
+ * A symbol, so that it comes along when imports are spread into another object, and no guest can mean it.
+ */
+export const MEMORY_MAKER: unique symbol = Symbol.for("stackful.memory-maker");
+
+/** @returns `undefined` if that is not its business */
+export type MakeMemory = (type: MemoryType) => WebAssembly.Memory | undefined;
+
+function madeMemory({ module, name, memory }: GuestImport, imports: HostImports): WebAssembly.Memory | undefined {
+  if (memory === undefined || imports[module]?.[name] !== undefined) return undefined;
+  return (imports as { readonly [MEMORY_MAKER]?: MakeMemory })[MEMORY_MAKER]?.(memory);
 }
 
 /** A host function that must not answer with a promise, because of `why`. `call` runs it with its arguments. */

@@ -26,6 +26,14 @@ export interface CoroutineOptions extends CallOptions {
 
 const COROUTINE_OPTIONS: OptionNames<CoroutineOptions> = { ...CALL_OPTIONS, args: true, backtraces: true };
 
+interface InstanceParts<Exports extends object> {
+  /** Is filled. */
+  readonly sync: Record<string, unknown>;
+  readonly meter: Meter | undefined;
+  /** Makes another one. */
+  readonly again: () => Promise<Instance<Exports>>;
+}
+
 /**
  * A linked guest.
  *
@@ -46,16 +54,18 @@ export class Instance<Exports extends object = AnyExports> {
   readonly module: GuestModule;
   readonly #linked: LinkedGuest;
   readonly #meter: Meter | undefined;
+  readonly #again: () => Promise<Instance<Exports>>;
 
   /** Made by `instantiate()`, not by users. */
   constructor(
     module: GuestModule,
     linked: LinkedGuest,
-    { sync, meter }: { sync: Record<string, unknown>; meter: Meter | undefined },
+    { sync, meter, again }: InstanceParts<Exports>,
   ) {
     this.module = module;
     this.#linked = linked;
     this.#meter = meter;
+    this.#again = again;
     const exports = Object.create(null) as Record<string, unknown>;
     for (const { name, kind } of module.exports) {
       const value = linked.raw.exports[name];
@@ -65,6 +75,11 @@ export class Instance<Exports extends object = AnyExports> {
     Object.defineProperty(sync, INSTANCE, { value: this });
     this.sync = Object.freeze(sync) as Exports;
     this.exports = Object.freeze(exports) as AsyncExports<Exports>;
+  }
+
+  /** @internal Another instance of the same guest, with the same imports and options: what a thread runs in. */
+  sibling(): Promise<Instance<Exports>> {
+    return this.#again();
   }
 
   /** Itself, so that `const { instance } = await instantiate(…)` works as with `WebAssembly.instantiate`. */

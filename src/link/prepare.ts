@@ -14,6 +14,7 @@
  *     if   global.get $before   global.get $limit   i32.ge_u   if   unreachable   end   end
  */
 
+import { hasWaits, suspendWaits } from "../atomics/suspend-waits.ts";
 import { countInstructions } from "../preemption/count-instructions.ts";
 import type { Precision } from "../preemption/count-instructions.ts";
 import type { Code } from "../binary/code.ts";
@@ -43,6 +44,8 @@ export interface PrepareOptions {
   readonly overlaps: boolean;
   /** Whether to check the stack bounds. */
   readonly checksStack: boolean;
+  /** Whether threads that wait in a shared memory are suspended; no when left out. */
+  readonly suspendsWaits?: boolean;
   /** What to count in its code, so that it can be interrupted. */
   readonly precision?: Precision | undefined;
   /** Bytes that each of its memories may have at most. */
@@ -50,9 +53,9 @@ export interface PrepareOptions {
 }
 
 export interface PreparedGuest {
-  /** The guest as it was given, but with the limits of its memories. */
+  /** The guest as it was given, but with the limits of its memories, and imports in place of waits. */
   readonly original: BinaryModule;
-  /** The guest's own exports, and its imports with the one that counting adds; indices are those of {@link PreparedGuest.bytes}. */
+  /** The guest's own exports, and its imports with those that are added; indices are those of {@link PreparedGuest.bytes}. */
   readonly surface: BinaryModule;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly stack: GuestStack;
@@ -80,15 +83,22 @@ function prepareStack(bytes: Uint8Array<ArrayBuffer>, options: PrepareOptions): 
       `Cannot prepare guest: it exports "${reserved.name}", a name that is reserved for what is added to it`,
     );
   }
-  const editor = new ModuleEditor(given);
+  const suspending = options.suspendsWaits === true && hasWaits(given) ? withSuspendingWaits(given) : given;
+  const editor = new ModuleEditor(suspending);
   const { maxMemoryBytes } = options;
-  const original = maxMemoryBytes === undefined ? given : limitMemories(given, editor, maxMemoryBytes);
+  const original = maxMemoryBytes === undefined ? suspending : limitMemories(suspending, editor, maxMemoryBytes);
   if (original.start !== null) {
     editor.removeStart();
     editor.export(START, "function", original.start);
   }
   if (original.memories.length > 0) editor.export(MEMORY_0, "memory", 0);
   return options.overlaps ? prepareToOverlap(original, editor, options) : prepareToQueue(original, editor);
+}
+
+/** Its exports are those that it had. */
+function withSuspendingWaits(given: BinaryModule): BinaryModule {
+  const module = decodeModule(suspendWaits(given));
+  return { ...module, exports: module.exports.filter(({ name }) => !name.startsWith(RESERVED)) };
 }
 
 function prepareToQueue(original: BinaryModule, editor: ModuleEditor): PreparedGuest {

@@ -1,5 +1,6 @@
 /** Which imported functions a host function can make wait. */
 
+import { ATOMICS_MODULE, WAKE_NAME } from "../atomics/waiting-functions.ts";
 import { functionType, signature } from "../binary/module.ts";
 import type { BinaryModule } from "../binary/module.ts";
 
@@ -20,6 +21,8 @@ export function suspendableImports(module: BinaryModule): number[] {
   }
   return functions.filter((position) => {
     const entry = module.imports[position]!;
+    // Our own, which never does.
+    if (entry.module === ATOMICS_MODULE && entry.name === WAKE_NAME) return false;
     const { params, results } = signature(functionType(module, entry.index));
     return typesOf.get(importKey(entry))!.size === 1 && [...params, ...results].every((type) => !UNKNOWN.test(type));
   });

@@ -19,7 +19,7 @@ import { Writer } from "../binary/writer.ts";
 import { CodeCounter } from "./counted-code.ts";
 import type { Precision } from "./counted-code.ts";
 import { Counter, REFUEL_MODULE, REFUEL_NAME } from "./counter.ts";
-import { ImportingEditor } from "./importing-editor.ts";
+import { ImportingEditor } from "../binary/importing-editor.ts";
 
 export type { Precision } from "./counted-code.ts";
 
@@ -43,7 +43,7 @@ class CountingEditor extends ImportingEditor {
   readonly #hints = new Map<number, readonly BranchHint[]>();
 
   constructor(module: BinaryModule, precision: Precision) {
-    super(module, { module: REFUEL_MODULE, name: REFUEL_NAME, type: { params: [], results: [] } });
+    super(module, [{ module: REFUEL_MODULE, name: REFUEL_NAME, type: { params: [], results: [] } }]);
     const bodies = this.#countBodies(precision);
     this.rewrites.set(SECTION.code, (writer) => writer.bytes(bodies.view()));
   }

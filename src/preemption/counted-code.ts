@@ -31,7 +31,7 @@ import { bulkOperand } from "./bulk-instructions.ts";
 import { ChargePlanner } from "./charges.ts";
 import type { Charge } from "./charges.ts";
 import type { Counter } from "./counter.ts";
-import type { ImportingEditor } from "./importing-editor.ts";
+import type { ImportingEditor } from "../binary/importing-editor.ts";
 
 /** What is counted: arrivals at functions and loops, or the cost of what runs. */
 export type Precision = "time" | "fuel";

@@ -14,7 +14,7 @@ import type { FunctionBuilder } from "../binary/builder.ts";
 import { I32, I64 } from "../binary/value-types.ts";
 import { BULK_SHIFT, PAGE_SHIFT } from "./bulk-instructions.ts";
 import type { BulkOperand } from "./bulk-instructions.ts";
-import type { ImportingEditor } from "./importing-editor.ts";
+import type { ImportingEditor } from "../binary/importing-editor.ts";
 
 /** Module and name of the function that a counted guest imports. Takes and returns nothing. */
 export const REFUEL_MODULE = "stackful:preemption";

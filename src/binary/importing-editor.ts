@@ -1,22 +1,22 @@
 /**
- * Adds an imported function to a module.
+ * Adds imported functions to a module.
  *
- * Imports of a kind come first in its index space, so the module's own functions get indices that are one higher. The editor writes
- * them anew in every section but the code, which is the business of whoever rewrites it.
+ * Imports of a kind come first in its index space, so the module's own functions get higher indices. The editor writes them anew in every
+ * section but the code, which is the business of whoever rewrites it.
  */
 
-import { ModuleEditor } from "../binary/editor.ts";
-import { EXTERN_KINDS } from "../binary/extern-types.ts";
-import type { FunctionType } from "../binary/extern-types.ts";
-import { InstructionReader } from "../binary/instructions.ts";
-import type { Range } from "../binary/instructions.ts";
-import type { BinaryModule, ElementSegment } from "../binary/module.ts";
-import { opcode } from "../binary/opcodes.ts";
-import { Reader } from "../binary/reader.ts";
-import { NAME_SECTION, NAME_SUBSECTION, SECTION } from "../binary/sections.ts";
-import { FUNCREF, writeValueType } from "../binary/value-types.ts";
-import type { ValueType } from "../binary/value-types.ts";
-import { Writer } from "../binary/writer.ts";
+import { ModuleEditor } from "./editor.ts";
+import { EXTERN_KINDS } from "./extern-types.ts";
+import type { FunctionType } from "./extern-types.ts";
+import { InstructionReader } from "./instructions.ts";
+import type { Range } from "./instructions.ts";
+import type { BinaryModule, ElementSegment } from "./module.ts";
+import { opcode } from "./opcodes.ts";
+import { Reader } from "./reader.ts";
+import { NAME_SECTION, NAME_SUBSECTION, SECTION } from "./sections.ts";
+import { FUNCREF, writeValueType } from "./value-types.ts";
+import type { ValueType } from "./value-types.ts";
+import { Writer } from "./writer.ts";
 
 const REF_FUNC = opcode("ref.func");
 const FUNCTION_KIND = EXTERN_KINDS.indexOf("function");
@@ -32,27 +32,26 @@ const FUNCTION_ELEMENTS = 0;
 /** Subsections of the name section whose first index is that of a function. */
 const NAMES_OF_FUNCTIONS: readonly number[] = [NAME_SUBSECTION.function, NAME_SUBSECTION.local, NAME_SUBSECTION.label];
 
+/** A function to import. */
+export interface AddedImport {
+  readonly module: string;
+  readonly name: string;
+  readonly type: FunctionType;
+}
+
 export class ImportingEditor extends ModuleEditor {
   readonly module: BinaryModule;
-  /** Index of the imported function. */
+  /** Index of the first imported function; the others follow. */
   readonly imported: number;
+  readonly #importCount: number;
   readonly #typeIndices = new Map<string, number>();
 
-  constructor(
-    module: BinaryModule,
-    from: { readonly module: string; readonly name: string; readonly type: FunctionType },
-  ) {
+  constructor(module: BinaryModule, imports: readonly AddedImport[]) {
     super(module);
     this.module = module;
     this.imported = module.importedFunctions;
-    this.takeIndex("function");
-    const type = this.type(from.type);
-    this.encode(SECTION.import, (writer) => {
-      writer.name(from.module);
-      writer.name(from.name);
-      writer.u8(FUNCTION_KIND);
-      writer.u32(type);
-    });
+    this.#importCount = imports.length;
+    for (const added of imports) this.#addImport(added);
     this.rewrites.set(SECTION.export, (writer, reader) => this.#copyExports(writer, reader));
     this.rewrites.set(SECTION.element, (writer) => {
       for (const segment of module.elements) this.#writeElement(writer, segment);
@@ -67,6 +66,17 @@ export class ImportingEditor extends ModuleEditor {
     }
   }
 
+  #addImport({ module, name, type }: AddedImport): void {
+    this.takeIndex("function");
+    const index = this.type(type);
+    this.encode(SECTION.import, (writer) => {
+      writer.name(module);
+      writer.name(name);
+      writer.u8(FUNCTION_KIND);
+      writer.u32(index);
+    });
+  }
+
   override type(type: FunctionType): number {
     const key = `${type.params.join()}>${type.results.join()}`;
     const index = this.#typeIndices.get(key) ?? super.type(type);
@@ -76,7 +86,7 @@ export class ImportingEditor extends ModuleEditor {
 
   /** The new index of a function of the module. */
   renumbered(index: number): number {
-    return index < this.imported ? index : index + 1;
+    return index < this.imported ? index : index + this.#importCount;
   }
 
   protected override get startFunction(): number | null {
