@@ -175,16 +175,22 @@ async function link<Exports extends object>(
   module: GuestModule,
   host: HostImports,
   parts: { readonly backend: ReturnType<typeof chooseBackend>; readonly options: InstantiateOptions },
+  isThread = false,
 ): Promise<Instance<Exports>> {
   const { backend, options } = parts;
   const { maxLive, stacks = {} } = options;
   const sync = Object.create(null) as Record<string, unknown>;
   const meter = meterFor(module, options);
   const atomics = module.imports.some((entry) => entry.module === ATOMICS_MODULE) ? new GuestAtomics() : undefined;
-  const guest = await backend.link(module, withOwn(host, { meter, atomics }), { maxLive, stacks, exports: sync });
+  const guest = await backend.link(module, withOwn(host, { meter, atomics }), {
+    maxLive,
+    stacks,
+    exports: sync,
+    isThread,
+  });
   meter?.attach({ counter: guest.raw.exports[COUNTER] as WebAssembly.Global, guest: guest.stacks.guest });
   const linked = meter?.fuel === undefined ? guest : new MeteredGuest(guest, meter);
-  const again = (): Promise<Instance<Exports>> => link<Exports>(module, host, parts);
+  const again = (): Promise<Instance<Exports>> => link<Exports>(module, host, parts, true);
   const instance = new Instance<Exports>(module, linked, { sync, meter, again });
   atomics?.attach(guest.raw, instance);
   if (linked.raw.exports[START] !== undefined) await linked.call(START, []);

@@ -20,7 +20,7 @@ const BELOW_SCRIPT: Record<string, readonly string[]> = {
   "wasi/host": [],
   "wasi/preview1": ["wasi/host", "platform", "coroutine", "link"],
   "guest-tasks": ["platform", "coroutine", "link", "tasks", "wasi/preview1"],
-  wasi: ["wasi/host", "wasi/preview1", "platform", "coroutine", "tasks", "atomics", "link"],
+  wasi: ["wasi/host", "wasi/preview1", "binary", "platform", "coroutine", "tasks", "atomics", "link"],
 };
 const LAYERS: Record<string, readonly string[]> = { ...BELOW_SCRIPT, script: Object.keys(BELOW_SCRIPT) };
 const FREE = ["", "cli"];

@@ -151,7 +151,7 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
     this.raw = raw;
     this.memory = guestMemory(raw);
     this.#globals = stackGlobals(raw);
-    this.stacks = makeStackPool(prepared, raw, options.stacks, (body) => this.#synchronously(body));
+    this.stacks = makeStackPool(prepared, raw, options, (body) => this.#synchronously(body));
     const { guest } = this.stacks;
     this.#importNames = side.names;
     this.#calls = new Calls(this.stacks, new Admission(this.stacks, NATIVE_STACKS, options.maxLive), this.#importNames);

@@ -138,7 +138,7 @@ export class TransformGuest implements LinkedGuest, BodyRunner, RunningGuest {
     this.#imports = side;
     this.memory = guestMemory(raw);
     this.#globals = stackGlobals(raw);
-    this.stacks = makeStackPool(requirePrepared(module), raw, options.stacks, (body) => this.#synchronously(body));
+    this.stacks = makeStackPool(requirePrepared(module), raw, options, (body) => this.#synchronously(body));
     this.#params = new Map(
       module.exports.flatMap(({ name, type }) => (type === undefined ? [] : [[name, type.params]])),
     );

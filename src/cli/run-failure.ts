@@ -1,6 +1,7 @@
 /** How `stackful run` says that a program did not come to its own end, and with which exit code. */
 
 import { FuelExhaustedError, StackExhaustedError, SuspendError } from "../coroutine/errors.ts";
+import { guestFrames } from "../link/guest-frames.ts";
 import { Trap } from "../link/trap.ts";
 import { DeadlockError } from "../tasks/deadlock.ts";
 import type { TrapKind } from "../link/trap.ts";
@@ -60,25 +61,6 @@ const TRAPS: Readonly<Record<TrapKind, string>> = {
   "stack-overflow": "its calls are nested too deeply",
   other: "the engine does not say why",
 };
-
-const MAX_FRAMES = 30;
-
-/** Functions that this library has added. */
-const OURS = /^(enter |import stackful:|\[stackful\])/;
-
-/** `    at name (wasm://wasm/module-1a2b3c4d:wasm-function[12]:0x345)`, or without a name. */
-const FRAME = /^\s+at (?:(?:async )?(.+?) \()?wasm:\/\/[^\s)]*?wasm-function\[(\d+)\]/;
-
-function guestFrames(stack: string): string[] {
-  const frames = stack.split("\n").flatMap((line) => {
-    const [found, name, index] = FRAME.exec(line) ?? [];
-    // V8 puts the name of the module before that of the function, and instead of it if it has none.
-    const plain = name?.replace(/^\S*?\.wasm(\.|$)/, "") ?? "";
-    return found === undefined || OURS.test(plain) ? [] : [plain === "" ? `function ${index}` : plain];
-  });
-  const shown = frames.slice(0, MAX_FRAMES);
-  return frames.length > MAX_FRAMES ? [...shown, `… ${frames.length - MAX_FRAMES} more`] : shown;
-}
 
 /** For standard error. */
 export function failureText({ message, frames }: Failure, label = ""): string {

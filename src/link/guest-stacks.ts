@@ -3,13 +3,14 @@
 import { keepContexts } from "./activation-context.ts";
 import type { GuestAllocator } from "./allocator.ts";
 import { STACK_POINTER } from "./entry-shims.ts";
+import type { LinkOptions } from "./linked-guest.ts";
 import { ALLOCATE, FREE_MEMORY, MEMORY_0, importsMemory } from "./prepare.ts";
 import type { PreparedGuest } from "./prepare.ts";
 import { AllocatedRegions, GrownRegions } from "./region-source.ts";
 import { TAKEN, tenantsOf } from "./shared-memory.ts";
 import type { MemoryTenants } from "./shared-memory.ts";
 import { StackPool } from "./stacks.ts";
-import type { GuestStackPlan, RegionSource, StackOptions } from "./stacks.ts";
+import type { GuestStackPlan, RegionSource } from "./stacks.ts";
 
 /** The guest's first memory, exported or not. */
 export function guestMemory(raw: WebAssembly.Instance): WebAssembly.Memory | undefined {
@@ -25,14 +26,18 @@ export function guestMemory(raw: WebAssembly.Instance): WebAssembly.Memory | und
 export function makeStackPool(
   guest: PreparedGuest,
   raw: WebAssembly.Instance,
-  options: StackOptions,
+  { stacks: options, isThread = false }: Pick<LinkOptions, "stacks" | "isThread">,
   synchronously: <Result>(body: () => Result) => Result,
 ): StackPool {
   const memory = guestMemory(raw);
   const currentMemory = (): WebAssembly.Memory | undefined => guestMemory(raw);
   if (memory === undefined) return new StackPool({ kind: "none", source: NO_REGIONS, memory: currentMemory }, options);
-  const tenants = tenantsOf(memory);
   const { memorySource, stack } = guest;
+  if (isThread) {
+    const kind = stack.kind === "none" ? "none" : "regions";
+    return new StackPool({ kind, source: NO_REGIONS, memory: currentMemory }, options);
+  }
+  const tenants = tenantsOf(memory);
   if (memorySource.kind === "none" && memorySource.takesGrownPages && importsMemory(guest.original)) tenants.addTaker();
   if (stack.kind === "none") return new StackPool({ kind: "none", source: NO_REGIONS, memory: currentMemory }, options);
   const pointer = raw.exports[STACK_POINTER] as WebAssembly.Global | undefined;

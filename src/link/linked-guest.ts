@@ -25,6 +25,8 @@ export interface LinkOptions {
   /** Calls in flight; as many as the backend recommends when left out. */
   readonly maxLive?: number | undefined;
   readonly stacks: StackOptions;
+  /** Whether it is for one thread of a program that has others: its one call brings its own stack along. */
+  readonly isThread?: boolean | undefined;
   /** What callers of host functions are shown as the guest's exports; filled when the instance exists. */
   readonly exports: Readonly<Record<string, unknown>>;
 }

@@ -11,14 +11,18 @@ export interface StuckTask {
   readonly waitingFor: string;
 }
 
-/** Tasks wait for each other, and nothing else can wake them. Each of them is told. */
+/** So many are named in the message; all of them are in {@link DeadlockError.tasks}. */
+const MAX_NAMED = 50;
+
+/** Tasks, or threads of a program, wait for each other, and nothing else can wake them. Each of the tasks is told. */
 export class DeadlockError extends Error {
   override readonly name = "DeadlockError";
   readonly tasks: readonly StuckTask[];
 
-  constructor(tasks: readonly StuckTask[]) {
-    const lines = tasks.map(({ name, waitingFor }) => `  ${name} waits for ${waitingFor}`);
-    super(["Cannot go on: the tasks wait for each other", ...lines].join("\n"));
+  constructor(tasks: readonly StuckTask[], kind: "tasks" | "threads" = "tasks") {
+    const lines = tasks.slice(0, MAX_NAMED).map(({ name, waitingFor }) => `  ${name} waits for ${waitingFor}`);
+    if (tasks.length > MAX_NAMED) lines.push(`  and ${tasks.length - MAX_NAMED} more`);
+    super([`Cannot go on: the ${kind} wait for each other`, ...lines].join("\n"));
     this.tasks = tasks;
   }
 }

@@ -47,3 +47,5 @@ export type { StandardStreams } from "./stdio.ts";
 export { WASI } from "./wasi.ts";
 export type { WasiImports } from "./wasi.ts";
 export type { WasiOptions } from "./wasi-options.ts";
+export { DeadlockError } from "../tasks/deadlock.ts";
+export type { StuckTask } from "../tasks/deadlock.ts";

@@ -27,6 +27,8 @@ export interface WasiOptions extends StandardStreams, NetworkAccess {
   readonly random?: Random | undefined;
   /** Descriptors that may be open at once, those that it starts with included; 1024 when left out. */
   readonly maxOpenFiles?: number | undefined;
+  /** Threads that the program may have at once beside its main one; 8192 when left out. */
+  readonly maxThreads?: number | undefined;
   /** Is told of each call of the program when it has ended: its arguments, its error number, how long the program waited in it. */
   readonly onSyscall?: SyscallObserver | undefined;
 }
@@ -44,6 +46,7 @@ const WASI_OPTIONS: OptionNames<WasiOptions> = {
   returnOnExit: true,
   maxOutputBytes: true,
   maxOpenFiles: true,
+  maxThreads: true,
   listeners: true,
   allowConnect: true,
   network: true,

@@ -1,6 +1,8 @@
 /** A program that was compiled to WASI preview 1, and what it is given of the world. */
 
 import { wrapAsyncWithCaller } from "../link/host-function.ts";
+import { MEMORY_MAKER } from "../link/imports.ts";
+import type { MakeMemory } from "../link/imports.ts";
 import type { Instance } from "../link/instance.ts";
 import type { CallOptions } from "../link/linked-guest.ts";
 import { isUncatchable, trapFor } from "../link/uncatchable-trap.ts";
@@ -19,17 +21,24 @@ import type { SyscallObserver } from "./preview1/syscall-event.ts";
 import { SYSCALLS } from "./preview1/syscall-table.ts";
 import { networkDescriptors } from "./network-access.ts";
 import { standardDescriptors } from "./stdio.ts";
+import { THREADS_MODULE, Threads } from "./threads.ts";
 import { requireInstance, requireWasiOptions } from "./wasi-options.ts";
 import type { WasiOptions } from "./wasi-options.ts";
 
-/** What programs import of WASI: of preview 1, and of what came before it. */
-export type WasiImports = Readonly<Record<Snapshot["module"], Readonly<Record<string, unknown>>>>;
+/** What programs import of WASI: of preview 1, of what came before it, and to start threads. */
+export interface WasiImports extends Readonly<Record<Snapshot["module"], Readonly<Record<string, unknown>>>> {
+  readonly wasi: Readonly<Record<string, unknown>>;
+  /** @internal */
+  readonly [MEMORY_MAKER]: MakeMemory;
+}
 
 /** The descriptor after standard input, output and errors. */
 const FIRST_PREOPEN = 3;
 
 /** Descriptors that may be open at once: what a process may have on most systems. */
 const MAX_OPEN_FILES = 1024;
+
+const MAX_THREADS = 8192;
 
 /**
  * One running program.
@@ -45,6 +54,7 @@ const MAX_OPEN_FILES = 1024;
 export class WASI {
   readonly #program: Program;
   readonly #imports: WasiImports;
+  readonly #threads: Threads;
   #isStarted = false;
 
   /**
@@ -54,14 +64,17 @@ export class WASI {
    */
   constructor(options: WasiOptions = {}) {
     requireWasiOptions(options);
+    this.#threads = new Threads(options.maxThreads ?? MAX_THREADS);
     this.#program = programOf(options);
     this.#imports = {
       wasi_snapshot_preview1: importsOf(this.#program, options.onSyscall),
       wasi_unstable: importsOf({ ...this.#program, snapshot: UNSTABLE }, options.onSyscall),
+      wasi: this.#threads.imports,
+      [MEMORY_MAKER]: this.#threads.makeMemory,
     };
   }
 
-  /** What to instantiate the program with. */
+  /** What to instantiate the program with. The memory that its threads share is made, unless it is among its imports. */
   imports(): WasiImports {
     return { ...this.#imports };
   }
@@ -94,7 +107,8 @@ export class WASI {
 
   async #run(instance: Instance<object>, options: CallOptions): Promise<number> {
     try {
-      await instance.function("_start" as never).call([] as never, options);
+      if (hasThreads(instance)) await this.#threads.run(instance, "_start", options);
+      else await instance.function("_start" as never).call([] as never, options);
       return 0;
     } catch (error) {
       if (error instanceof WasiExit) return error.code;
@@ -128,6 +142,10 @@ export class WASI {
   async #closeAll(): Promise<void> {
     await Promise.allSettled(this.#program.descriptors.drain().map(async (descriptor) => descriptor.close()));
   }
+}
+
+function hasThreads({ module }: Instance<object>): boolean {
+  return module.imports.some((entry) => entry.module === THREADS_MODULE);
 }
 
 /** Rejects when `signal` aborts before `end`. */
