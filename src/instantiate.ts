@@ -224,22 +224,27 @@ function requireObject(imports: object): object {
   throw new TypeError(`Cannot link guest: expected an object with its imports, received ${describe(imports)}`);
 }
 
+/** What a guest is compiled with. */
+const UNLESS_GIVEN = {
+  overlap: "allow",
+  stackChecks: true,
+  atomicWaits: "suspend",
+  interruptible: undefined,
+  maxMemoryBytes: undefined,
+} as const satisfies PrepareOptions;
+
+/** How a guest is when these are its options. */
+function settled(name: keyof typeof UNLESS_GIVEN, options: PrepareOptions): unknown {
+  return name === "interruptible" ? precisionOf(options) : (options[name] ?? UNLESS_GIVEN[name]);
+}
+
 /** A compiled guest is what it was compiled to be. */
 function sameOptions(module: GuestModule, wanted: PrepareOptions): GuestModule {
   const { options } = module;
-  const { overlap, stackChecks, atomicWaits, interruptible, maxMemoryBytes } = wanted;
-  const overlapDiffers = overlap !== undefined && overlap !== (options.overlap ?? "allow");
-  const checksDiffer = stackChecks !== undefined && stackChecks !== (options.stackChecks ?? true);
-  const waitsDiffer = atomicWaits !== undefined && atomicWaits !== (options.atomicWaits ?? "suspend");
-  const precisionDiffers = interruptible !== undefined && precisionOf(wanted) !== precisionOf(options);
-  const limitDiffers = maxMemoryBytes !== undefined && maxMemoryBytes !== options.maxMemoryBytes;
-  const differing = [
-    overlapDiffers && "overlap",
-    checksDiffer && "stackChecks",
-    waitsDiffer && "atomicWaits",
-    precisionDiffers && "interruptible",
-    limitDiffers && "maxMemoryBytes",
-  ].find(Boolean);
+  const differing = (Object.keys(UNLESS_GIVEN) as (keyof typeof UNLESS_GIVEN)[]).find((name) => {
+    const asked = wanted[name];
+    return asked !== undefined && settled(name, wanted) !== settled(name, options);
+  });
   if (differing === undefined) return module;
   throw new TypeError(
     `Cannot change the option ${differing} of a compiled guest: give it to compile(), or to stackful transform`,

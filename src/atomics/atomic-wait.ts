@@ -55,8 +55,7 @@ export class AtomicWait extends Pending<number> implements Resumption {
 
   override get promise(): Promise<number> {
     this.#promise ??= new Promise<number>((resolve, reject) => {
-      // It is told results.
-      this.#waiter = { resolve: resolve as (value: unknown) => void, reject };
+      this.#waiter = { resolve, reject };
       if (this.#result !== undefined) this.#tellSoon();
     });
     return this.#promise;

@@ -20,7 +20,7 @@ interface AsyncAtomics {
   waitAsync?(array: BigInt64Array, index: number, value: bigint, timeoutMs: number): WaitResult;
 }
 
-const atomics: AsyncAtomics = Atomics as AsyncAtomics;
+const atomics: AsyncAtomics = Atomics;
 
 const NANOSECONDS_PER_MS = 1e6;
 

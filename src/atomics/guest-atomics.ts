@@ -42,7 +42,7 @@ export class GuestAtomics {
   /** Binds it to its guest, which has not run yet. */
   attach({ exports }: WebAssembly.Instance, owner: unknown): void {
     const memories: Waits[] = [];
-    for (let memory; (memory = exports[sharedMemoryName(memories.length)]) !== undefined; ) {
+    for (let memory; (memory = exports[sharedMemoryName(memories.length)]) !== undefined;) {
       memories.push(waitsIn(memory as WebAssembly.Memory));
     }
     this.#memories = memories;

@@ -70,6 +70,9 @@ function factsText(inspection: Inspection): string {
   if (start !== null) {
     rows.unshift(["start function", `${start.name ?? `function ${start.function}`}, ${waitText(start.waitsIn)}`]);
   }
+  if (inspection.hasAtomicWaits) {
+    rows.push(["atomic waits", "suspend the thread that waits, in 'stackful run' and instantiate()"]);
+  }
   rows.push(
     ["stack pointer", pointerText(inspection.stackPointer)],
     ["allocator", allocator === null ? "none found" : [allocator.allocate, allocator.free ?? []].flat().join(", ")],

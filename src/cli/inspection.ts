@@ -1,5 +1,7 @@
 /** What `stackful inspect` finds out about a module. */
 
+import { hasWaits } from "../atomics/suspend-waits.ts";
+import { ATOMICS_MODULE } from "../atomics/waiting-functions.ts";
 import { backends } from "../backends/choose.ts";
 import type { BackendName } from "../backends/choose.ts";
 import { openPackedGuest } from "../backends/packaged-guest.ts";
@@ -39,6 +41,8 @@ export interface Inspection {
     readonly waitsIn: readonly string[];
   } | null;
   readonly memories: readonly InspectedMemory[];
+  /** Whether it waits in a shared memory, or wakes those who do: `memory.atomic.wait32`, `wait64`, `notify`. */
+  readonly hasAtomicWaits: boolean;
   readonly stackPointer: InspectedStackPointer;
   /** The guest's `malloc`, from which further stacks are taken. */
   readonly allocator: { readonly allocate: string; readonly free: string | null } | null;
@@ -116,6 +120,7 @@ export function inspectModule(bytes: Uint8Array<ArrayBuffer>, options: InspectOp
             waitsIn: reach.importsBelow(original.start),
           },
     memories: original.memories.map((_, index) => inspectMemory(original, index)),
+    hasAtomicWaits: hasWaits(original) || original.imports.some((entry) => entry.module === ATOMICS_MODULE),
     stackPointer: inspectStackPointer(prepared),
     allocator: inspectAllocator(prepared, names),
     overlap: { stack: prepared.stack, memorySource: prepared.memorySource },

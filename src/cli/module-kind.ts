@@ -1,5 +1,6 @@
 /** What kind of program a module is: by what it imports and exports. */
 
+import { ATOMICS_MODULE } from "../atomics/waiting-functions.ts";
 import type { BinaryModule } from "../binary/module.ts";
 
 export interface ModuleKind {
@@ -16,6 +17,9 @@ const PREVIEW_1 = "wasi_snapshot_preview1";
 const UNSTABLE = "wasi_unstable";
 /** What programs import that include `stackful.h`. */
 const TASKS = "stackful";
+const OF_WASI = [PREVIEW_1, UNSTABLE, TASKS];
+/** What starts a thread, in the proposal wasi-threads. */
+const THREAD_SPAWN = "wasi.thread-spawn";
 
 export const WASI_COMMAND = "wasi-command";
 export const WASI_REACTOR = "wasi-reactor";
@@ -30,8 +34,13 @@ class Surface {
   readonly imports: readonly string[];
   readonly exports: ReadonlySet<string>;
   readonly customSections: ReadonlySet<string>;
+  readonly #sharedMemories: readonly string[];
 
   constructor(module: BinaryModule) {
+    const sharedMemories = module.imports.filter(
+      ({ kind, index }) => kind === "memory" && module.memories[index]?.shared === true,
+    );
+    this.#sharedMemories = sharedMemories.map((entry) => `${entry.module}.${entry.name}`);
     this.modules = new Set(module.imports.map((entry) => entry.module));
     this.imports = module.imports.map((entry) => `${entry.module}.${entry.name}`);
     this.exports = new Set(module.exports.map(({ name }) => name));
@@ -46,9 +55,19 @@ class Surface {
     return [...this.exports].some((name) => pattern.test(name));
   }
 
-  /** Whether WASI is all that it wants, maybe with tasks. */
+  /** Whether WASI is all that it wants, maybe with tasks or threads. */
   get wantsOnlyWasi(): boolean {
-    return [...this.modules].every((name) => name === PREVIEW_1 || name === UNSTABLE || name === TASKS);
+    return this.imports.every(
+      (name) => OF_WASI.some((module) => name.startsWith(`${module}.`)) || this.#isOfThreads(name),
+    );
+  }
+
+  get hasThreads(): boolean {
+    return this.imports.includes(THREAD_SPAWN);
+  }
+
+  #isOfThreads(name: string): boolean {
+    return name === THREAD_SPAWN || name.startsWith(`${ATOMICS_MODULE}.`) || this.#sharedMemories.includes(name);
   }
 }
 
@@ -70,6 +89,12 @@ const RULES: readonly Rule[] = [
     description: "a Rust library with glue code of wasm-bindgen",
     use: "it needs the JavaScript that wasm-bindgen has made with it",
     applies: (names) => names.imported(/(^|\.)__wbindgen_|^__wbindgen_/),
+  },
+  {
+    name: WASI_COMMAND,
+    description: "a WASI command (preview 1) with threads (wasi-threads): a program with a beginning and an end",
+    use: "'stackful run' runs it, with all of its threads in one thread of the engine",
+    applies: (names) => names.exports.has("_start") && names.hasThreads && names.wantsOnlyWasi,
   },
   {
     name: WASI_COMMAND,

@@ -3,8 +3,8 @@
 import { FuelExhaustedError, StackExhaustedError, SuspendError } from "../coroutine/errors.ts";
 import { guestFrames } from "../link/guest-frames.ts";
 import { Trap } from "../link/trap.ts";
-import { DeadlockError } from "../tasks/deadlock.ts";
 import type { TrapKind } from "../link/trap.ts";
+import { DeadlockError } from "../tasks/deadlock.ts";
 import { Stopped } from "./stopped.ts";
 import { count } from "./transform-report.ts";
 
@@ -26,7 +26,7 @@ export function failureOf(error: unknown): Failure | undefined {
   if (message === undefined) return undefined;
   const place = error instanceof StackExhaustedError ? error.cause : error;
   // Where it is when its fuel ends is of no meaning.
-  const hasPlace = place instanceof Error && !(place instanceof FuelExhaustedError);
+  const hasPlace = place instanceof Error && !(place instanceof FuelExhaustedError || place instanceof DeadlockError);
   return { exitCode: TRAP_EXIT, message, frames: hasPlace ? guestFrames(place.stack ?? "") : [] };
 }
 
@@ -34,7 +34,7 @@ function messageFor(error: unknown): string | undefined {
   if (error instanceof FuelExhaustedError) return `the program has used up its fuel of ${error.limit}`;
   if (error instanceof StackExhaustedError) return stackMessage(error);
   if (error instanceof SuspendError || error instanceof DeadlockError) return error.message;
-  if (error instanceof Trap) return `the program was ended by a trap: ${TRAPS[error.kind]}`;
+  if (error instanceof Trap) return `the program was ended by a trap${inThread(error)}: ${TRAPS[error.kind]}`;
   const { Exception } = WebAssembly as { readonly Exception?: Function };
   const isException = Exception !== undefined && error instanceof Exception;
   return isException ? "the program has thrown an exception that it does not catch" : undefined;
@@ -44,6 +44,11 @@ function messageFor(error: unknown): string | undefined {
 function stackMessage({ limit, message, cause }: StackExhaustedError): string {
   if (!(cause instanceof WebAssembly.RuntimeError)) return `the program has exhausted its stack: ${message}`;
   return `the program has exhausted its stack of ${count(limit)} bytes: link it with a larger one, such as '-Wl,-z,stack-size=${16 * limit}'`;
+}
+
+/** Of a program that has several. */
+function inThread({ thread }: { readonly thread?: number }): string {
+  return thread === undefined ? "" : ` in thread ${thread}`;
 }
 
 const TRAPS: Readonly<Record<TrapKind, string>> = {

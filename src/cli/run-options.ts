@@ -22,6 +22,7 @@ type RunOptionName =
   | "max-memory"
   | "max-output"
   | "max-open-files"
+  | "max-threads"
   | "fuel"
   | "trace"
   | "no-interrupt"
@@ -59,6 +60,7 @@ export const RUN_OPTIONS: Readonly<Record<RunOptionName, OptionDescription>> = {
   "max-memory": { value: "size", help: "Bytes that its memory may grow to: 256M" },
   "max-output": { value: "size", help: "Bytes that it may write to its standard output and error" },
   "max-open-files": { value: "n", help: "Descriptors that it may have open at once; 1024 when left out" },
+  "max-threads": { value: "n", help: "Threads that it may have beside its main one; 8192 when left out" },
   fuel: { value: "n", help: "Instructions that it may execute, about. Exit code 134" },
   trace: {
     help: "Print each of its WASI calls to standard error, with its arguments\nand errors and how long it was suspended",
@@ -88,6 +90,7 @@ export interface RunOptions {
   readonly maxMemoryBytes: number | undefined;
   readonly maxOutputBytes: number | undefined;
   readonly maxOpenFiles: number | undefined;
+  readonly maxThreads: number | undefined;
   readonly fuel: number | undefined;
   readonly isTraced: boolean;
   readonly isInterruptible: boolean;
@@ -116,6 +119,7 @@ export function runOptions(given: Arguments): RunOptions {
     maxMemoryBytes: last("max-memory", parseBytes),
     maxOutputBytes: last("max-output", parseBytes),
     maxOpenFiles: last("max-open-files", (value, option) => parseCount(value, option)),
+    maxThreads: last("max-threads", (value, option) => parseCount(value, option)),
     fuel: last("fuel", (value, option) => parseCount(value, option)),
     isTraced: isOn("trace"),
     isInterruptible: !isOn("no-interrupt"),

@@ -1,10 +1,13 @@
 /** A program that `stackful run` was given: compiled once, started as often as one likes. */
 
 import path from "node:path";
+import { ATOMICS_MODULE } from "../atomics/waiting-functions.ts";
+import type { BinaryModule, Import } from "../binary/module.ts";
 import { BackendUnavailableError } from "../coroutine/errors.ts";
 import { compile, instantiate } from "../instantiate.ts";
 import { GuestTasks } from "../guest-tasks/guest-tasks.ts";
 import type { GuestModule } from "../link/guest-module.ts";
+import type { GuestImport } from "../link/imports.ts";
 import type { Instance } from "../link/instance.ts";
 import type { CallOptions } from "../link/linked-guest.ts";
 import { moduleCache } from "../transform/module-cache.ts";
@@ -120,9 +123,15 @@ function requireStart(file: string, module: GuestModule): void {
   throw new CommandError(`cannot run '${file}': it is no program, since it exports no function '_start'`, tip);
 }
 
-function isOffered({ module, name }: { readonly module: string; readonly name: string }): boolean {
+/** Whether this command has it to offer, or the library itself. */
+function isOffered(
+  { module, name, kind, ...entry }: Import | GuestImport,
+  original: BinaryModule | undefined,
+): boolean {
   if (module === TASKS_MODULE) return name in new GuestTasks().imports()[TASKS_MODULE];
-  return WASI_MODULES.includes(module) && name in SYSCALLS;
+  if (module === ATOMICS_MODULE) return true;
+  if (kind === "memory") return "index" in entry && original?.memories[entry.index]?.shared === true;
+  return WASI_MODULES.includes(module) ? name in SYSCALLS : module === "wasi" && name === "thread-spawn";
 }
 
 /** Whether it includes `stackful.h`. */
@@ -134,8 +143,8 @@ function usesTasks(module: GuestModule): boolean {
 function requireOnlyWasi(file: string, module: GuestModule): void {
   const { original } = module.prepared ?? {};
   // Not those of the guest as it is counted.
-  const imports = original?.imports ?? module.imports;
-  const foreign = imports.filter((entry) => !isOffered(entry));
+  const imports: readonly (Import | GuestImport)[] = original?.imports ?? module.imports;
+  const foreign = imports.filter((entry) => !isOffered(entry, original));
   const [first] = foreign;
   if (first === undefined) return;
   const more = foreign.length === 1 ? "" : ` and ${foreign.length - 1} more`;

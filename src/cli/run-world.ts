@@ -40,12 +40,12 @@ export async function openListeners(addresses: readonly HostAndPort[]): Promise<
 }
 
 export function worldFor(options: RunOptions, { requests, hasInput, listeners }: WorldParts): MakeWorld {
-  const { directories, maxOpenFiles, maxOutputBytes, allowNet: allowConnect } = options;
+  const { directories, maxOpenFiles, maxThreads, maxOutputBytes, allowNet: allowConnect } = options;
   const preopens = Object.fromEntries(
     directories.map(({ host, guest, isReadOnly }) => [guest, { directory: host, readOnly: isReadOnly }]),
   );
   const stdin = hasInput ? "inherit" : "ignore";
-  const world = { preopens, maxOpenFiles, maxOutputBytes, listeners, allowConnect, stdin } as const;
+  const world = { preopens, maxOpenFiles, maxThreads, maxOutputBytes, listeners, allowConnect, stdin } as const;
   return (env) => ({
     ...world,
     env: { ...options.env, ...env },

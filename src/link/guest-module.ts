@@ -144,7 +144,9 @@ export function wrapModule(module: WebAssembly.Module, options: CompileOptions):
   return new GuestModule(module, options);
 }
 
-function untyped<Entry extends { kind: string }>(entry: Entry): Entry & { kind: ExternKind; type: undefined; memory: undefined } {
+function untyped<Entry extends { kind: string }>(
+  entry: Entry,
+): Entry & { kind: ExternKind; type: undefined; memory: undefined } {
   return { ...entry, kind: entry.kind as ExternKind, type: undefined, memory: undefined };
 }
 

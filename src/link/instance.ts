@@ -57,11 +57,7 @@ export class Instance<Exports extends object = AnyExports> {
   readonly #again: () => Promise<Instance<Exports>>;
 
   /** Made by `instantiate()`, not by users. */
-  constructor(
-    module: GuestModule,
-    linked: LinkedGuest,
-    { sync, meter, again }: InstanceParts<Exports>,
-  ) {
+  constructor(module: GuestModule, linked: LinkedGuest, { sync, meter, again }: InstanceParts<Exports>) {
     this.module = module;
     this.#linked = linked;
     this.#meter = meter;

@@ -44,6 +44,8 @@ const MESSAGES: readonly (readonly [TrapKind, RegExp])[] = [
  */
 export class Trap extends WebAssembly.RuntimeError {
   declare readonly kind: TrapKind;
+  /** The number of the thread that it ended with; of a WASI program with threads, if it was not the main one. */
+  declare readonly thread?: number;
 
   static override [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === "object" && value !== null && traps.has(value);

@@ -63,7 +63,8 @@ export class Threads {
 
   /** What programs import of the module `wasi`; made when it is asked for: there may be ten thousand programs without threads. */
   get imports(): Readonly<Record<string, unknown>> {
-    const spawnFunction = (): unknown => (this.#spawnFunction ??= wrapAsync((argument: number) => this.#spawn(argument)));
+    const spawnFunction = (): unknown =>
+      (this.#spawnFunction ??= wrapAsync((argument: number) => this.#spawn(argument)));
     return {
       get "thread-spawn"() {
         return spawnFunction();
@@ -89,7 +90,8 @@ export class Threads {
     const controller = new AbortController();
     const failure = defer<never>();
     this.#failure = failure;
-    const signal = options.signal === undefined ? controller.signal : AbortSignal.any([options.signal, controller.signal]);
+    const signal =
+      options.signal === undefined ? controller.signal : AbortSignal.any([options.signal, controller.signal]);
     const ended = instance.function(name as never).call([] as never, { ...options, signal }) as Promise<unknown>;
     try {
       await Promise.race([ended, failure.promise]);

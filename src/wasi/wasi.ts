@@ -26,11 +26,10 @@ import { requireInstance, requireWasiOptions } from "./wasi-options.ts";
 import type { WasiOptions } from "./wasi-options.ts";
 
 /** What programs import of WASI: of preview 1, of what came before it, and to start threads. */
-export interface WasiImports extends Readonly<Record<Snapshot["module"], Readonly<Record<string, unknown>>>> {
-  readonly wasi: Readonly<Record<string, unknown>>;
-  /** @internal */
-  readonly [MEMORY_MAKER]: MakeMemory;
-}
+export type WasiImports = Readonly<Record<Snapshot["module"] | "wasi", Readonly<Record<string, unknown>>>> & {
+  /** What makes the memory that a program imports. */
+  readonly [MEMORY_MAKER]?: MakeMemory;
+};
 
 /** The descriptor after standard input, output and errors. */
 const FIRST_PREOPEN = 3;

@@ -83,7 +83,7 @@ describe("stackful transform", () => {
     const bytes = Uint8Array.from(readFileSync(output));
     const imports = { host: { wait: () => 0, fill: () => {} } };
     const { options } = (await instantiate(bytes, imports, { overlap: "queue", backend: "transform" })).module;
-    assert.deepEqual(options, { overlap: "queue", stackChecks: false });
+    assert.deepEqual(options, { overlap: "queue", stackChecks: false, atomicWaits: "suspend" });
     await assert.rejects(instantiate(bytes, imports, { overlap: "allow", backend: "transform" }), /option overlap/);
     await assert.rejects(
       instantiate(bytes, imports, { stackChecks: true, backend: "transform" }),
