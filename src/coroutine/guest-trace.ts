@@ -21,9 +21,23 @@ export function watchGuests(find: () => GuestOwner | undefined): void {
   findOwner = find;
 }
 
+/** Whoever the next call is made for. */
+let nextOwner: GuestOwner | undefined;
+
+/** Has `owner` told of the call that `begin` makes, if that begins at once, instead of those who are found. */
+export function withOwner<Result>(owner: GuestOwner, begin: () => Result): Result {
+  nextOwner = owner;
+  try {
+    return begin();
+  } finally {
+    nextOwner = undefined;
+  }
+}
+
 /** To be called by a backend, with a call that begins. Whoever it is begun for has to be told when it has ended. */
 export function guestStarted(guest: GuestTrace): GuestOwner | undefined {
-  const owner = findOwner?.();
+  const owner = nextOwner ?? findOwner?.();
+  nextOwner = undefined;
   owner?.guestStarted(guest);
   return owner;
 }

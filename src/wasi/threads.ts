@@ -7,6 +7,8 @@
 
 import { keepWaitsTogether } from "../atomics/guest-atomics.ts";
 import type { OwnWaits } from "../atomics/wait-lines.ts";
+import { withOwner } from "../coroutine/guest-trace.ts";
+import type { GuestOwner, GuestTrace } from "../coroutine/guest-trace.ts";
 import { defer } from "../link/deferred.ts";
 import type { Deferred } from "../link/deferred.ts";
 import { wrapAsync } from "../link/host-function.ts";
@@ -40,6 +42,8 @@ export class Threads {
   readonly #threads = new Map<number, Thread>();
   /** Instance of a thread → its number; 0 is the main one. */
   readonly #ids = new Map<unknown, number>();
+  /** Of those that have begun, on a backend that tells. */
+  readonly #traces = new Map<number, GuestTrace>();
   #main: Instance<object> | undefined;
   /** Those that are being made. */
   #starting = 0;
@@ -92,7 +96,8 @@ export class Threads {
     this.#failure = failure;
     const signal =
       options.signal === undefined ? controller.signal : AbortSignal.any([options.signal, controller.signal]);
-    const ended = instance.function(name as never).call([] as never, { ...options, signal }) as Promise<unknown>;
+    const main = instance.function(name);
+    const ended = withOwner(this.#ownerFor(0), () => main.call([], { ...options, signal }));
     try {
       await Promise.race([ended, failure.promise]);
     } finally {
@@ -108,6 +113,7 @@ export class Threads {
     for (const { controller } of threads) controller.abort(uncatchableTrap());
     await Promise.all(threads.map(({ ended }) => ended));
     this.#ids.clear();
+    this.#traces.clear();
     this.#main = undefined;
   }
 
@@ -132,10 +138,12 @@ export class Threads {
   #start(instance: Instance<object>, argument: number): number {
     const id = this.#nextId();
     const controller = new AbortController();
-    const call = instance.function(THREAD_START).call([id, argument], { signal: controller.signal });
+    const body = instance.function(THREAD_START);
+    const call = withOwner(this.#ownerFor(id), () => body.call([id, argument], { signal: controller.signal }));
     const onEnd = (): void => {
       this.#threads.delete(id);
       this.#ids.delete(instance);
+      this.#traces.delete(id);
       // It may have been the last one that could have woken the others.
       this.#lookForDeadlock();
     };
@@ -146,6 +154,10 @@ export class Threads {
     this.#threads.set(id, { id, controller, ended });
     this.#ids.set(instance, id);
     return id;
+  }
+
+  #ownerFor(id: number): GuestOwner {
+    return { guestStarted: (trace) => void this.#traces.set(id, trace), guestEnded: () => {} };
   }
 
   #nextId(): number {
@@ -167,7 +179,7 @@ export class Threads {
       this.#isLooking = false;
       const waits = this.#waits;
       if (waits === undefined || !this.#isStuck) return;
-      void deadlockOf(waits, this.#ids).then((error) => this.#failure?.reject(error));
+      void deadlockOf(waits, this.#ids, this.#traces).then((error) => this.#failure?.reject(error));
     });
   }
 }
