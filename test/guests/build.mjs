@@ -118,8 +118,8 @@ async function buildC(name) {
 // -- Text: wabt, which encodes what is written, instruction by instruction. It knows both forms of
 // -- exceptions but not GC or typed function references; those files go through binaryen.
 
-const byBinaryen = new Set(["traps-gc"]);
-const WABT_FEATURES = { exceptions: true, threads: true };
+const byBinaryen = new Set(["traps-gc", "atomics-memories"]);
+const WABT_FEATURES = { exceptions: true, threads: true, memory64: true };
 
 async function buildWat(name) {
   const source = read(`${name}.wat`);
