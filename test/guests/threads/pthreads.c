@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <threads.h>
 #include <time.h>
 #include <unistd.h>
@@ -305,6 +306,69 @@ static void test_waits(void) {
   for (int i = 0; i < 3; i++) pthread_join(threads[i], 0);
 }
 
+// serve <connections>: a thread accepts connections on descriptor 3, each of which has a thread of its own; another one ticks meanwhile.
+static atomic_int is_serving = 1;
+
+static void *echo(void *connection) {
+  char bytes[64];
+  ssize_t length;
+  while ((length = read((int)(long)connection, bytes, sizeof bytes)) > 0) write((int)(long)connection, bytes, length);
+  close((int)(long)connection);
+  return 0;
+}
+
+static void *tick(void *unused) {
+  long ticks = 0;
+  for (; is_serving; ticks++) usleep(1000);
+  return (void *)ticks;
+}
+
+static void *serve(void *connections) {
+  pthread_t threads[16];
+  for (long i = 0; i < (long)connections; i++) threads[i] = start(echo, (void *)(long)accept(3, 0, 0));
+  for (long i = 0; i < (long)connections; i++) pthread_join(threads[i], 0);
+  is_serving = 0;
+  return 0;
+}
+
+static void test_serve(long connections) {
+  pthread_t server = start(serve, (void *)connections), clock = start(tick, 0);
+  void *ticks;
+  pthread_join(server, 0);
+  pthread_join(clock, &ticks);
+  printf("served %ld, %s\n", connections, (long)ticks > 0 ? "ticking" : "without a tick");
+}
+
+// files: each thread writes a file of its own, reads it again, and gets random bytes; to standard output, all write whole lines.
+static void *use_file(void *number) {
+  char name[32], line[32], expected[32];
+  unsigned char random[16] = {0};
+  snprintf(name, sizeof name, "/data/file-%ld", (long)number);
+  snprintf(expected, sizeof expected, "line %ld\n", (long)number);
+  FILE *file = fopen(name, "w");
+  if (!file || fputs(expected, file) < 0 || fclose(file)) return (void *)1;
+  sched_yield();
+  file = fopen(name, "r");
+  if (!file || !fgets(line, sizeof line, file) || strcmp(line, expected) || fclose(file)) return (void *)1;
+  int sum = 0;
+  if (getentropy(random, sizeof random)) return (void *)1;
+  for (int i = 0; i < 16; i++) sum += random[i];
+  printf("thread %02ld\n", (long)number);
+  return (void *)(long)(sum == 0);
+}
+
+static void test_files(void) {
+  pthread_t threads[10];
+  long wrong = 0;
+  for (long i = 0; i < 10; i++) threads[i] = start(use_file, (void *)i);
+  for (int i = 0; i < 10; i++) {
+    void *result;
+    CHECK(pthread_join(threads[i], &result));
+    wrong += (long)result;
+  }
+  printf("wrong %ld\n", wrong);
+}
+
 // exit, trap and main: how a program ends while threads wait, sleep and run.
 static void *wait_for_ever(void *unused) { pthread_mutex_lock(&mutex); printf("not reached\n"); return 0; }
 static void *sleep_for_ever(void *unused) { for (;;) sleep(1000); }
@@ -382,6 +446,8 @@ int main(int count, char **words) {
   else if (!strcmp(test, "detached")) test_detached(first);
   else if (!strcmp(test, "c11")) test_c11();
   else if (!strcmp(test, "waits")) test_waits();
+  else if (!strcmp(test, "serve")) test_serve(first);
+  else if (!strcmp(test, "files")) test_files();
   else if (!strcmp(test, "exit")) test_end(exit_soon);
   else if (!strcmp(test, "trap")) test_end(trap_soon);
   else if (!strcmp(test, "main")) test_end(0);
