@@ -10,6 +10,7 @@ import { STACK_OPTIONS, requireOneOf, requireOptions } from "./link/check-option
 import type { OptionNames } from "./link/check-options.ts";
 import { GuestModule, precisionOf, prepareModule, wrapModule } from "./link/guest-module.ts";
 import type { Interruption, CompileOptions as PrepareOptions } from "./link/guest-module.ts";
+import type { FuelTank } from "./link/fuel-tank.ts";
 import type { HostImports } from "./link/imports.ts";
 import { Instance } from "./link/instance.ts";
 import { Meter } from "./link/meter.ts";
@@ -175,22 +176,22 @@ async function link<Exports extends object>(
   module: GuestModule,
   host: HostImports,
   parts: { readonly backend: ReturnType<typeof chooseBackend>; readonly options: InstantiateOptions },
-  isThread = false,
+  mainThread?: { readonly tank: FuelTank | undefined },
 ): Promise<Instance<Exports>> {
   const { backend, options } = parts;
   const { maxLive, stacks = {} } = options;
   const sync = Object.create(null) as Record<string, unknown>;
-  const meter = meterFor(module, options);
+  const meter = meterFor(module, options, mainThread?.tank);
   const atomics = module.imports.some((entry) => entry.module === ATOMICS_MODULE) ? new GuestAtomics() : undefined;
   const guest = await backend.link(module, withOwn(host, { meter, atomics }), {
     maxLive,
     stacks,
     exports: sync,
-    isThread,
+    isThread: mainThread !== undefined,
   });
   meter?.attach({ counter: guest.raw.exports[COUNTER] as WebAssembly.Global, guest: guest.stacks.guest });
   const linked = meter?.fuel === undefined ? guest : new MeteredGuest(guest, meter);
-  const again = (): Promise<Instance<Exports>> => link<Exports>(module, host, parts, true);
+  const again = (): Promise<Instance<Exports>> => link<Exports>(module, host, parts, { tank: meter?.tank });
   const instance = new Instance<Exports>(module, linked, { sync, meter, again });
   atomics?.attach(guest.raw, instance);
   if (linked.raw.exports[START] !== undefined) await linked.call(START, []);
@@ -198,10 +199,14 @@ async function link<Exports extends object>(
 }
 
 /** What the guest asks when its counter has run out; `undefined` if it has none. */
-function meterFor({ options }: GuestModule, { interruptible }: PrepareOptions): Meter | undefined {
+function meterFor(
+  { options }: GuestModule,
+  { interruptible }: PrepareOptions,
+  tank: FuelTank | undefined,
+): Meter | undefined {
   if (precisionOf(options) === undefined) return undefined;
   const given = [options.interruptible, interruptible].filter((option) => typeof option === "object");
-  return new Meter(Object.assign({}, ...given) as Interruption);
+  return new Meter(Object.assign({}, ...given) as Interruption, tank);
 }
 
 /** What the host offers, and what the library does for what it has added to the guest. */

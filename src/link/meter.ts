@@ -6,7 +6,8 @@
  *
  *     fuel - (grant - counter)
  *
- * A grant is never more than the fuel, so that it runs out at the same place whatever the grants have been.
+ * A grant is never more than the fuel, so that it runs out at the same place whatever the grants have been. The threads of a program share
+ * their fuel: see fuel-tank.ts.
  */
 
 import { FuelExhaustedError } from "../coroutine/errors.ts";
@@ -14,6 +15,8 @@ import { activationOf } from "./activation.ts";
 import type { Activation } from "./activation.ts";
 import { timeInTurn } from "../platform/event-loop.ts";
 import { canGiveWay } from "./giving-way.ts";
+import { FuelTank } from "./fuel-tank.ts";
+import type { FuelUser } from "./fuel-tank.ts";
 import type { Interruption } from "./guest-module.ts";
 import { Pause } from "./pause.ts";
 import { CURRENT, FLAGS, GUEST, OUTER, SYNCHRONOUS, readWord, words } from "./switchboard.ts";
@@ -34,23 +37,26 @@ export interface MeteredInstance {
   readonly guest: number;
 }
 
-export class Meter {
+export class Meter implements FuelUser {
   readonly #sliceMs: number;
   #instance: MeteredInstance | undefined;
-  /** `undefined`: only time counts. */
-  #fuel: number | undefined;
-  #limit = Infinity;
+  readonly #tank: FuelTank;
   #grant = 0;
   #wanted = SMALLEST_GRANT;
   #grantedAt = 0;
 
   /** @throws {RangeError} when an option is out of range */
-  constructor({ sliceMs = DEFAULT_SLICE_MS, fuel }: Interruption) {
+  constructor({ sliceMs = DEFAULT_SLICE_MS, fuel }: Interruption, tank?: FuelTank) {
     if (!(typeof sliceMs === "number" && sliceMs > 0)) {
       throw new RangeError(`Cannot make guest interruptible: sliceMs must be more than 0, received ${String(sliceMs)}`);
     }
     this.#sliceMs = sliceMs;
-    if (fuel !== undefined) this.#limit = this.#fuel = requireFuel(fuel);
+    this.#tank = tank ?? new FuelTank(fuel === undefined ? undefined : requireFuel(fuel));
+  }
+
+  /** For the meters of further threads. */
+  get tank(): FuelTank {
+    return this.#tank;
   }
 
   /** Binds it to its guest, which has not run yet. */
@@ -61,15 +67,21 @@ export class Meter {
 
   /** What is left; `undefined` when it is not counted. */
   get fuel(): number | undefined {
-    return this.#fuel === undefined ? undefined : Math.max(0, this.#fuel - this.#used);
+    const tank = this.#tank;
+    if (tank.left === undefined) return undefined;
+    tank.settleAll();
+    return Math.max(0, tank.left);
   }
 
   /** @throws {TypeError} when it is not counted */
   set fuel(fuel: number | bigint) {
-    if (this.#fuel === undefined) {
+    const tank = this.#tank;
+    if (tank.left === undefined) {
       throw new TypeError("Cannot set fuel: it is not counted; instantiate the guest with interruptible: { fuel }");
     }
-    this.#limit = this.#fuel = requireFuel(fuel);
+    const amount = requireFuel(fuel);
+    tank.settleAll();
+    tank.limit = tank.left = amount;
     this.#give();
   }
 
@@ -79,16 +91,18 @@ export class Meter {
    * @throws {FuelExhaustedError} if it has
    */
   settled<Result>(result: Result): Result {
-    if (this.#fuel === undefined || this.#fuel >= this.#used) return result;
+    const { left } = this.#tank;
+    if (left === undefined || left >= this.#used) return result;
     throw this.#exhaust();
   }
 
   /** What the guest imports: called when its counter is below 0. Throws to end it. */
   readonly refuel = (): Pause | undefined => {
     const used = this.#used;
-    if (this.#fuel !== undefined) {
-      if (this.#fuel < used) throw trapFor(this.#exhaust());
-      this.#fuel -= used;
+    const { left } = this.#tank;
+    if (left !== undefined) {
+      if (left < used) throw trapFor(this.#exhaust());
+      this.#tank.left = left - used;
     }
     const now = performance.now();
     this.#adapt(used, now);
@@ -99,17 +113,25 @@ export class Meter {
   };
 
   #exhaust(): FuelExhaustedError {
-    this.#fuel = 0;
+    this.#tank.settleAll();
+    this.#tank.left = 0;
     this.#give();
-    return new FuelExhaustedError(this.#limit);
+    return new FuelExhaustedError(this.#tank.limit);
   }
 
   get #used(): number {
     return this.#grant - (this.#instance?.counter.value as number);
   }
 
+  settle(): void {
+    const { left } = this.#tank;
+    if (left !== undefined) this.#tank.left = left - this.#used;
+    this.#grant = 0;
+    if (this.#instance !== undefined) this.#instance.counter.value = 0;
+  }
+
   #give(): void {
-    this.#grant = Math.min(this.#wanted, this.#fuel ?? Infinity);
+    this.#grant = this.#tank.grant(this, this.#wanted);
     if (this.#instance !== undefined) this.#instance.counter.value = this.#grant;
   }
 

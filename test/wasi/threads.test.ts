@@ -220,3 +220,20 @@ describe("The memory of a program with threads", () => {
     assert.equal(output.text, "sum 10100\n");
   });
 });
+
+describe("The fuel of a program with threads", () => {
+  check("is that of all of them together", async (backend) => {
+    const bytes = readFileSync(new URL(`../guests/${PTHREADS}.wasm`, import.meta.url));
+    const fueled = async (fuel: number): Promise<number> => {
+      const wasi = new WASI({ stdout: "ignore", args: ["pthreads", "mutex", "10", "200"] });
+      const instance = await instantiate(bytes, wasi.imports(), { backend, interruptible: { fuel } });
+      assert.equal(await wasi.start(instance), 0);
+      return fuel - instance.fuel!;
+    };
+    const used = await fueled(100_000_000);
+    assert.ok(used > 200_000, `${used}`);
+    // More than any one of them needs.
+    await assert.rejects(fueled(Math.round(used / 2)), { name: "FuelExhaustedError", limit: Math.round(used / 2) });
+    await fueled(2 * used);
+  });
+});
