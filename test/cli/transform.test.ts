@@ -186,8 +186,8 @@ describe("stackful transform with input that it cannot take", () => {
   const text = new TextEncoder();
   const bytes = readFileSync(two);
   const cases: [title: string, bytes: Uint8Array, error: RegExp][] = [
-    ["nothing", new Uint8Array(), /: Cannot decode WebAssembly binary at offset 0: expected the magic number/],
-    ["something else", text.encode("#!/bin/sh\n"), /expected the magic number/],
+    ["nothing", new Uint8Array(), /: it is no WebAssembly module\n/],
+    ["something else", text.encode("#!/bin/sh\n"), /: it is no WebAssembly module\n/],
     ["text", text.encode("(module)"), /it looks like the text format of WebAssembly\n\n {2}tip: assemble it first/],
     ["a component", Uint8Array.of(0, 97, 115, 109, 13, 0, 1, 0), /it is a component\n\n {2}tip: transform its core/],
     ["half a module", bytes.subarray(0, 40), /Cannot decode WebAssembly binary at offset/],

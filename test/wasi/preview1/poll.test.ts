@@ -174,7 +174,9 @@ describe("poll_oneoff() of clocks", () => {
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
     const start = performance.now();
-    while (performance.now() - start < 200) {
+    // As long as a busy machine needs.
+    const isOver = (): boolean => turns > 5 || performance.now() - start > 10_000;
+    while (!isOver()) {
       const answer = startPoll(guest, [{ clock: monotonic, timeout: 0n }]);
       if (typeof answer !== "number") await answer;
     }
