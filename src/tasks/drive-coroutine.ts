@@ -1,6 +1,7 @@
 /** The body of a task that is a coroutine. */
 
 import type { Coroutine } from "../coroutine/coroutine.ts";
+import { continueWithin } from "./participant.ts";
 import type { Participant } from "./participant.ts";
 import type { Priority } from "./scheduler.ts";
 import { until } from "./until.ts";
@@ -24,9 +25,12 @@ export async function driveCoroutine<Return>(
   try {
     let step = await coroutine.resumeAsync(undefined);
     while (step.done !== true) {
-      const answer = await outcomeOf(step.value, priority);
+      const { value } = step;
+      const answer = await continueWithin(participant, () => outcomeOf(value, priority));
       if (participant.cancellation !== undefined) break;
-      step = await ("error" in answer ? coroutine.throwAsync(answer.error) : coroutine.resumeAsync(answer.value));
+      step = await continueWithin(participant, () =>
+        "error" in answer ? coroutine.throwAsync(answer.error) : coroutine.resumeAsync(answer.value),
+      );
     }
     if (step.done === true) return step.value;
   } catch (error) {

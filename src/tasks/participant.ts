@@ -180,9 +180,8 @@ export function currentContext(): TaskContext | undefined {
  * Runs what follows a wait. The platform's asynchronous context, where there is one, is kept by whoever has waited; where there is none,
  * what runs until the next wait is known to be the task's.
  */
-export function continueWithin(context: TaskContext | undefined, goOn: () => void): void {
-  if (asyncContext) goOn();
-  else runWithin(context, goOn);
+export function continueWithin<Result>(context: TaskContext | undefined, goOn: () => Result): Result {
+  return asyncContext ? goOn() : runWithin(context, goOn);
 }
 
 /** Runs `body`, and what follows it after each `await`, on behalf of a task. */

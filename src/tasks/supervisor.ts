@@ -87,16 +87,17 @@ export class Supervisor {
         const ended = new Mailbox<Slot>({ name: "of supervisor" });
         scope.defer(() => stop(slots));
         for (const slot of slots) start(slot, ended);
-        await this.#watch(slots, ended);
+        await this.#watch(slots, ended, scope.signal);
       },
       { name: "supervisor", ...options },
     );
   }
 
-  async #watch(slots: readonly Slot[], ended: Mailbox<Slot>): Promise<void> {
+  /** `signal`: where there is no asynchronous context nothing else says that it is cancelled. */
+  async #watch(slots: readonly Slot[], ended: Mailbox<Slot>, signal: AbortSignal): Promise<void> {
     const restarts: number[] = [];
     while (slots.some(({ task }) => task !== undefined)) {
-      const slot = await ended.receive();
+      const slot = await ended.receive({ signal });
       const { task, child } = slot;
       // It may have been ended for another one, and started again, since.
       if (task?.result === undefined) continue;
@@ -108,17 +109,19 @@ export class Supervisor {
         throw new RestartLimitError(child.name, this.#maxRestarts, { cause: failureOf(task) });
       }
       restarts.push(now);
-      await this.#restart(slot, { slots, ended, delayMs: this.#delayMs(restarts.length) });
+      await this.#restart(slot, slots, ended, () => sleep(this.#delayMs(restarts.length), { signal }));
     }
   }
 
   async #restart(
     failed: Slot,
-    { slots, ended, delayMs }: { slots: readonly Slot[]; ended: Mailbox<Slot>; delayMs: number },
+    slots: readonly Slot[],
+    ended: Mailbox<Slot>,
+    backOff: () => Promise<void>,
   ): Promise<void> {
     const others = this.#restartedWith(failed, slots).filter(({ task }) => task !== undefined);
     await stop(others);
-    if (delayMs > 0) await sleep(delayMs);
+    if (this.#backoff !== undefined) await backOff();
     for (const slot of slots) if (slot === failed || others.includes(slot)) start(slot, ended);
   }
 
