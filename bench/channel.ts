@@ -1,12 +1,15 @@
-/** What a message and a lock cost, beside plain promises; also between two guests that block. */
+/** What a message and a lock cost, beside plain promises and a library for each primitive; also between two guests that block. */
 
 import { readFileSync } from "node:fs";
+import * as asyncMutex from "async-mutex";
+import { RWLock } from "async-rwlock";
+import * as effection from "effection";
 import { compile, instantiate } from "stackful";
 import type { BackendName } from "stackful";
-import { Channel, Mutex, select, spawn } from "stackful/tasks";
+import { Channel, Mutex, RwLock, Semaphore, select, spawn } from "stackful/tasks";
 import type { ChannelOptions } from "stackful/tasks";
 import { measure } from "./harness/measure.ts";
-import type { GroupResult } from "./harness/measure.ts";
+import type { GroupResult, Row } from "./harness/measure.ts";
 import { runParts } from "./harness/parts.ts";
 
 const MESSAGES = 50_000;
@@ -62,6 +65,27 @@ async function handWritten(): Promise<number> {
   return sum;
 }
 
+/** A queue of effection: unbounded, adding never waits. */
+function inEffection(): PromiseLike<number> {
+  return effection.run(function* () {
+    const queue = effection.createQueue<number, void>();
+    const producer = yield* effection.spawn(function* () {
+      for (let i = 0; i < MESSAGES; i++) {
+        queue.add(i);
+        // Else all of them would be there before the first one is taken.
+        if (i % 64 === 63) yield* effection.sleep(0);
+      }
+    });
+    let sum = 0;
+    for (let i = 0; i < MESSAGES; i++) {
+      const next = yield* queue.next();
+      if (next.done !== true) sum += next.value;
+    }
+    yield* producer;
+    return sum;
+  });
+}
+
 /** Nobody waits: `trySend()` and `tryReceive()`. */
 function synchronous(): number {
   const channel = new Channel<number>({ capacity: 64 });
@@ -82,6 +106,7 @@ async function channels(): Promise<GroupResult[]> {
     { name: "Channel, capacity 64", run: produceAndConsume({ capacity: 64 }), expected },
     { name: "Channel, unbounded", run: produceAndConsume({ capacity: Infinity }), expected },
     { name: "Channel, trySend and tryReceive", run: synchronous, expected },
+    { name: "effection: a queue", run: async () => inEffection(), expected },
   ];
   return [await measure({ title: "one producer, one consumer, per message", operations: MESSAGES, rows, samples: 15 })];
 }
@@ -140,41 +165,79 @@ async function guests(): Promise<GroupResult[]> {
   return groups;
 }
 
+const LOCKS = 20_000;
+
+/** Takes and gives back a lock so often, one after the other. */
+const alone = (once: () => Promise<unknown>) => async (): Promise<number> => {
+  for (let i = 0; i < LOCKS; i++) await once();
+  return LOCKS;
+};
+
+/** A hundred that want it at the same time, and keep it for a microtask. */
+const contended = (once: () => Promise<unknown>) => async (): Promise<number> => {
+  const each = async (): Promise<void> => {
+    for (let i = 0; i < LOCKS / 100; i++) await once();
+  };
+  await Promise.all(Array.from({ length: 100 }, each));
+  return LOCKS;
+};
+
 async function locks(): Promise<GroupResult[]> {
-  const count = 20_000;
-  const mutex = new Mutex();
-  const free = async (): Promise<number> => {
-    for (let i = 0; i < count; i++) (await mutex.lock()).release();
-    return count;
+  const [mutex, lock, semaphore] = [new Mutex(), new RwLock(), new Semaphore(10)];
+  const theirs = { mutex: new asyncMutex.Mutex(), semaphore: new asyncMutex.Semaphore(10), lock: new RWLock() };
+  let last = Promise.resolve();
+  const chained = async (): Promise<void> => {
+    const before = last;
+    last = before.then(() => Promise.resolve());
+    await before;
   };
-  const contended = async (): Promise<number> => {
-    let sum = 0;
-    const tasks = Array.from({ length: 100 }, () =>
-      spawn(async () => {
-        for (let i = 0; i < count / 100; i++) {
-          const guard = await mutex.lock();
-          await Promise.resolve();
-          sum++;
-          guard.release();
-        }
-      }),
-    );
-    for (const task of tasks) await task;
-    return sum;
+  const inMutex = async (): Promise<void> => {
+    using guard = await mutex.lock();
+    if (guard.held) await Promise.resolve();
   };
-  const chained = async (): Promise<number> => {
-    let last = Promise.resolve();
-    let sum = 0;
-    const enter = (): Promise<void> => (last = last.then(() => void sum++));
-    for (let i = 0; i < count; i++) await enter();
-    return sum;
+  const inAsyncMutex = async (): Promise<void> => {
+    const release = await theirs.mutex.acquire();
+    await Promise.resolve();
+    release();
   };
-  const rows = [
-    { name: "a chain of promises", run: chained, expected: count },
-    { name: "Mutex, free", run: free, expected: count },
-    { name: "Mutex, 100 tasks want it", run: contended, expected: count },
+  const inSemaphore = async (): Promise<void> => {
+    using permit = await semaphore.acquire();
+    if (permit.count === 1) await Promise.resolve();
+  };
+  const inAsyncSemaphore = async (): Promise<void> => {
+    const [, release] = await theirs.semaphore.acquire();
+    await Promise.resolve();
+    release();
+  };
+  const reading = async (): Promise<void> => {
+    using guard = await lock.read();
+    if (guard.access === "read") await Promise.resolve();
+  };
+  const readingAsync = async (): Promise<void> => {
+    await theirs.lock.readLock();
+    await Promise.resolve();
+    theirs.lock.unlock();
+  };
+  const bodies = { chained, inMutex, inAsyncMutex, inSemaphore, inAsyncSemaphore, reading, readingAsync };
+  const names: Readonly<Record<keyof typeof bodies, string>> = {
+    chained: "a chain of promises",
+    inMutex: "Mutex",
+    inAsyncMutex: "async-mutex: Mutex",
+    inSemaphore: "Semaphore of 10",
+    inAsyncSemaphore: "async-mutex: Semaphore of 10",
+    reading: "RwLock, read",
+    readingAsync: "async-rwlock: readLock",
+  };
+  const rowsOf = (repeat: typeof alone): Row[] =>
+    Object.entries(bodies).map(([key, body]) => ({
+      name: names[key as keyof typeof bodies],
+      run: repeat(body),
+      expected: LOCKS,
+    }));
+  return [
+    await measure({ title: "lock, a microtask, unlock: by one", operations: LOCKS, rows: rowsOf(alone), samples: 15 }),
+    await measure({ title: "the same: by a hundred", operations: LOCKS, rows: rowsOf(contended), samples: 15 }),
   ];
-  return [await measure({ title: "lock and unlock", operations: count, rows, samples: 15 })];
 }
 
 async function selects(): Promise<GroupResult[]> {

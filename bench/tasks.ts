@@ -1,5 +1,6 @@
-/** What a task costs: spawned and joined, beside a plain promise of an async function. */
+/** What a task costs: spawned and joined, beside a plain promise of an async function and effection, whose tasks are generators. */
 
+import * as effection from "effection";
 import { scope, sleep, spawn, yieldNow } from "stackful/tasks";
 import type { Task } from "stackful/tasks";
 import { measure } from "./harness/measure.ts";
@@ -31,6 +32,24 @@ async function joined(tasks: readonly Task<number>[]): Promise<number> {
 const indices = Array.from({ length: ALIVE }, (_, index) => index);
 const afterTurn = (value: number): Promise<number> => new Promise((resolve) => setImmediate(() => resolve(value)));
 
+/** Tasks of effection, all alive before the first one is awaited. */
+function inEffection(): PromiseLike<number> {
+  return effection.run(function* () {
+    const tasks: effection.Task<number>[] = [];
+    for (const index of indices) {
+      tasks.push(
+        // oxlint-disable-next-line require-yield -- an operation that does not wait
+        yield* effection.spawn(function* () {
+          return index;
+        }),
+      );
+    }
+    let sum = 0;
+    for (const task of tasks) sum += yield* task;
+    return sum;
+  });
+}
+
 async function alive(): Promise<GroupResult[]> {
   const rows = [
     { name: "async function", run: () => sumOf(indices.map((index) => body(index))), expected },
@@ -47,6 +66,7 @@ async function alive(): Promise<GroupResult[]> {
       expected,
     },
   ];
+  rows.push({ name: "effection: spawn", run: async () => inEffection(), expected });
   return [await measure({ title: "100,000 alive at once", operations: ALIVE, rows, samples: 9 })];
 }
 
