@@ -223,7 +223,7 @@ class NodeDirectory implements Directory {
     try {
       await file.sync(dataOnly);
     } finally {
-      file.close();
+      await file.close();
     }
   }
 

@@ -15,6 +15,8 @@ export class NodeOpenFile implements OpenFile {
   #fd: number;
   /** The same file, opened for appending. */
   #appending: number | undefined;
+  /** Those who wait for the disk. */
+  readonly #syncs = new Set<Promise<void>>();
 
   /** Takes over `fd`. */
   constructor(fd: number) {
@@ -81,16 +83,24 @@ export class NodeOpenFile implements OpenFile {
   async sync(dataOnly: boolean): Promise<void> {
     const { fsync, fdatasync } = this.#fs;
     const fd = this.#open();
-    await new Promise<void>((resolve, reject) => {
-      (dataOnly ? fdatasync : fsync)(fd, (error) => (error === null ? resolve() : reject(error)));
+    const end = new Promise<void>((resolve, reject) => {
+      (dataOnly ? fdatasync : fsync)(fd, (error) => (error ? reject(error) : resolve()));
     });
+    this.#syncs.add(end);
+    try {
+      await end;
+    } finally {
+      this.#syncs.delete(end);
+    }
   }
 
-  close(): void {
-    if (this.#fd < 0) return;
-    const fds = [this.#fd, this.#appending];
+  /** After those who wait for the disk: the number must not be another file's by the time that the other thread looks at it. */
+  close(): void | Promise<void> {
+    if (this.#fd < 0) return undefined;
+    const fds = [this.#fd, this.#appending].filter((fd) => fd !== undefined);
     this.#fd = -1;
     this.#appending = undefined;
-    for (const fd of fds) if (fd !== undefined) this.#fs.closeSync(fd);
+    const close = (): void => fds.forEach((fd) => this.#fs.closeSync(fd));
+    return this.#syncs.size === 0 ? close() : Promise.allSettled(this.#syncs).then(close);
   }
 }

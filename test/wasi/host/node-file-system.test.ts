@@ -1,7 +1,7 @@
 /** The computer's files: what somebody else does to them meanwhile, and what must not be left behind. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import {
+import fs, {
   existsSync,
   linkSync,
   mkdirSync,
@@ -150,6 +150,27 @@ describe("A name that is swapped for a symbolic link during a call", onLinux, ()
     await guest.create(ROOT, "there", "abc");
     assert.deepEqual(readdirSync(outside), ["secret"]);
     assert.ok(existsSync(`${inside}-moved/there`));
+    await end();
+  });
+});
+
+describe("A file that is closed while it is written to the disk", () => {
+  it("keeps its number until that is done", async (test) => {
+    const { guest, inside, end } = sandbox(process.platform === "linux");
+    let synced = -1;
+    let finish = (): void => {};
+    test.mock.method(fs, "fsync", (fd: number, done: (error: null) => void) => {
+      synced = fd;
+      finish = () => done(null);
+    });
+    const file = await guest.open(ROOT, "file", { create: true });
+    const syncing = guest.call("fd_sync", file);
+    const closing = guest.call("fd_close", file);
+    assert.equal(fs.fstatSync(synced).ino, fs.statSync(path.join(inside, "file")).ino);
+    assert.equal(await guest.errno("fd_tell", file, 64), "EBADF");
+    finish();
+    await Promise.all([syncing, closing]);
+    assert.throws(() => fs.fstatSync(synced), { code: "EBADF" });
     await end();
   });
 });
