@@ -1,6 +1,6 @@
 /** Waiting for time and for descriptors. */
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { beforeEach, describe, it } from "node:test";
 import { MemoryFileSystem, MemoryNetwork } from "stackful/wasi";
 import { CLOCK, EVENT, SUBSCRIPTION } from "#src/wasi/preview1/layout";
 import { GuestCalls } from "../guest-calls.ts";
@@ -11,6 +11,9 @@ import { COUNT, INPUT, OUTPUT, poll, readEvents, startPoll, subscribe } from "..
 const MS = 1_000_000n;
 const ABSOLUTE = 1;
 const { monotonic, realtime, processCpuTime } = CLOCK;
+
+// What is ready is answered at once only as long as the event loop has not been kept.
+beforeEach(() => new Promise<void>((done) => void setImmediate(done)));
 
 /** Whether a promise has settled, as far as microtasks bring it. */
 async function isSettled(promise: Promise<unknown> | number): Promise<boolean> {

@@ -111,7 +111,9 @@ describe("WASI", () => {
   it("offers a program both, and refuses versions that it does not know", () => {
     for (const version of ["preview1", "unstable", undefined] as const) {
       const imports = new WASI({ version, stdin: "ignore" }).imports();
-      assert.deepEqual(Object.keys(imports), ["wasi_snapshot_preview1", "wasi_unstable"]);
+      for (const name of ["wasi_snapshot_preview1", "wasi_unstable"] as const) {
+        assert.equal(typeof imports[name]["fd_write"], "function");
+      }
     }
     assert.throws(() => new WASI({ version: "preview2" as never }), /^TypeError: Cannot make WASI: version must be/);
   });
