@@ -1,5 +1,6 @@
 /** One line for each call of a program, as strace has them: `fd_read(fd: 0, iovs: 1 buffer, 1024 bytes) -> nread: 5 <suspended 200.3 ms>` */
 
+import { inspect } from "node:util";
 import type {
   SyscallBuffers,
   SyscallEvent,
@@ -11,17 +12,24 @@ const MAX_TEXT = 200;
 const NS_PER_MS = 1e6;
 
 /** With a line break at its end. `label` stands before it. */
-export function traceLine({ name, args, results, errno, suspendedMs }: SyscallEvent, label = ""): string {
+export function traceLine(event: SyscallEvent, label = ""): string {
+  const { name, args, suspendedMs } = event;
   const call = `${label}${name}(${list(args)})`;
   const waited = suspendedMs === 0 ? "" : ` <suspended ${suspendedMs.toFixed(1)} ms>`;
-  return `${call} ${outcome(errno, results)}${waited}\n`;
+  return `${call} ${outcome(event)}${waited}\n`;
 }
 
-function outcome(errno: string | undefined, results: SyscallEvent["results"]): string {
+function outcome({ errno, results, cause }: SyscallEvent): string {
   if (errno === undefined) return "does not return";
+  // Of this one only: others say themselves what is wrong.
+  if (errno === "EIO" && cause !== undefined) return `-> EIO (${causeText(cause)})`;
   if (errno !== "ESUCCESS") return `-> ${errno}`;
   const given = list(results);
   return `-> ${given === "" ? "ok" : given}`;
+}
+
+function causeText(cause: unknown): string {
+  return cause instanceof Error ? `${cause.name}: ${cause.message}` : inspect(cause, { breakLength: Infinity });
 }
 
 function list(values: Readonly<Record<string, SyscallValue>>): string {

@@ -186,8 +186,10 @@ function importsOf(program: Program, observer: SyscallObserver | undefined): Rea
 }
 
 function importOf(program: Program, name: string, observer: SyscallObserver | undefined): unknown {
-  const answer = hostFunction(program, SYSCALLS[name]!);
-  return wrapAsyncWithCaller(observer === undefined ? answer : observed(name, answer, observer, program.snapshot));
+  const body = SYSCALLS[name]!;
+  if (observer === undefined) return wrapAsyncWithCaller(hostFunction(program, body));
+  const make = (onFailure: (error: unknown) => void) => hostFunction(program, body, onFailure);
+  return wrapAsyncWithCaller(observed(name, make, observer, program.snapshot));
 }
 
 function programOf(options: WasiOptions): Program {

@@ -36,6 +36,8 @@ export interface SyscallEvent {
   readonly results: Readonly<Record<string, SyscallValue>>;
   /** `"ESUCCESS"`, `"ENOENT"`, …; `undefined` if the call never returned: the program has exited in it, or was unwound. */
   readonly errno: string | undefined;
+  /** What the host has failed with, if it has: the error of a stream, a file system or a network, which the program knows as `errno` only. */
+  readonly cause?: unknown;
   /** Milliseconds that the program was suspended; 0 if the call was answered at once. */
   readonly suspendedMs: number;
 }
@@ -45,21 +47,24 @@ export type SyscallObserver = (event: SyscallEvent) => void;
 
 type HostFunction = (caller: Caller, ...params: unknown[]) => Soon<number>;
 
-/** `body`, the host function for the call `name`, with `observe` told of each call of it. */
+/** The host function for the call `name`, with `observe` told of each call of it. `make` makes it for one call, which tells what it fails with. */
 export function observed(
   name: string,
-  body: HostFunction,
+  make: (onFailure: (error: unknown) => void) => HostFunction,
   observe: SyscallObserver,
   snapshot: Snapshot = PREVIEW_1,
 ): HostFunction {
   const signature = SIGNATURES[name as SyscallName] as SyscallSignature | undefined;
-  if (signature === undefined) return body;
+  if (signature === undefined) return make(() => {});
   return (caller, ...params) => {
     const reader = new ParameterReader(caller, params, snapshot);
     const args = reader.arguments(signature);
-    const tell = (errno: number | undefined, suspendedMs: number): void => {
-      const results = errno === 0 ? reader.results(signature) : {};
-      observe({ name, args, results, errno: errno === undefined ? undefined : errnoName(errno), suspendedMs });
+    let failure: { readonly cause: unknown } | undefined;
+    const body = make((cause) => (failure = { cause }));
+    const tell = (number: number | undefined, suspendedMs: number): void => {
+      const results = number === 0 ? reader.results(signature) : {};
+      const errno = number === undefined ? undefined : errnoName(number);
+      observe({ name, args, results, errno, ...failure, suspendedMs });
     };
     let answer: Soon<number>;
     try {

@@ -6,7 +6,7 @@ import type { Clock } from "../host/clock.ts";
 import type { Soon } from "../host/file-system.ts";
 import type { Random } from "../host/random.ts";
 import type { DescriptorTable } from "./descriptor-table.ts";
-import { ESUCCESS, errnoOf } from "./errno.ts";
+import { ESUCCESS, Errno, errnoOf } from "./errno.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { isPromise } from "./soon.ts";
@@ -66,12 +66,18 @@ class CallOfGuest implements Syscall {
   }
 }
 
-/** The host function for a call: it answers with an error number, and never throws but to exit. */
+/**
+ * The host function for a call: it answers with an error number, and never throws but to exit.
+ *
+ * @param onFailure is told of what the host has failed with: not of what a call itself finds wrong
+ */
 export function hostFunction(
   program: Program,
   body: SyscallBody,
+  onFailure?: (error: unknown) => void,
 ): (caller: Caller, ...params: unknown[]) => Soon<number> {
   const call = body as (call: Syscall, ...params: unknown[]) => Soon<void>;
+  const fail = onFailure === undefined ? errnoOfFailure : tellingFailure(onFailure);
   let memory: GuestMemory | undefined;
   // Nine parameters are the most there are (path_open); those that a call does not have are undefined, which costs less than an array.
   // oxlint-disable-next-line max-params
@@ -112,7 +118,15 @@ export class Exit {
   }
 }
 
-function fail(error: unknown): number {
+function errnoOfFailure(error: unknown): number {
   if (error instanceof Exit) throw error.trap;
   return errnoOf(error);
+}
+
+function tellingFailure(onFailure: (error: unknown) => void): (error: unknown) => number {
+  return (error) => {
+    const errno = errnoOfFailure(error);
+    if (!(error instanceof Errno)) onFailure(error);
+    return errno;
+  };
 }

@@ -1,6 +1,10 @@
 /** What an observer of calls is told. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { instantiate } from "stackful";
+import { WASI } from "stackful/wasi";
+import { traceLine } from "#src/cli/trace-line";
 import type { Caller } from "#src/link/caller";
 import { encodeText } from "#src/wasi/preview1/guest-memory";
 import { SIGNATURES } from "#src/wasi/preview1/signature-table";
@@ -25,7 +29,11 @@ const KINDS = [
 /** The event of one call that answers with `answer`. */
 async function eventOf(name: string, params: unknown[], answer: () => number | Promise<number>): Promise<SyscallEvent> {
   const events: SyscallEvent[] = [];
-  const call = observed(name, answer, (event) => events.push(event));
+  const call = observed(
+    name,
+    () => answer,
+    (event) => events.push(event),
+  );
   try {
     await call(caller, ...params);
   } catch {
@@ -138,6 +146,43 @@ describe("observed()", () => {
     assert.equal(rejected, undefined);
   });
 
+  it("tells what the host has failed with, and not what the call itself finds wrong", async () => {
+    const program = readFileSync(new URL("../../guests/program.wasm", import.meta.url));
+    const mistake = new TypeError("a mistake in the host");
+    for (const stdout of [
+      () => {
+        throw mistake;
+      },
+      () => Promise.reject(mistake),
+    ]) {
+      const events: SyscallEvent[] = [];
+      const wasi = new WASI({
+        args: ["program", "cat"],
+        stdin: "x",
+        stdout,
+        stderr: "ignore",
+        onSyscall: (e) => events.push(e),
+      });
+      assert.equal(await wasi.start(await instantiate(program, wasi.imports())), 1);
+      const causes = events.filter((event) => "cause" in event);
+      assert.deepEqual(
+        causes.map(({ name, errno, cause }) => [name, errno, cause]),
+        [["fd_write", "EIO", mistake]],
+      );
+      assert.match(traceLine(causes[0]!), /^fd_write\(.*\) -> EIO \(TypeError: a mistake in the host\)/);
+    }
+    const events: SyscallEvent[] = [];
+    const own = new WASI({
+      args: ["program", "list", "/"],
+      stdin: "ignore",
+      stderr: "ignore",
+      onSyscall: (e) => events.push(e),
+    });
+    assert.equal(await own.start(await instantiate(program, own.imports())), 1);
+    const [refused] = events.filter(({ name }) => name === "fd_prestat_get");
+    assert.deepEqual([refused!.errno, "cause" in refused!], ["EBADF", false]);
+  });
+
   it("has nothing to tell where pointers lead nowhere", async () => {
     const { args, errno } = await eventOf("path_open", [3, 0, -5, 100, 0, 0n, 0n, 0, 0], () => 21);
     assert.deepEqual([args["path"], errno], [null, "EFAULT"]);
@@ -158,13 +203,13 @@ describe("observed()", () => {
     const error = new Error("host");
     const ready = observed(
       "sched_yield",
-      () => 5,
+      () => () => 5,
       () => {},
     );
     assert.equal(ready(caller), 5);
     const failing = observed(
       "sched_yield",
-      () => Promise.reject(error),
+      () => () => Promise.reject(error),
       () => {},
     );
     await assert.rejects(async () => failing(caller), error);
