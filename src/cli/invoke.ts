@@ -58,13 +58,23 @@ function float(word: string, type: string): number | undefined {
   return FLOAT.test(word) ? Number(word) : undefined;
 }
 
-/** A line for each result, as Wasmtime prints them. */
-export function resultText(result: unknown): string {
+/** A line for each result of the exported function `name`, as Wasmtime prints them. */
+export function resultText(module: GuestModule, name: string, result: unknown): string {
+  const types = module.exportNamed(name)?.type?.results ?? [];
   const results = Array.isArray(result) ? (result as unknown[]) : [result];
   return results
     .filter((value) => value !== undefined)
-    .map((value) => `${valueText(value)}\n`)
+    .map((value, position) => `${valueText(types[position] === "f32" ? shortest(value as number) : value)}\n`)
     .join("");
+}
+
+/** An f32 needs nine digits at most: those of the number that JavaScript has made of it say more than there was. */
+function shortest(value: number): number {
+  for (let digits = 1; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return short;
+  }
+  return value;
 }
 
 function valueText(value: unknown): string {

@@ -71,7 +71,7 @@ export class Program {
     const start = async (options: CallOptions): Promise<number> => {
       if (invoke === undefined || args === undefined) return wasi.start(instance, options);
       await wasi.initialize(instance, options);
-      process.stdout.write(resultText(await instance.function(invoke).call(args, options)));
+      process.stdout.write(resultText(this.module, invoke, await instance.function(invoke).call(args, options)));
       return 0;
     };
     try {

@@ -488,12 +488,17 @@ describe("stackful run --invoke", () => {
       ["f64", "-inf", "-inf"],
       ["f64", "-0", "-0"],
       ["f32", ".5", "0.5"],
+      ["f32", "0.1", "0.1"],
+      ["f32", "16777217", "16777216"],
+      ["f32", "3.4028234e38", "3.4028235e+38"],
+      ["f32", "-inf", "-inf"],
+      ["f32", "nan", "nan"],
     ] as const) {
       const [value] = argumentsFor(module, type, [word]);
-      assert.equal(resultText(await exports[type](value as never)), `${printed}\n`);
+      assert.equal(resultText(module, type, await exports[type](value as never)), `${printed}\n`);
     }
-    assert.equal(resultText(await exports.two()), "1\n2\n");
-    assert.equal(resultText(await exports.none()), "");
+    assert.equal(resultText(module, "two", await exports.two()), "1\n2\n");
+    assert.equal(resultText(module, "none", await exports.none()), "");
   });
 
   it("says which words are no such numbers", async () => {
