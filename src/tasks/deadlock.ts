@@ -96,7 +96,10 @@ function placeOf({ guests }: Participant): string {
   return frames.length === 0 ? "" : `, in ${frames.slice(0, MAX_FRAMES).join(" < ")}`;
 }
 
-/** Tells those of them that can only be woken by each other. */
+/**
+ * Tells those of them that can only be woken by each other. One that waits in a shield has something to finish first, the end of a scope
+ * perhaps: it is told only if nobody else can be, and is woken by what the others do otherwise.
+ */
 export function rejectStuck(participants: readonly Participant[]): void {
   const stuck = participants.flatMap((participant) => {
     const wait = onlyWait(participant);
@@ -109,7 +112,8 @@ export function rejectStuck(participants: readonly Participant[]): void {
       waitingFor: `${wait.reason.describe()}${placeOf(participant)}`,
     })),
   );
-  for (const { wait } of stuck) wait.fail(error);
+  const open = stuck.filter(({ wait }) => !wait.isShielded);
+  for (const { wait } of open.length > 0 ? open : stuck) wait.fail(error);
 }
 
 interface ProcessEvents {

@@ -37,20 +37,23 @@ export interface LinkOptions {
  * @returns what ends the link
  */
 export function link(first: Task, second: Task, { asMessage = [] }: LinkOptions = {}): () => void {
-  let isLinked = true;
   const tell = (task: Task, other: Task): void => {
     const { result } = task;
-    if (!isLinked || result === undefined) return;
-    isLinked = false;
-    if (result.state === "returned") return;
+    // What each keeps of the other must not outlive the link: a task may be linked to many, one after the other.
+    unlink();
+    if (result === undefined || result.state === "returned") return;
     if (asMessage.includes(other)) other.mailbox.send(new TaskEnded(task, result));
     else other.cancel(new LinkDiedError(task, result.state === "threw" ? result.error : result.reason));
   };
-  onTaskEnd(first, () => tell(first, second));
-  onTaskEnd(second, () => tell(second, first));
-  return () => {
-    isLinked = false;
+  const forget: (() => void)[] = [];
+  const unlink = (): void => {
+    for (const each of forget.splice(0)) each();
   };
+  forget.push(onTaskEnd(first, () => tell(first, second)));
+  // It may have ended before.
+  if (first.result === undefined) forget.push(onTaskEnd(second, () => tell(second, first)));
+  if (second.result !== undefined) unlink();
+  return unlink;
 }
 
 /**
@@ -59,11 +62,7 @@ export function link(first: Task, second: Task, { asMessage = [] }: LinkOptions 
  * @returns what ends that
  */
 export function monitor(task: Task, mailbox: Mailbox<TaskEnded> | Mailbox): () => void {
-  let isWatched = true;
-  onTaskEnd(task, () => {
-    if (isWatched && task.result !== undefined) mailbox.send(new TaskEnded(task, task.result));
+  return onTaskEnd(task, () => {
+    if (task.result !== undefined) mailbox.send(new TaskEnded(task, task.result));
   });
-  return () => {
-    isWatched = false;
-  };
 }

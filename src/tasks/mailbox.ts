@@ -1,5 +1,6 @@
 /** The one inbox of a task. */
 
+import { ChannelClosedError } from "./channel.ts";
 import type { WaitReason } from "./participant.ts";
 import { ready } from "./scheduler.ts";
 import { checkMs, endAfter } from "./sleep.ts";
@@ -58,7 +59,7 @@ export class Mailbox<Message = unknown> {
     return true;
   }
 
-  /** Waits for the first message that matches. */
+  /** Waits for the first message that matches. Rejects with a {@link ChannelClosedError} when its task has ended: there will be none. */
   receive<Wanted extends Message = Message>(options?: MailboxReceiveOptions<Message, Wanted>): Promise<Wanted> {
     const { matches = all, timeoutMs } = options ?? {};
     if (timeoutMs !== undefined) checkMs(timeoutMs);
@@ -66,6 +67,7 @@ export class Mailbox<Message = unknown> {
     if (refusal !== undefined) return Promise.reject(refusal.reason);
     const taken = this.tryReceive<Wanted>(matches);
     if (taken !== undefined) return ready(taken.message);
+    if (this.#closed) return Promise.reject(this.#ended());
     const reason = timeoutMs === undefined ? this.#reason : { ...this.#reason, isExternal: true };
     const wait = new Wait<Wanted>(reason, options);
     this.#receivers.add({ wait, demand: matches });
@@ -93,6 +95,13 @@ export class Mailbox<Message = unknown> {
   close(): void {
     this.#closed = true;
     this.#messages.clear();
+    for (let receiver = this.#receivers.first; receiver !== undefined; receiver = this.#receivers.first) {
+      receiver.throw(this.#ended());
+    }
+  }
+
+  #ended(): ChannelClosedError {
+    return new ChannelClosedError(`Cannot receive: the task of mailbox ${this.name} has ended`);
   }
 }
 

@@ -49,8 +49,23 @@ export function afterTurn(goOn: () => void): void {
     const all = nextTurn;
     nextTurn = [];
     operations = 0;
-    for (const each of all) each();
+    for (const each of all) runOrReport(each);
   });
+}
+
+/** An error of one must not keep the others from going on: it is reported like an unhandled rejection. */
+function runOrReport(goOn: () => void): void {
+  try {
+    goOn();
+  } catch (error) {
+    void Promise.reject(error);
+  }
+}
+
+/** @throws {TypeError} when there is no such priority */
+export function requirePriority(priority: Priority | undefined): void {
+  if (priority === undefined || Object.hasOwn(lines, priority)) return;
+  throw new TypeError(`Cannot run with priority ${priority}: expected high, normal or low`);
 }
 
 /** Runs it when its turn has come: never at once. */

@@ -3,6 +3,7 @@
 import { Mailbox } from "./mailbox.ts";
 import { scope } from "./scope.ts";
 import type { ScopeOptions } from "./scope.ts";
+import { shield } from "./shield.ts";
 import { sleep } from "./sleep.ts";
 import { Task, onTaskEnd } from "./task.ts";
 
@@ -52,6 +53,15 @@ interface Slot {
   task: Task | undefined;
 }
 
+/** What a supervisor runs now. */
+interface Running {
+  readonly slots: readonly Slot[];
+  /** Those whose tasks have ended. */
+  readonly ended: Mailbox<Slot>;
+  /** Where there is no asynchronous context nothing else says that it is cancelled. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Runs children, and starts them again when they fail.
  *
@@ -87,14 +97,14 @@ export class Supervisor {
         const ended = new Mailbox<Slot>({ name: "of supervisor" });
         scope.defer(() => stop(slots));
         for (const slot of slots) start(slot, ended);
-        await this.#watch(slots, ended, scope.signal);
+        await this.#watch({ slots, ended, signal: scope.signal });
       },
       { name: "supervisor", ...options },
     );
   }
 
-  /** `signal`: where there is no asynchronous context nothing else says that it is cancelled. */
-  async #watch(slots: readonly Slot[], ended: Mailbox<Slot>, signal: AbortSignal): Promise<void> {
+  async #watch(running: Running): Promise<void> {
+    const { slots, ended, signal } = running;
     const restarts: number[] = [];
     while (slots.some(({ task }) => task !== undefined)) {
       const slot = await ended.receive({ signal });
@@ -109,19 +119,16 @@ export class Supervisor {
         throw new RestartLimitError(child.name, this.#maxRestarts, { cause: failureOf(task) });
       }
       restarts.push(now);
-      await this.#restart(slot, slots, ended, () => sleep(this.#delayMs(restarts.length), { signal }));
+      await this.#restart(slot, running, this.#delayMs(restarts.length));
     }
   }
 
-  async #restart(
-    failed: Slot,
-    slots: readonly Slot[],
-    ended: Mailbox<Slot>,
-    backOff: () => Promise<void>,
-  ): Promise<void> {
+  async #restart(failed: Slot, { slots, ended, signal }: Running, delayMs: number): Promise<void> {
     const others = this.#restartedWith(failed, slots).filter(({ task }) => task !== undefined);
     await stop(others);
-    if (this.#backoff !== undefined) await backOff();
+    if (delayMs > 0) await sleep(delayMs, { signal });
+    // It may have been cancelled while it stopped the others.
+    signal.throwIfAborted();
     for (const slot of slots) if (slot === failed || others.includes(slot)) start(slot, ended);
   }
 
@@ -151,7 +158,8 @@ async function stop(slots: readonly Slot[]): Promise<void> {
     const { task } = slot;
     slot.task = undefined;
     task?.cancel();
-    await task?.join();
+    // Also if the supervisor is cancelled meanwhile: it must not end before its children.
+    if (task !== undefined) await shield(() => task.join());
   }
 }
 

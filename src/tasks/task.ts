@@ -7,7 +7,7 @@ import { driveCoroutine } from "./drive-coroutine.ts";
 import { Mailbox } from "./mailbox.ts";
 import { Participant, runWithin } from "./participant.ts";
 import type { WaitReason } from "./participant.ts";
-import { enqueue } from "./scheduler.ts";
+import { enqueue, requirePriority } from "./scheduler.ts";
 import type { Priority } from "./scheduler.ts";
 import { promiseOf } from "./soon.ts";
 import { requireAllowed } from "./wait.ts";
@@ -43,16 +43,20 @@ export interface TaskOptions {
 }
 
 let privateParticipantOf: (task: Task) => Participant;
-let privateOnEnd: (task: Task, listener: () => void) => void;
+let privateOnEnd: (task: Task, listener: () => void) => () => void;
 
 /** The waiting side of a task. */
 export function participantOfTask(task: Task): Participant {
   return privateParticipantOf(task);
 }
 
-/** Calls `listener` when the task has ended, before those that join it go on: at once, if it has. */
-export function onTaskEnd(task: Task, listener: () => void): void {
-  privateOnEnd(task, listener);
+/**
+ * Calls `listener` when the task has ended, before those that join it go on: at once, if it has.
+ *
+ * @returns what forgets the listener
+ */
+export function onTaskEnd(task: Task, listener: () => void): () => void {
+  return privateOnEnd(task, listener);
 }
 
 /** The value, or throws what it has ended with. */
@@ -82,7 +86,7 @@ export class Task<Value = unknown> implements PromiseLike<Value> {
   #body: Coroutine | ((task: Task) => unknown) | undefined;
   #result: TaskResult<Value> | undefined;
   #isSeen = false;
-  #listeners: (() => void)[] | undefined;
+  #listeners: Set<() => void> | undefined;
   #mailbox: Mailbox | undefined;
 
   static {
@@ -95,6 +99,7 @@ export class Task<Value = unknown> implements PromiseLike<Value> {
     if (typeof body !== "function" && !(body instanceof Coroutine)) {
       throw new TypeError(`Cannot spawn: the body is ${typeof body}, expected a function or a Coroutine`);
     }
+    requirePriority(priority);
     this.#participant = new Participant(name);
     this.#body = body;
     this.#priority = priority;
@@ -223,10 +228,11 @@ export class Task<Value = unknown> implements PromiseLike<Value> {
     this.#isSeen = true;
   }
 
-  #onEnd(listener: () => void): void {
+  #onEnd(listener: () => void): () => void {
     this.#see();
-    if (this.#result === undefined) (this.#listeners ??= []).push(listener);
+    if (this.#result === undefined) (this.#listeners ??= new Set()).add(listener);
     else listener();
+    return () => void this.#listeners?.delete(listener);
   }
 
   #listenTo(signal: AbortSignal): void {
@@ -236,7 +242,7 @@ export class Task<Value = unknown> implements PromiseLike<Value> {
     }
     const onAbort = (): void => this.cancel(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
-    (this.#listeners ??= []).push(() => signal.removeEventListener("abort", onAbort));
+    (this.#listeners ??= new Set()).add(() => signal.removeEventListener("abort", onAbort));
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { Pending } from "../coroutine/pending.ts";
 import type { WaitReason } from "./participant.ts";
-import { enqueue } from "./scheduler.ts";
+import { enqueue, requirePriority } from "./scheduler.ts";
 import type { Priority } from "./scheduler.ts";
 import { Wait, requireAllowed } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
@@ -25,6 +25,7 @@ export function yieldNow(options?: YieldOptions): Promise<void> {
 
 /** {@link yieldNow} for host functions of guests. */
 export function yieldSoon(options?: YieldOptions): Pending<void> {
+  requirePriority(options?.priority);
   requireAllowed(options);
   const wait = new Wait<void>(reason, options);
   enqueue(() => wait.succeed(undefined), options?.priority);

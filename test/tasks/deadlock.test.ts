@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import path from "node:path";
 import { describe } from "node:test";
-import { DeadlockError, Mutex, RwLock, scope, select, after, sleep, spawn } from "stackful/tasks";
+import { DeadlockError, Mutex, RwLock, scope, select, shield, after, sleep, spawn } from "stackful/tasks";
 import type { Task } from "stackful/tasks";
 import { check, rejection, turn } from "./harness.ts";
 
@@ -82,6 +82,29 @@ describe("Tasks that wait for each other", () => {
       last = spawn(() => previous.join());
     }
     assert.equal((await last.join()).state, "returned");
+  });
+
+  check("end with their scopes, which wait for the cleanups of their children", async () => {
+    const mutex = new Mutex({ name: "outer" });
+    const events: string[] = [];
+    const outer = spawn(async () => {
+      using guard = await mutex.lock();
+      await scope(async (scope) => {
+        scope.spawn(async () => {
+          try {
+            await mutex.lock();
+          } finally {
+            await shield(() => sleep(5));
+            events.push("cleanup of the child");
+          }
+        });
+        await scope.join();
+      });
+      return guard;
+    });
+    assert.ok((await rejection(outer)) instanceof DeadlockError);
+    assert.deepEqual(events, ["cleanup of the child"]);
+    assert.equal(mutex.locked, false);
   });
 
   check("include one that waits for itself", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
-import { LinkDiedError, Mailbox, TaskEnded, link, monitor, sleep, spawn } from "stackful/tasks";
+import { ChannelClosedError, LinkDiedError, Mailbox, TaskEnded, link, monitor, sleep, spawn } from "stackful/tasks";
 import type { Task } from "stackful/tasks";
 import { check, rejection, stateOf, turn } from "./harness.ts";
 
@@ -78,6 +78,14 @@ describe("Mailbox", () => {
     const other = spawn(() => {});
     await other;
     assert.equal(other.mailbox.send("late"), false);
+    assert.ok((await rejection(other.mailbox.receive())) instanceof ChannelClosedError);
+  });
+
+  check("tells those who wait for a message that its task has ended", async () => {
+    const task = spawn(() => turn());
+    const waiting = spawn(() => task.mailbox.receive());
+    const result = await waiting.join();
+    assert.ok(result.state === "threw" && result.error instanceof ChannelClosedError);
   });
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
-import { RestartLimitError, Supervisor, sleep, spawn } from "stackful/tasks";
+import { RestartLimitError, Supervisor, shield, sleep, spawn } from "stackful/tasks";
 import type { SupervisedChild, SupervisorOptions } from "stackful/tasks";
 import { check, rejection, stateOf, turn } from "./harness.ts";
 
@@ -121,6 +121,34 @@ describe("Supervisor", () => {
     assert.equal(gaps.length, 3);
     // A timer may fire up to a millisecond early.
     for (const [index, least] of [9, 19, 24].entries()) assert.ok(gaps[index]! >= least, `gaps ${String(gaps)}`);
+  });
+
+  check("does not end before its children, also when it is cancelled while it stops some for a restart", async () => {
+    const events: string[] = [];
+    const slow = async (): Promise<void> => {
+      try {
+        await sleep(100_000);
+      } finally {
+        await shield(() => sleep(10));
+        events.push("slow has ended");
+      }
+    };
+    const failing = async (): Promise<void> => {
+      await turn();
+      throw new Error("crash");
+    };
+    const children = [
+      { name: "slow", run: slow },
+      { name: "failing", run: failing },
+    ];
+    const task = spawn(() => new Supervisor(children, { strategy: "one-for-all" }).run());
+    await turn();
+    await turn();
+    await turn();
+    task.cancel();
+    assert.equal(await stateOf(task), "cancelled");
+    events.push("supervisor has ended");
+    assert.deepEqual(events, ["slow has ended", "supervisor has ended"]);
   });
 
   check("ends its children when it is cancelled, the last one first", async () => {

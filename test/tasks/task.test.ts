@@ -34,6 +34,12 @@ describe("spawn()", () => {
     await busy;
   });
 
+  check("refuses a priority that there is not", async () => {
+    const priority = "urgent" as "high";
+    assert.throws(() => spawn(() => {}, { priority }), /Cannot run with priority urgent/);
+    assert.match(String(await rejection(yieldNow({ priority }))), /Cannot run with priority urgent/);
+  });
+
   check("refuses a body that cannot run", () => {
     assert.throws(() => spawn(undefined as unknown as () => void), TypeError);
   });
