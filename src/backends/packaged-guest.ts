@@ -65,7 +65,7 @@ interface GuestFacts {
   readonly compiler: string;
   /** The module that was transformed. `null` where hashes cannot be computed. */
   readonly source: { readonly bytes: number; readonly sha256: string | null };
-  readonly options: Required<PackedOptions>;
+  readonly options: PackedOptions;
   readonly guest: Pick<PreparedGuest, "stack" | "memorySource" | "checksStack">;
 }
 
@@ -124,7 +124,7 @@ function areGuestFacts(facts: unknown, module: BinaryModule): facts is GuestFact
   return (
     ["allow", "queue"].includes(String(options?.overlap)) &&
     typeof options?.stackChecks === "boolean" &&
-    ["suspend", "block"].includes(String(options.atomicWaits)) &&
+    ["suspend", "block", undefined].includes(options.atomicWaits) &&
     typeof guest?.checksStack === "boolean" &&
     ["allocator", "grow", "none"].includes(String(guest.memorySource?.kind)) &&
     isStack(guest.stack, module)
