@@ -142,6 +142,37 @@ const tests = {
     equal([error.name, ticks > 2], ["TimeoutError", true]);
   },
 
+  "threads wait in a shared memory, in lines of the engine": async () => {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 16, shared: true });
+    const instance = await instantiate(guest("atomics"), { env: { memory, log: () => turn() } });
+    equal(await instance.exports.wait32(0, 1, -1n), 1);
+    equal(await instance.exports.wait32(0, 0, 1_000_000n), 2);
+    const ends = [1, 2].map(() => instance.exports.wait32(0, 0, -1n));
+    equal(await instance.exports.notify(0, 9), 2);
+    equal(await Promise.all(ends), [0, 0]);
+    equal(Math.max(...(await Promise.all([1, 2, 3].map((id) => instance.exports.add(5, id))))), 15);
+  },
+
+  "a program with POSIX threads: locks, storage, files, a deadlock": async () => {
+    const run = async (...args) => {
+      const text = [];
+      const { root } = new MemoryFileSystem({});
+      const wasi = new WASI({
+        args: ["pthreads", ...args],
+        preopens: { "/data": root },
+        stdout: lines((line) => text.push(line)),
+      });
+      const instance = await instantiate(guest("threads/pthreads"), wasi.imports());
+      equal(await wasi.start(instance), 0);
+      return text;
+    };
+    equal(await run("mutex", "50", "20"), ["total 1000, results 1000"]);
+    equal(await run("storage"), ["wrong 0, destroyed 210, prepared 1, own 7"]);
+    equal((await run("files")).toSorted().at(-1), "wrong 0");
+    const error = await rejection(run("deadlock"));
+    equal([error.name, error.tasks.map(({ id }) => id)], ["DeadlockError", [0, 1, 2]]);
+  },
+
   "a WASI program reads standard input and files, writes, sleeps and exits": async () => {
     const files = new MemoryFileSystem({ "note.txt": "in memory" });
     const run = async (...args) => {
