@@ -3,7 +3,8 @@
  * copies.
  *
  * It remembers what was added, because the second module declares all of it as imports, in the same order: so every index
- * in the code of a function means the same in its resume copy, which can be copied byte for byte.
+ * in the code of a function means the same in its resume copy, which can be copied byte for byte. Only functions have other indices
+ * there: see called-functions.ts.
  */
 
 import type { ConstantExpression, FunctionBuilder } from "../binary/definitions.ts";
@@ -38,7 +39,7 @@ export function sharedName(kind: SharedKind, index: number): string {
   return `${RESERVED}${LETTERS[kind]}${index.toString(36)}`;
 }
 
-/** What the second module imports for an index of a function. */
+/** A function that the second module imports. */
 interface SharedFunction {
   /** In the table. */
   readonly position: number;
@@ -136,8 +137,8 @@ export class FirstModule extends ModuleEditor {
    */
   share(used: ReadonlySet<number>): void {
     const { module } = this;
-    this.#usedFunctions = new Set([...used, this.#anyFunction]);
-    const functions = [...this.#usedFunctions];
+    this.#usedFunctions = used;
+    const functions = [...used];
     for (const [position, index] of functions.entries()) this.#positions.set(index, position);
     const table = this.addTable({ element: FUNCREF, minimum: functions.length, maximum: functions.length });
     this.addElements(table, (code) => void code.i32Const(0), functions);
@@ -153,22 +154,18 @@ export class FirstModule extends ModuleEditor {
     }
   }
 
-  /** One that exists in any case. */
-  get #anyFunction(): number {
-    return this.module.functions.length;
-  }
-
   /** The functions that the second module may call. */
   get usedFunctions(): ReadonlySet<number> {
     return this.#usedFunctions;
   }
 
-  /** The functions that the second module imports, one for each index: for those that are not `called` there, any other. */
-  sharedFunctions(called: ReadonlySet<number> = this.#usedFunctions): SharedFunction[] {
+  /** What the second module imports for functions with these indices. */
+  sharedFunctions(indices: readonly number[]): SharedFunction[] {
     const { functions } = this.module;
-    const types = [...functions, ...this.addedFunctions.map(({ type }) => this.type(type))];
-    return types
-      .map((_, index) => (called.has(index) ? index : this.#anyFunction))
-      .map((index) => ({ position: this.#positions.get(index)!, type: types[index]! }));
+    return indices.map((index) => {
+      const added = this.addedFunctions[index - functions.length];
+      const type = added ? this.type(added.type) : functions[index]!;
+      return { position: this.#positions.get(index)!, type };
+    });
   }
 }

@@ -2,7 +2,8 @@
  * Assembles a second module: resume copies, of all functions or of some. It is compiled only when something really suspends.
  *
  *     types      those of the first module, then types of blocks
- *     imports    everything of the first module, at the same indices, then `raise`: throws what a frame is to throw
+ *     imports    everything of the first module, at the same indices; but of its functions only those that are called here, which have
+ *                other indices therefore; then `raise`: throws what a frame is to throw
  *     functions  the resume copies, then the loop copies (loop-entries.ts), each [] -> []; the near copies
  *                (near-copies.ts), each of the type of its function
  *     elements   the resume copies, into the resume table of the first module, by their numbers
@@ -17,14 +18,13 @@ import {
   writeTableType,
 } from "../binary/extern-types.ts";
 import type { ExternKind, FunctionType, GlobalType, MemoryType, TableType } from "../binary/extern-types.ts";
-import { InstructionReader } from "../binary/instructions.ts";
 import { ModuleNames } from "../binary/names.ts";
-import { opcode } from "../binary/opcodes.ts";
 import { Reader } from "../binary/reader.ts";
 import { NAME_SECTION, NAME_SUBSECTION, PREAMBLE, SECTION } from "../binary/sections.ts";
 import type { ValueType } from "../binary/value-types.ts";
 import { writeValueType } from "../binary/value-types.ts";
 import { Writer } from "../binary/writer.ts";
+import { CalledFunctions } from "./called-functions.ts";
 import { FIRST_FUNCTIONS, FIRST_MODULE, sharedName } from "./first-module.ts";
 import type { FirstModule } from "./first-module.ts";
 import { NearCopies } from "./near-copies.ts";
@@ -35,8 +35,6 @@ import type { ResultGlobals, RuntimeGlobals } from "./runtime-globals.ts";
 /** Among the functions of the first module, which have numbers. */
 export const RAISE = "raise";
 
-const CALL = opcode("call");
-const RETURN_CALL = opcode("return_call");
 const FUNCREF_ELEMENTS_WITH_TABLE = 2;
 const DECLARATIVE = 3;
 const I32_CONST = 0x41;
@@ -119,15 +117,15 @@ export function assembleResumeModule(
   const runs = consecutive(resumeCopies);
   const nearCopies = near.all();
   const bodies = [...resumeCopies, ...looping, ...nearCopies];
-  const called = calledFunctions(bodies, parts);
+  const functions = new CalledFunctions(parts, bodies);
   const codeBytes = bodies.reduce((total, { bytes }) => total + bytes.length, 0);
   const writer = new Writer(codeBytes + 65_536);
   const resumeType = parts.type({ params: [], results: [] });
-  const firstIndex = parts.raise + 1;
-  const references = [...parts.references];
+  const firstIndex = functions.indexOf(parts.raise) + 1;
+  const references = [...parts.references].map((index) => functions.indexOf(index));
   writer.bytes(PREAMBLE);
   writer.section(SECTION.type, () => writeTypes(writer, first, parts.types));
-  writer.section(SECTION.import, () => writeImports(writer, first, { called, raiseType: resumeType }));
+  writer.section(SECTION.import, () => writeImports(writer, first, { functions, raiseType: resumeType }));
   writer.section(SECTION.function, () => {
     const types = [...resumeCopies, ...looping].map(() => resumeType);
     writer.vector([...types, ...nearCopies.map(({ type }) => type)], (type) => writer.u32(type));
@@ -149,10 +147,7 @@ export function assembleResumeModule(
     writer.vector(references, (index) => writer.u32(index));
   });
   writer.section(SECTION.code, () => {
-    writer.vector(bodies, ({ bytes }) => {
-      writer.u32(bytes.length);
-      writer.bytes(bytes);
-    });
+    writer.vector(bodies, ({ bytes }) => writer.sized(() => functions.renumber(writer, bytes)));
   });
   writeNames(writer, first, bodies, firstIndex);
   return writer.toBytes();
@@ -185,26 +180,13 @@ function writeTypes(writer: Writer, { module }: FirstModule, added: readonly Fun
   for (const type of added) writeFunctionType(writer, type);
 }
 
-/** The functions of the first module that are called or referred to. */
-function calledFunctions(bodies: readonly Pick<ResumeBody, "bytes">[], { references }: ResumeModuleParts): Set<number> {
-  const called = new Set(references);
-  for (const { bytes } of bodies) {
-    const reader = new InstructionReader(bytes);
-    reader.enterBody(0, bytes.length);
-    while (reader.next()) {
-      if (reader.opcode === CALL || reader.opcode === RETURN_CALL) called.add(reader.index());
-    }
-  }
-  return called;
-}
-
 function writeImports(
   writer: Writer,
   first: FirstModule,
-  { called, raiseType }: { readonly called: ReadonlySet<number>; readonly raiseType: number },
+  { functions, raiseType }: { readonly functions: CalledFunctions; readonly raiseType: number },
 ): void {
   const { module } = first;
-  const functions = first.sharedFunctions(called);
+  const imported = first.sharedFunctions(functions.imported);
   const tables: readonly TableType[] = [...module.tables, ...first.addedTables];
   const memories: readonly MemoryType[] = [...module.memories, ...first.addedMemories];
   const globals: readonly GlobalType[] = [...module.globals, ...first.addedGlobals];
@@ -227,8 +209,8 @@ function writeImports(
       writeType(type);
     }
   };
-  writer.u32(functions.length + tables.length + memories.length + globals.length + tags.length + 1);
-  for (const { position, type } of functions) writeFunction(String(position), type);
+  writer.u32(imported.length + tables.length + memories.length + globals.length + tags.length + 1);
+  for (const { position, type } of imported) writeFunction(String(position), type);
   writeFunction(RAISE, raiseType);
   writeAll("table", tables, (type) => writeTableType(writer, type));
   writeAll("memory", memories, (type) => writeMemoryType(writer, type));
