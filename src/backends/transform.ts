@@ -31,7 +31,6 @@ import type { HostImports } from "../link/imports.ts";
 import type { CallOptions, GuestFiber, LinkedGuest, LinkOptions } from "../link/linked-guest.ts";
 import type { PreparedGuest } from "../link/prepare.ts";
 import type { StackPool } from "../link/stacks.ts";
-import { suspendableImports } from "../link/suspendable-imports.ts";
 import { linkSwitches } from "../link/switch-module.ts";
 import type { GuestSwitches } from "../link/switch-module.ts";
 import {
@@ -110,13 +109,12 @@ export class TransformGuest implements LinkedGuest, BodyRunner, RunningGuest {
       }),
     );
     const suspendable = new Set(guest.suspendable);
-    const couldSuspend = new Set(suspendableImports(prepared.original));
     for (const [position, value] of values.entries()) {
       if (typeof value !== "function" || suspendable.has(position)) continue;
       // A function of another guest can take and return what JavaScript cannot.
       if (!isExportedFunction(value)) {
         const host = bindCaller(value, caller);
-        const [why, reason] = couldSuspend.has(position) ? ([EXCLUDED, "excluded"] as const) : [UNSHIMMED];
+        const [why, reason] = guest.excluded.has(position) ? ([EXCLUDED, "excluded"] as const) : [UNSHIMMED];
         values[position] = refusePromises((args) => host(...args), module.imports[position]!, why, reason);
       }
     }

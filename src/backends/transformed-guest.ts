@@ -18,6 +18,8 @@ export interface TransformedGuest {
   readonly switches: WebAssembly.Module;
   /** Positions, among all imports of the guest, of those that may suspend. */
   readonly suspendable: readonly number[];
+  /** Of those that could, but were excluded. */
+  readonly excluded: ReadonlySet<number>;
 }
 
 /** Where transformed guests are kept of which nobody says where; `false`: nowhere. */
@@ -47,7 +49,9 @@ async function compileGuest(
   const suspendable = suspendableImports(prepared.surface).filter(
     (position) => transformed.calls.functions[imports[position]!.index] === 1,
   );
-  return { transformed, switches: buildSwitchModule(prepared), suspendable };
+  const excluded = new Set(suspendableImports(prepared.original));
+  for (const position of suspendable) excluded.delete(position);
+  return { transformed, switches: buildSwitchModule(prepared), suspendable, excluded };
 }
 
 async function transformGuest(
