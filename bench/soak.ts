@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { instantiate, suspend } from "stackful";
+import { compile, instantiate, suspend } from "stackful";
 import type { HostImports, Instance } from "stackful";
 import { LIVE, words } from "#src/link/switchboard";
 
@@ -138,6 +138,21 @@ async function aborted(): Promise<void> {
   });
 }
 
+/** Instances that nobody uses any more, on backend `transform`: their stacks are in memories that they share. */
+async function dropped(): Promise<void> {
+  const wait = (): Promise<number> => Promise.resolve(1);
+  const guest = await compile(new URL("../test/guests/frames.wasm", import.meta.url), { backend: "transform" });
+  const make = (): Promise<Instance> =>
+    instantiate(guest, { host: { wait, fill: () => {} } }, { backend: "transform" });
+  const witness = await make();
+  await soak("instances that are dropped", 50_000, witness, async () => {
+    for (const id of range(20)) assert.equal(await (await make()).exports["frame"]!(id), 1000 * id + 1);
+    // What was dropped is given back by the event loop.
+    await new Promise((done) => setImmediate(done));
+    return 20;
+  });
+}
+
 async function atOnce(guest: string, name: string): Promise<void> {
   const wait = (id: number): Promise<number> => new Promise((done) => setImmediate(done, id % 7));
   const instance = await link(guest, { wait, fill: () => {} });
@@ -158,5 +173,6 @@ await cancelled("frames", "frame", "reset");
 await rejected("frame", "rejected calls");
 await rejected("trapping", "calls that trap");
 await aborted();
+await dropped();
 await atOnce("no-memory", "run");
 await atOnce("frames", "frame");
