@@ -168,7 +168,7 @@ const tests = {
     };
     equal(await run("mutex", "50", "20"), ["total 1000, results 1000"]);
     equal(await run("storage"), ["wrong 0, destroyed 210, prepared 1, own 7"]);
-    equal((await run("files")).toSorted().at(-1), "wrong 0");
+    equal((await run("files")).includes("wrong 0"), true);
     const error = await rejection(run("deadlock"));
     equal([error.name, error.tasks.map(({ id }) => id)], ["DeadlockError", [0, 1, 2]]);
   },
