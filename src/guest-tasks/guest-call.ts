@@ -66,7 +66,9 @@ export class GuestCall {
       }
       failAfter(soon, limit, timedOut);
     }
-    return new GuestAnswer(soon, { finish, fail }, limit < 0 && !isShared ? this.task : undefined);
+    // Threads of the guest, which are no tasks, may do what its tasks wait for.
+    const isOnlyForTasks = limit < 0 && !isShared && !this.memory.isShared;
+    return new GuestAnswer(soon, { finish, fail }, isOnlyForTasks ? this.task : undefined);
   }
 
   /** A name of the guest: UTF-8 with a zero at its end. @throws {Errno} `EINVAL` when it is too long */

@@ -283,6 +283,19 @@ describe("Thread-local variables of a guest that was compiled for threads", () =
   });
 });
 
+describe("Tasks of a guest that shares its memory with threads", () => {
+  onBackends("are left alone when all of them wait: a thread may wake them", async (backend) => {
+    const tasks = new GuestTasks();
+    const instance = await instantiate(guestBytes("tasks-tls"), tasks.imports(), { backend });
+    const controller = new AbortController();
+    // Keeps the event loop busy, as threads do.
+    setTimeout(() => controller.abort("enough"), 50);
+    const { signal } = controller;
+    const end = tasks.run((options) => instance.function("wait_for_thread").call([], options), { signal });
+    assert.equal(await rejection(end), "enough");
+  });
+});
+
 describe("The stack of a task in C++", () => {
   async function unwinding(backend: Backend): Promise<{ log: number[]; run: (name: string) => Promise<unknown> }> {
     const tasks = new GuestTasks();

@@ -37,3 +37,9 @@ EXPORT(count_apart) int count_apart(int a, int b) {
   counter = 7;
   return result;
 }
+
+/* Waits for what nobody sends, and only a thread could. */
+EXPORT(wait_for_thread) int wait_for_thread(void) {
+  int value;
+  return stackful_receive(stackful_channel_new(0, sizeof value), &value);
+}

@@ -41,6 +41,11 @@ export class GuestMemory {
     return this.#memory === memory;
   }
 
+  /** Whether other threads may have it, too. */
+  get isShared(): boolean {
+    return !(this.#buffer instanceof ArrayBuffer);
+  }
+
   /** The offset of `length` bytes at `pointer`. To be called before a view is touched: it may give the memory another one. */
   #offset(pointer: number, length: number): number {
     const offset = pointer >>> 0;

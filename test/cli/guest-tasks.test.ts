@@ -1,0 +1,47 @@
+/** Programs that include stackful.h, run by `stackful run`. */
+import assert from "node:assert/strict";
+import path from "node:path";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { backends } from "stackful";
+import { scratchFolder, stackful } from "./run-cli.ts";
+
+process.env["STACKFUL_CACHE_DIR"] = path.join(scratchFolder(), "cache");
+
+const skip = backends().some(({ available }) => available) ? false : "this runtime has no backend";
+const example = (name: string): string => `examples/c/${name}.wasm`;
+const CASES = fileURLToPath(new URL("../guests/tasks-cases.wasm", import.meta.url));
+
+describe("stackful run, with a program that includes stackful.h", { skip }, () => {
+  it("gives it tasks, channels and locks", async () => {
+    const { stdout, stderr, code } = await stackful("run", example("spawn"));
+    assert.deepEqual([stdout.toString(), stderr, code], ["sum of squares: 30\njoined twice: no such task\n", "", 0]);
+  });
+
+  it("says which tasks wait for each other", async () => {
+    const { stderr, code } = await stackful("run", example("deadlock"));
+    assert.match(
+      stderr,
+      /^error: Cannot go on: the tasks wait for each other\n( {2}(first|second) waits for mutex \d+, held by (first|second).*\n){2}$/,
+    );
+    assert.equal(code, 134);
+  });
+
+  it("ends with the exit code that a task gives", async () => {
+    const { stdout, stderr, code } = await stackful("run", CASES, "exit");
+    assert.deepEqual([stdout.toString(), stderr, code], ["", "", 7]);
+  });
+
+  it("fails with the trap of a task", async () => {
+    const { stderr, code } = await stackful("run", CASES, "trap");
+    assert.match(stderr, /^error: the program was ended by a trap: .*\n {4}at trap\n/);
+    assert.equal(code, 134);
+  });
+
+  it("gives each copy tasks of its own", async () => {
+    const { stdout, code } = await stackful("run", "--copies", "20", example("semaphore"));
+    const printed = stdout.toString().split("\n").toSorted();
+    assert.deepEqual(printed, ["", ...Array(20).fill("at most 3 of 10 at once"), ...Array(20).fill("full: 1")]);
+    assert.equal(code, 0);
+  });
+});
