@@ -15,10 +15,17 @@ export interface GuestOwner {
 }
 
 let findOwner: (() => GuestOwner | undefined) | undefined;
+let findSignal: (() => AbortSignal | undefined) | undefined;
 
-/** Has `find` asked, from now on, whenever a guest is called. */
-export function watchGuests(find: () => GuestOwner | undefined): void {
-  findOwner = find;
+/** Has both asked, from now on, whenever a guest is called: on whose behalf, and what ends the calls that they make. */
+export function watchGuests(owner: () => GuestOwner | undefined, signal: () => AbortSignal | undefined): void {
+  findOwner = owner;
+  findSignal = signal;
+}
+
+/** What ends a call that is made now and has no signal of its own. Whoever says for whom it is made ends it, too. */
+export function callerSignal(): AbortSignal | undefined {
+  return nextOwner === undefined ? findSignal?.() : undefined;
 }
 
 /** Whoever the next call is made for. */

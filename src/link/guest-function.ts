@@ -1,5 +1,6 @@
 /** One exported function of a guest, with what a plain call has no place for. */
 
+import { optionsOf } from "./caller-options.ts";
 import { CALL_OPTIONS, requireCallOptions } from "./check-options.ts";
 import type { GuestExport } from "./guest-module.ts";
 import { requireType } from "./host-function.ts";
@@ -34,7 +35,7 @@ export class GuestFunction<Params extends readonly unknown[] = unknown[], Result
     }
     if (options !== undefined) requireCallOptions(`call "${this.name}"`, options, CALL_OPTIONS);
     // What the guest returns is only known to the user, who says it in the type parameters.
-    return this.#linked.call(this.name, args, options) as Promise<Result>;
+    return this.#linked.call(this.name, args, optionsOf(options)) as Promise<Result>;
   }
 
   /**

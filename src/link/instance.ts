@@ -2,6 +2,7 @@
 
 import { Coroutine } from "../coroutine/coroutine.ts";
 import type { Caller } from "./caller.ts";
+import { optionsOf } from "./caller-options.ts";
 import { CALL_OPTIONS, requireCallOptions } from "./check-options.ts";
 import type { OptionNames } from "./check-options.ts";
 import type { AnyExports, AsyncExports, AsyncFunction, FunctionName, FunctionOf } from "./exports.ts";
@@ -66,7 +67,8 @@ export class Instance<Exports extends object = AnyExports> {
     for (const { name, kind } of module.exports) {
       const value = linked.raw.exports[name];
       sync[name] = kind === "function" ? (...args: unknown[]) => linked.callSync(name, args) : value;
-      exports[name] = kind === "function" ? (...args: unknown[]) => linked.call(name, args) : value;
+      exports[name] =
+        kind === "function" ? (...args: unknown[]) => linked.call(name, args, optionsOf(undefined)) : value;
     }
     Object.defineProperty(sync, INSTANCE, { value: this });
     this.sync = Object.freeze(sync) as Exports;

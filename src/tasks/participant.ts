@@ -184,11 +184,17 @@ export function continueWithin<Result>(context: TaskContext | undefined, goOn: (
   return asyncContext ? goOn() : runWithin(context, goOn);
 }
 
+/** What ends the guests that code calls which runs now. */
+function signalOfCalls(): AbortSignal | undefined {
+  const context = currentContext();
+  return context === undefined || context.isShielded ? undefined : context.participant.signal;
+}
+
 /** Runs `body`, and what follows it after each `await`, on behalf of a task. */
 export function runWithin<Result>(context: TaskContext | undefined, body: () => Result): Result {
   if (asyncContext === null) {
     asyncContext = makeAsyncContext();
-    watchGuests(() => currentContext()?.participant);
+    watchGuests(() => currentContext()?.participant, signalOfCalls);
   }
   if (asyncContext !== undefined) return asyncContext.run(context, body);
   const outer = synchronous;

@@ -5,7 +5,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { backends, instantiate, suspend } from "stackful";
 import type { HostImports, Instance } from "stackful";
-import { Channel, dump, sleep, spawn } from "stackful/tasks";
+import { Channel, dump, shield, sleep, spawn } from "stackful/tasks";
 import { guestBytes } from "../conformance/harness.ts";
 import { check, stateOf, turn } from "./harness.ts";
 
@@ -69,6 +69,32 @@ describe("A task", { skip }, () => {
     for (const value of [1, 2, 3]) await channel.send(value);
     assert.equal(await task, 6);
     assert.equal(await stateOf(cancelled), "cancelled");
+  });
+
+  check("unwinds the guests that it has called when it is cancelled, whatever they wait for", async () => {
+    for (const { name: backend, available } of backends()) {
+      if (!available) continue;
+      const wait = (): unknown => new Promise(() => {});
+      const instance = await instantiate(
+        guestBytes("loop"),
+        { host: { step: wait, next: wait, tick: wait } },
+        { backend },
+      );
+      const plain = spawn(() => instance.getAsync("loop")(3));
+      const named = spawn(() => instance.function("loop").call([3], { timeoutMs: 60_000 }));
+      const own = new AbortController();
+      const ownSignal = spawn(() => instance.function("loop").call([3], { signal: own.signal }));
+      const shielded = spawn(() => shield(() => instance.function("loop").call([3], { signal: own.signal })));
+      await turn();
+      for (const task of [plain, named, ownSignal, shielded]) task.cancel("stop");
+      for (const task of [plain, named]) assert.deepEqual(await task.join(), { state: "cancelled", reason: "stop" });
+      assert.deepEqual([ownSignal.state, shielded.state], ["running", "running"]);
+      own.abort("enough");
+      for (const task of [ownSignal, shielded]) {
+        const result = await task.join();
+        assert.ok(result.state === "threw" && result.error === "enough");
+      }
+    }
   });
 
   check("says in dump() in which functions of which guests it waits", async () => {

@@ -211,7 +211,7 @@ describe("shield()", () => {
 
   check("keeps a wait that has begun", async () => {
     const task = spawn(async () => {
-      await shield(() => sleep(5));
+      await shield(() => sleep(100));
       await sleep(100_000);
     });
     await turn();
