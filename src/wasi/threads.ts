@@ -11,6 +11,7 @@ import { withOwner } from "../coroutine/guest-trace.ts";
 import type { GuestOwner, GuestTrace } from "../coroutine/guest-trace.ts";
 import { defer } from "../link/deferred.ts";
 import type { Deferred } from "../link/deferred.ts";
+import type { GuestExport } from "../link/guest-module.ts";
 import { wrapAsync } from "../link/host-function.ts";
 import type { MakeMemory } from "../link/imports.ts";
 import type { Instance } from "../link/instance.ts";
@@ -55,6 +56,8 @@ export class Threads {
   #waits: OwnWaits | undefined;
   #memory: WebAssembly.Memory | undefined;
   #isLooking = false;
+  /** Whether the host cannot wake a thread by a call of the program. */
+  #isAlone = false;
   #spawnFunction: unknown;
 
   /** @throws {RangeError} when `maxThreads` is not an integer from 0 */
@@ -90,6 +93,7 @@ export class Threads {
   async run(instance: Instance<object>, name: string, options: CallOptions): Promise<void> {
     this.#main = instance;
     this.#ids.set(instance, 0);
+    this.#isAlone = !instance.module.exports.some(isForTheHost);
     if (this.#waits !== undefined) this.#waits.onEndless = () => this.#lookForDeadlock();
     const controller = new AbortController();
     const failure = defer<never>();
@@ -168,7 +172,7 @@ export class Threads {
 
   /** Whether all threads wait for another one. */
   get #isStuck(): boolean {
-    return !this.#hasEnded && this.#starting === 0 && (this.#waits?.endless ?? 0) > this.#threads.size;
+    return this.#isAlone && !this.#hasEnded && this.#starting === 0 && (this.#waits?.endless ?? 0) > this.#threads.size;
   }
 
   #lookForDeadlock(): void {
@@ -176,12 +180,21 @@ export class Threads {
     this.#isLooking = true;
     // Whoever has been woken goes on before that.
     runInNextTurn(() => {
-      this.#isLooking = false;
       const waits = this.#waits;
-      if (waits === undefined || !this.#isStuck) return;
+      if (waits === undefined || !this.#isStuck) {
+        this.#isLooking = false;
+        return;
+      }
       void deadlockOf(waits, this.#ids, this.#traces).then((error) => this.#failure?.reject(error));
     });
   }
+}
+
+/** Functions that linkers export of programs: nobody calls them. */
+const OF_LINKERS = /^(_.*|wasi_thread_start|malloc|free|calloc|realloc)$/;
+
+function isForTheHost({ name, kind }: GuestExport): boolean {
+  return kind === "function" && !OF_LINKERS.test(name);
 }
 
 /** What becomes of the program when one of its threads ends with `error`: which one it was is said in the message. */

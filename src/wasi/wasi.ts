@@ -1,5 +1,6 @@
 /** A program that was compiled to WASI preview 1, and what it is given of the world. */
 
+import { ATOMICS_MODULE } from "../atomics/waiting-functions.ts";
 import { wrapAsyncWithCaller } from "../link/host-function.ts";
 import { MEMORY_MAKER } from "../link/imports.ts";
 import type { MakeMemory } from "../link/imports.ts";
@@ -143,8 +144,9 @@ export class WASI {
   }
 }
 
+/** Or could have: a program whose only thread waits for itself is to be told so, too. */
 function hasThreads({ module }: Instance<object>): boolean {
-  return module.imports.some((entry) => entry.module === THREADS_MODULE);
+  return module.imports.some((entry) => entry.module === THREADS_MODULE || entry.module === ATOMICS_MODULE);
 }
 
 /** Rejects when `signal` aborts before `end`. */

@@ -44,6 +44,18 @@ const TEXT = `(module
   (func (export "neither") (call $vector (v128.const i32x4 0 0 0 0))))`;
 
 describe("stackful inspect", () => {
+  it("says that a program has threads, and that those that wait are suspended", async () => {
+    const { kind, hasAtomicWaits, memories, imports } = await inspect(guestFile("threads/pthreads"));
+    assert.match(kind.description, /^a WASI command \(preview 1\) with threads/);
+    assert.deepEqual([hasAtomicWaits, memories[0]?.isShared, memories[0]?.importedAs], [true, true, "env.memory"]);
+    assert.equal(
+      imports.some((entry) => entry.module.startsWith("stackful:")),
+      false,
+    );
+    const { stdout } = await stackful("inspect", guestFile("threads/pthreads"));
+    assert.match(stdout.toString(), /^atomic waits {7}suspend the thread that waits/m);
+  });
+
   it("says what may suspend, and in which imports", async () => {
     const { imports, exports, kind } = await inspect(write(await assemble(TEXT)));
     assert.equal(kind.name, "plain");

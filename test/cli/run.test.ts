@@ -42,6 +42,30 @@ for (const { name } of available) {
   const onBackend = ["--backend", name];
 
   describe(`stackful run --backend ${name}`, () => {
+    it("runs a program with threads, as many as it may have", async () => {
+      await expectOutput([...onBackend, guest("threads/pthreads"), "mutex", "10", "20"], "total 200, results 200\n");
+      await expectOutput(
+        [...onBackend, "--max-threads", "3", guest("threads/pthreads"), "many"],
+        "3 threads, then Resource temporarily unavailable\n",
+      );
+    });
+
+    it("says which threads wait for each other, and where", async () => {
+      const frames = (name: string): string => String.raw`in .*__pthread_mutex_lock < ${name} < .*`;
+      const stderr = [
+        "^error: Cannot go on: the threads wait for each other",
+        "  the main thread waits for the value at address 0x[0-9a-f]+, in .*__pthread_join < main < .*",
+        `  thread 1 waits for the value at address 0x[0-9a-f]+, ${frames("transfer_a_to_b")}`,
+        `  thread 2 waits for the value at address 0x[0-9a-f]+, ${frames("transfer_b_to_a")}\n$`,
+      ];
+      await expectError([...onBackend, guest("threads/pthreads"), "deadlock"], new RegExp(stderr.join("\n")), 134);
+      await expectError(
+        [...onBackend, guest("threads/pthreads"), "trap"],
+        /^error: the program was ended by a trap in thread 4: it has executed 'unreachable'.*\n {4}at trap_soon\n/,
+        134,
+      );
+    });
+
     it("gives a program its arguments and environment, and nothing else", async () => {
       await expectOutput(
         [...onBackend, PROGRAM, "args", "a b", "--dir", "--", "-x"],
