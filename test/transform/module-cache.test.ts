@@ -16,6 +16,7 @@ import path from "node:path";
 import { after, describe, it } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
+import { hasMultiMemory } from "#src/transform/runtime-home";
 import { transformCached } from "#src/transform/cached-transform";
 import { MemoryCache, moduleCache } from "#src/transform/module-cache";
 import type { ModuleCache } from "#src/transform/module-cache";
@@ -109,12 +110,12 @@ describe("transformCached()", () => {
       transformCached(guest, { exclude: (_, name) => name === "sum" }, cache),
       transformCached(guest, { multiMemory: false }, cache),
     ];
+    await Promise.all(kinds);
     // Where there are no multiple memories the last one is the first one.
-    const different = new Set((await Promise.all(kinds)).map(({ main }) => main.join())).size;
+    const different = hasMultiMemory() ? kinds.length : kinds.length - 1;
     // They are stored when their hashes are known, which takes a thread.
     await until(() => cache.size >= different);
     assert.equal(cache.size, different);
-    assert.ok(cache.size >= 4);
   });
 
   it("makes it once for all who ask while it is being made", async () => {
