@@ -13,6 +13,17 @@ export interface ServedCall {
 
 export const servedCall: CurrentCall<ServedCall> = new CurrentCall();
 
+/** A call with that number, whose signal is that of `source`, made when somebody asks for it. */
+export function serve(id: number, source: { readonly signal: AbortSignal }, caller?: object): ServedCall {
+  return {
+    id,
+    caller,
+    get signal() {
+      return source.signal;
+    },
+  };
+}
+
 /**
  * In a function that another thread has called: a host function of `startThread()`, or an exported function of its module or of `toSync()`'s.
  * Aborts when nobody waits for its answer any more. Otherwise `undefined`.

@@ -1,6 +1,7 @@
 /** What a thread of `startThread()` or `toSync()` runs: loads the user's module, and answers calls of its functions. */
 
-import { Answerer } from "../threads/answerer.ts";
+import { Abandonable } from "../threads/abandonable.ts";
+import { Answerer, isThenable } from "../threads/answerer.ts";
 import { BlockingCaller } from "../threads/blocking-caller.ts";
 import { enterPlatformThread } from "../threads/choose-threads.ts";
 import { KIND, openLine } from "../threads/line.ts";
@@ -11,8 +12,7 @@ import { ThreadError } from "../threads/thread-end.ts";
 import { provideHost } from "./host.ts";
 import type { ThreadData, ToParent, ToThread } from "./messages.ts";
 import { RESOLVE_NAME } from "./messages.ts";
-import { servedCall } from "./served-call.ts";
-import type { ServedCall } from "./served-call.ts";
+import { serve, servedCall } from "./served-call.ts";
 
 type ExportedFunction = (...args: unknown[]) => unknown;
 
@@ -57,28 +57,8 @@ async function loadModule(): Promise<void> {
 
 const loaded = loadModule();
 
-class OpenCall implements ServedCall {
-  readonly id: number;
-  readonly caller = undefined;
-  readonly #signal: () => AbortSignal;
-
-  constructor(id: number, signal: () => AbortSignal) {
-    this.id = id;
-    this.#signal = signal;
-  }
-
-  get signal(): AbortSignal {
-    return this.#signal();
-  }
-}
-
 /** Calls that have not been answered, by their numbers. */
-const open = new Map<number, () => AbortController>();
-
-function lazily<Value>(make: () => Value): () => Value {
-  let made: { readonly value: Value } | undefined;
-  return () => (made ??= { value: make() }).value;
-}
+const open = new Map<number, Abandonable>();
 
 function functionOf(name: string): ExportedFunction {
   const found = functions[names.indexOf(name)];
@@ -108,7 +88,7 @@ const answerer = new Answerer(line, {
   handle: (call) => {
     const { id, name, args } = call;
     if (name === RESOLVE_NAME) return resolveName(String(args[0]));
-    return servedCall.run(new OpenCall(id, () => call.signal), () => functions[name]?.(...args));
+    return servedCall.run(serve(id, call), () => functions[name]?.(...args));
   },
 });
 
@@ -123,10 +103,9 @@ async function answerCall({ id, name, args }: Extract<ToThread, { type: "call" }
   try {
     await loaded;
     const call = functionOf(name);
-    const controller = lazily(() => new AbortController());
-    open.set(id, controller);
-    const served = new OpenCall(id, () => controller().signal);
-    const value = await servedCall.run(served, () => call(...(unpackValue(args) as unknown[])));
+    const abandonable = new Abandonable();
+    open.set(id, abandonable);
+    const value = await servedCall.run(serve(id, abandonable), () => call(...(unpackValue(args) as unknown[])));
     sendAnswer("returned", id, name, value);
   } catch (error) {
     sendAnswer("threw", id, name, passable(error));
@@ -153,7 +132,7 @@ inside.onMessage((received) => {
       void answerCall(message);
       break;
     case "abandon":
-      open.get(message.id)?.().abort(new DOMException("Nobody waits for the answer any more", "AbortError"));
+      open.get(message.id)?.abandon();
       break;
     case "ping":
       send({ type: "pong" });
@@ -169,9 +148,4 @@ try {
   send({ type: "loaded", names });
 } catch (error) {
   send({ type: "failed", error: packValue(passable(error)) });
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  const isObject = (typeof value === "object" && value !== null) || typeof value === "function";
-  return isObject && typeof (value as { then?: unknown }).then === "function";
 }

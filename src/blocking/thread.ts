@@ -1,7 +1,6 @@
 /** A module on its own thread, for the thread that has started it. */
 
 import { Answerer } from "../threads/answerer.ts";
-import type { IncomingCall } from "../threads/answerer.ts";
 import { startPlatformThread } from "../threads/choose-threads.ts";
 import { KIND, makeLineMemory, openLine } from "../threads/line.ts";
 import type { Line } from "../threads/line.ts";
@@ -10,11 +9,11 @@ import { packValue, unpackValue } from "../threads/packed-value.ts";
 import { notCloneable } from "../threads/passable-error.ts";
 import { ThreadError } from "../threads/thread-end.ts";
 import type { StartedThread } from "../threads/thread-platform.ts";
+import { THREAD_ENTRY } from "./entries.ts";
 import { functionsOf } from "./host.ts";
 import type { AnswerOf, ArgumentsOf, ExportKeys, Remote } from "./inference.ts";
 import type { ThreadData, ToParent, ToThread } from "./messages.ts";
-import { servedCall } from "./served-call.ts";
-import type { ServedCall } from "./served-call.ts";
+import { serve, servedCall } from "./served-call.ts";
 
 export interface ThreadOptions {
   /** The functions that the thread may call, blocking, as `host()`; also in plain objects within it. They may be asynchronous. */
@@ -89,7 +88,12 @@ export class Thread<Module extends object> {
       hostNames: functions.map((each) => each.name),
     };
     this.#graceMs = graceMs;
-    this.#started = startPlatformThread({ entry: ENTRY, name: name ?? data.module, data, options: workerOptions });
+    this.#started = startPlatformThread({
+      entry: THREAD_ENTRY,
+      name: name ?? data.module,
+      data,
+      options: workerOptions,
+    });
     this.#line = openLine(data.line, "parent", {
       port: this.#started.port,
       ring: () => this.#send({ type: "ring" }),
@@ -97,7 +101,7 @@ export class Thread<Module extends object> {
     });
     this.#answerer = new Answerer(this.#line, {
       describe: (number) => `host.${functions[number]?.name ?? String(number)}`,
-      handle: (call) => this.#serve(call, () => functions[call.name]?.call([...call.args])),
+      handle: (call) => servedCall.run(serve(call.id, call, this), () => functions[call.name]?.call([...call.args])),
       onAnswer: (answer) => this.#onNestedAnswer(answer),
     });
     this.loaded = new Promise((resolve, reject) => {
@@ -170,18 +174,8 @@ export class Thread<Module extends object> {
     await this.close();
   }
 
-  #serve(call: IncomingCall, body: () => unknown): unknown {
-    const served: ServedCall = {
-      id: call.id,
-      caller: this,
-      get signal() {
-        return call.signal;
-      },
-    };
-    return servedCall.run(served, body);
-  }
-
   #makeExports(): Remote<Module> {
+    // Whatever the module has: its types are the user's word, and the thread checks the name.
     const call = (name: string, args: unknown[]): Promise<unknown> => this.call(name as never, args as never);
     const exports: object = new Proxy(
       {},
@@ -306,6 +300,3 @@ export class Thread<Module extends object> {
 function closed(): ThreadError {
   return new ThreadError("closed", "The thread was closed");
 }
-
-/** What runs in the thread: TypeScript when this is run from its sources. */
-const ENTRY = new URL(import.meta.url.endsWith(".ts") ? "./thread-main.ts" : "./thread-main.js", import.meta.url);

@@ -7,6 +7,7 @@ import { KIND, makeLineMemory, openLine } from "../threads/line.ts";
 import { unpackValue } from "../threads/packed-value.ts";
 import { ThreadError } from "../threads/thread-end.ts";
 import type { StartedThread } from "../threads/thread-platform.ts";
+import { THREAD_ENTRY } from "./entries.ts";
 import type { AnswerOf, ArgumentsOf, ExportKeys } from "./inference.ts";
 import { RESOLVE_NAME } from "./messages.ts";
 import type { ThreadData, ToParent } from "./messages.ts";
@@ -69,7 +70,7 @@ class SyncThread {
   constructor(module: string, name: string, options: object | undefined) {
     this.#name = name;
     const data: ThreadData = { module, line: makeLineMemory(), hostNames: [] };
-    this.#started = startPlatformThread({ entry: ENTRY, name: module, data, options });
+    this.#started = startPlatformThread({ entry: THREAD_ENTRY, name: module, data, options });
     this.#started.unref();
     this.#loaded = new Promise((resolve, reject) => {
       void this.#started.ended.then(reject);
@@ -115,6 +116,3 @@ class SyncThread {
     void this.#started.terminate(new ThreadError("terminated", "The thread was terminated"));
   }
 }
-
-/** What runs in the thread: TypeScript when this is run from its sources. */
-const ENTRY = new URL(import.meta.url.endsWith(".ts") ? "./thread-main.ts" : "./thread-main.js", import.meta.url);

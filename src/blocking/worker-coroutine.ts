@@ -9,6 +9,7 @@ import { KIND } from "../threads/line.ts";
 import type { Message } from "../threads/mailbox.ts";
 import { passable } from "../threads/passable-error.ts";
 import { ThreadError } from "../threads/thread-end.ts";
+import { COROUTINE_ENTRY } from "./entries.ts";
 import type { Yielder } from "./yielder.ts";
 
 export interface WorkerCoroutineOptions {
@@ -58,7 +59,7 @@ export function workerCoroutine<Module extends object, Key extends keyof Module 
  * of browsers, some of which start no thread for one that blocks, it is what makes it possible.
  */
 export function prepareCoroutineThreads(count: number): Promise<void> {
-  return startCoroutineThreads(ENTRY, count);
+  return startCoroutineThreads(COROUTINE_ENTRY, count);
 }
 
 const GRACE_MS = 1000;
@@ -172,7 +173,7 @@ class WorkerFiber<Input, Yield, Return> implements Fiber<Input, Yield, Return> {
   }
 
   #begin(input: unknown): CoroutineThread {
-    const thread = takeCoroutineThread(ENTRY);
+    const thread = takeCoroutineThread(COROUTINE_ENTRY);
     this.#thread = thread;
     abandoned.register(this, thread, this);
     thread.run([this.#module, this.#name, input]);
@@ -212,6 +213,3 @@ function isForcedUnwind(error: unknown): boolean {
 function mayBlock(): boolean {
   return typeof (globalThis as { readonly document?: unknown }).document === "undefined";
 }
-
-/** What runs in the thread: TypeScript when this is run from its sources. */
-const ENTRY = new URL(import.meta.url.endsWith(".ts") ? "./coroutine-main.ts" : "./coroutine-main.js", import.meta.url);

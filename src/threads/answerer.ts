@@ -1,5 +1,6 @@
 /** Answers calls of a thread that is blocked in them. This one goes on with its event loop. */
 
+import { Abandonable } from "./abandonable.ts";
 import { KIND } from "./line.ts";
 import type { Line } from "./line.ts";
 import type { Message } from "./mailbox.ts";
@@ -28,34 +29,20 @@ export interface AnswererOptions {
 /** How long an answer waits for room before the event loop turns. There is room as soon as the other thread has looked. */
 const RETRY_MS = 1;
 
-class OpenCall implements IncomingCall {
+class OpenCall extends Abandonable implements IncomingCall {
   readonly id: number;
   readonly name: number;
   readonly owner: number;
   readonly depth: number;
   readonly args: readonly unknown[];
-  /** Made when somebody asks: most calls are never aborted, and it costs more than a call. */
-  #controller: AbortController | undefined;
-  #isAbandoned = false;
 
   constructor({ id, name, owner, depth, value }: Message) {
+    super();
     this.id = id;
     this.name = name;
     this.owner = owner;
     this.depth = depth;
     this.args = value as unknown[]; // what BlockingCaller sends
-  }
-
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#isAbandoned) this.abandon();
-    return this.#controller.signal;
-  }
-
-  /** Nobody waits for its answer any more. */
-  abandon(): void {
-    this.#isAbandoned = true;
-    this.#controller?.abort(new DOMException("Nobody waits for the answer any more", "AbortError"));
   }
 }
 
@@ -175,7 +162,7 @@ export class Answerer {
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
   const isObject = (typeof value === "object" && value !== null) || typeof value === "function";
   return isObject && typeof (value as { then?: unknown }).then === "function";
 }

@@ -1,10 +1,11 @@
 /** Calls functions of another thread, and blocks this one until they have answered. */
 
+import { BlockingReader } from "./blocking-reader.ts";
 import { KIND } from "./line.ts";
 import type { Line } from "./line.ts";
 import type { Header, Message } from "./mailbox.ts";
 import { notCloneable, passable } from "./passable-error.ts";
-import { Spinning } from "./spinning.ts";
+import { ThreadError } from "./thread-end.ts";
 
 /** What a call that blocks may be limited by. */
 export interface BlockingCallOptions {
@@ -30,25 +31,22 @@ interface Limits extends BlockingCallOptions {
 
 /** How often somebody looks whether there is room for a message. It is rare that there is not. */
 const ROOM_CHECK_MS = 0.1;
-/** How often somebody looks whether the other thread still lives. */
-const LIFE_CHECK_MS = 100;
 
 export class BlockingCaller {
   readonly #line: Line;
   readonly #options: BlockingCallerOptions;
-  readonly #spinning = new Spinning();
+  readonly #reader: BlockingReader;
   #lastId = 0;
   /** Calls that this thread is blocked in, each made from inside the one before. */
   readonly #open: number[] = [];
   /** Answers to those that are not the innermost. */
   readonly #early = new Map<number, Message>();
   #lastSent = 0;
-  readonly #isThere: () => boolean;
 
   constructor(line: Line, options: BlockingCallerOptions) {
     this.#line = line;
     this.#options = options;
-    this.#isThere = () => line.incoming.hasMessage;
+    this.#reader = new BlockingReader(line);
   }
 
   /** Whether this thread is blocked. */
@@ -115,36 +113,20 @@ export class BlockingCaller {
 
   /** Blocks. */
   #nextMessage(name: number, { deadline, timeoutMs }: Limits): Message {
-    const { incoming } = this.#line;
-    incoming.setWatched(true);
-    this.#spinning.start();
-    this.#spinning.until(this.#isThere);
+    let message: Message | undefined;
     try {
-      for (;;) {
-        const message = incoming.take();
-        if (message !== undefined) return message;
-        const left = deadline - performance.now();
-        if (left <= 0) throw this.#timeOut(name, timeoutMs);
-        incoming.wait(Math.min(left, LIFE_CHECK_MS));
-        if (!incoming.hasMessage) this.#checkLife(name);
-      }
-    } finally {
-      this.#spinning.arrived();
-      incoming.setWatched(false);
+      message = this.#reader.next(deadline);
+    } catch (error) {
+      throw error instanceof ThreadError ? error.inCall(this.#options.describe(name)) : error;
     }
+    if (message === undefined) throw this.#timeOut(name, timeoutMs);
+    return message;
   }
 
   #timeOut(name: number, timeoutMs: number | undefined): Error {
     this.#line.outgoing.withdraw();
     const what = this.#options.describe(name);
     return new DOMException(`${what} has not answered within ${String(timeoutMs)} ms`, "TimeoutError");
-  }
-
-  #checkLife(name: number): void {
-    const reason = this.#line.whyEnded();
-    // It may have answered just before.
-    if (reason === undefined || this.#line.incoming.hasMessage) return;
-    throw reason.inCall(this.#options.describe(name));
   }
 }
 

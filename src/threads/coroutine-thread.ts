@@ -1,10 +1,10 @@
 /** A thread that runs bodies of coroutines, one at a time, for the thread that resumes them; and those that have nothing to do. */
 
+import { BlockingReader } from "./blocking-reader.ts";
 import { startPlatformThread } from "./choose-threads.ts";
 import { KIND, makeLineMemory, openLine } from "./line.ts";
 import type { Line, LineMemory } from "./line.ts";
 import type { Header, Message } from "./mailbox.ts";
-import { Spinning } from "./spinning.ts";
 import { ThreadError } from "./thread-end.ts";
 import type { StartedThread } from "./thread-platform.ts";
 
@@ -13,8 +13,6 @@ export interface CoroutineThreadData {
   readonly line: LineMemory;
 }
 
-/** How often somebody looks whether the thread still lives. */
-const LIFE_CHECK_MS = 100;
 /** Threads that wait for further bodies; those beyond are ended. */
 const MAX_IDLE = 8;
 
@@ -36,8 +34,7 @@ export async function startCoroutineThreads(entry: URL, count: number): Promise<
 export class CoroutineThread {
   readonly #started: StartedThread;
   readonly #line: Line;
-  readonly #spinning = new Spinning();
-  readonly #isThere: () => boolean;
+  readonly #reader: BlockingReader;
   #listener: (() => void) | undefined;
   #lastId = 0;
 
@@ -49,7 +46,7 @@ export class CoroutineThread {
       ring: () => this.#started.post(0),
       whyEnded: () => this.#started.whyEnded(true),
     });
-    this.#isThere = () => this.#line.incoming.hasMessage;
+    this.#reader = new BlockingReader(this.#line);
     this.#started.onMessage(() => this.#listener?.());
     void this.#started.ended.then(() => this.#listener?.());
     this.#started.unref();
@@ -97,23 +94,7 @@ export class CoroutineThread {
 
   /** The same; blocks until it is there. */
   receiveSync(): Message {
-    const { incoming } = this.#line;
-    incoming.setWatched(true);
-    this.#spinning.start();
-    this.#spinning.until(this.#isThere);
-    try {
-      for (;;) {
-        const message = incoming.take();
-        if (message !== undefined) return message;
-        incoming.wait(LIFE_CHECK_MS);
-        const ended = incoming.hasMessage ? undefined : this.#line.whyEnded();
-        // It may have written its last message in between.
-        if (ended !== undefined && !incoming.hasMessage) throw ended;
-      }
-    } finally {
-      this.#spinning.arrived();
-      incoming.setWatched(false);
-    }
+    return this.#reader.next(Infinity)!; // without a deadline it throws or has one
   }
 
   /** Its body has ended: it may run others. */
