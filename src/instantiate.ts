@@ -17,6 +17,7 @@ import { Meter } from "./link/meter.ts";
 import { MeteredGuest } from "./link/metered-guest.ts";
 import { START } from "./link/prepare.ts";
 import type { StackOptions } from "./link/stacks.ts";
+import { readFileUrl } from "./platform/read-file-url.ts";
 import { COUNTER, REFUEL_MODULE, REFUEL_NAME } from "./preemption/counter.ts";
 import type { ModuleCache } from "./transform/module-cache.ts";
 
@@ -256,7 +257,8 @@ function sameOptions(module: GuestModule, wanted: PrepareOptions): GuestModule {
   );
 }
 
-async function bytesOf(source: BufferSource | Response | URL): Promise<Uint8Array<ArrayBuffer>> {
+/** @internal The bytes that a guest comes in. */
+export async function bytesOf(source: BufferSource | Response | URL): Promise<Uint8Array<ArrayBuffer>> {
   if (source instanceof URL) return readUrl(source);
   if (typeof Response === "function" && source instanceof Response) {
     if (!source.ok)
@@ -274,14 +276,8 @@ async function bytesOf(source: BufferSource | Response | URL): Promise<Uint8Arra
 
 async function readUrl(url: URL): Promise<Uint8Array<ArrayBuffer>> {
   if (url.protocol !== "file:") return bytesOf(await fetch(url));
-  // Node's fetch refuses file URLs; where there is no file system, fetch says what it thinks of them.
-  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => FileSystem | undefined } };
-  const files = process?.getBuiltinModule?.("node:fs/promises");
-  return files === undefined ? bytesOf(await fetch(url)) : Uint8Array.from(await files.readFile(url));
-}
-
-interface FileSystem {
-  readFile(file: URL): Promise<Uint8Array>;
+  // Where there is no file system, fetch says what it thinks of them.
+  return (await readFileUrl(url)) ?? bytesOf(await fetch(url));
 }
 
 function describe(value: unknown): string {

@@ -22,7 +22,8 @@ const BELOW_SCRIPT: Record<string, readonly string[]> = {
   "guest-tasks": ["platform", "coroutine", "link", "tasks", "wasi/preview1"],
   wasi: ["wasi/host", "wasi/preview1", "binary", "platform", "coroutine", "tasks", "atomics", "link"],
 };
-const LAYERS: Record<string, readonly string[]> = { ...BELOW_SCRIPT, script: Object.keys(BELOW_SCRIPT) };
+/** Scripts are guests like those of users: `script` makes instances of them. */
+const LAYERS: Record<string, readonly string[]> = { ...BELOW_SCRIPT, script: ["", ...Object.keys(BELOW_SCRIPT)] };
 const FREE = ["", "cli"];
 
 /** Names that say nothing about what a file holds, and so attract everything. */

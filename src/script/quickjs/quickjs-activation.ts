@@ -1,0 +1,69 @@
+/**
+ * One way into QuickJS: an evaluation, a call or a job. While it waits others run, so what the engine knows of the innermost one has to be
+ * its own whenever it goes on: the chain of its frames, the end of its stack, and an exception that it is to be given.
+ */
+
+import type { ActivationHooks } from "../../link/activation.ts";
+import type { ScriptRun } from "../script-run.ts";
+
+/** What all activations of a runtime take turns in. */
+export interface Turn {
+  current: QuickJSActivation | undefined;
+  /** Addresses of words of the engine, see quickjs-layout.ts. */
+  readonly stackFrame: number;
+  readonly stackLimit: number;
+  readonly stackBytes: number;
+  /** Lowers as the stack grows. */
+  stackPointer(): number;
+  read(address: number): number;
+  write(address: number, word: number): void;
+}
+
+/** Bytes that functions of the engine may take between two looks at the limit. */
+const RESERVE_BYTES = 24 * 1024;
+
+export class QuickJSActivation implements ActivationHooks {
+  readonly run: ScriptRun;
+  readonly #turn: Turn;
+  #raise: (() => void) | undefined;
+  #outer: QuickJSActivation | undefined;
+  #frame = 0;
+  #outerFrame = 0;
+  #limit: number | undefined;
+  #outerLimit = 0;
+
+  constructor(turn: Turn, run: ScriptRun) {
+    this.#turn = turn;
+    this.run = run;
+  }
+
+  /**
+   * It waits in a function of the host, which answers with an exception: `raise` throws it in the engine, which has room for one only.
+   * So that happens when this activation goes on, and before anything else does.
+   */
+  raiseWhenEntered(raise: () => void): void {
+    this.#raise = raise;
+  }
+
+  readonly onEnter = (): void => {
+    const turn = this.#turn;
+    this.#outer = turn.current;
+    turn.current = this;
+    this.#outerFrame = turn.read(turn.stackFrame);
+    turn.write(turn.stackFrame, this.#frame);
+    this.#limit ??= turn.stackPointer() - turn.stackBytes + RESERVE_BYTES;
+    this.#outerLimit = turn.read(turn.stackLimit);
+    turn.write(turn.stackLimit, this.#limit);
+    const raise = this.#raise;
+    this.#raise = undefined;
+    raise?.();
+  };
+
+  readonly onLeave = (): void => {
+    const turn = this.#turn;
+    turn.current = this.#outer;
+    this.#frame = turn.read(turn.stackFrame);
+    turn.write(turn.stackFrame, this.#outerFrame);
+    turn.write(turn.stackLimit, this.#outerLimit);
+  };
+}

@@ -1,0 +1,219 @@
+/** What evaluations (quickjs-runtime.ts) and functions of the host (quickjs-host-calls.ts) share: values, errors, and whose turn it is. */
+
+import type { FunctionReference, HostFunction, RuntimeOptions } from "../language.ts";
+import type { ScriptRun } from "../script-run.ts";
+import { decodeWire, encodeWire } from "../wire.ts";
+import type { WireTarget } from "../wire.ts";
+import { PRELUDE, PRELUDE_FUNCTIONS } from "./prelude.ts";
+import type { PreludeFunction } from "./prelude.ts";
+import { QuickJSActivation } from "./quickjs-activation.ts";
+import type { Turn } from "./quickjs-activation.ts";
+import type { QuickJSFunctionName } from "./quickjs-functions.ts";
+import type { QuickJSInstance } from "./quickjs-instance.ts";
+import { QuickJSReferences } from "./quickjs-references.ts";
+import { QuickJSValues } from "./quickjs-values.ts";
+
+/** A function of the host that works on values of the engine: its result is owned by the engine, 0 is `undefined`. */
+export type NativeFunction = (count: number, args: number) => number | Promise<number>;
+
+const ENDLESS_LOOP = "() => { for (;;); }";
+
+export class QuickJSEngine {
+  readonly instance: QuickJSInstance;
+  readonly values: QuickJSValues;
+  readonly references: QuickJSReferences;
+  readonly target: WireTarget;
+  readonly #turn: Turn;
+  readonly #prelude: ReadonlyMap<PreludeFunction, number>;
+  readonly #endlessLoop: number;
+  readonly #maxMemoryBytes: number | undefined;
+  /** Whether what runs now has to end at once. */
+  isEnding = false;
+  /** Plain calls of the prelude that are under way: nobody can wait in them. */
+  #plainCalls = 0;
+  /** Why it cannot be used any more. */
+  broken: unknown;
+
+  constructor(
+    instance: QuickJSInstance,
+    references: QuickJSReferences,
+    options: RuntimeOptions & {
+      readonly fromScript: (id: number, name: string) => unknown;
+      readonly settled: NativeFunction;
+    },
+  ) {
+    this.instance = instance;
+    this.references = references;
+    const { memory, runtime } = instance;
+    this.values = new QuickJSValues(instance, (source) => instance.evaluate(source));
+    const layout = instance.findLayout((look) =>
+      references.keep((): number => {
+        look();
+        return 0;
+      }),
+    );
+    this.#turn = {
+      current: undefined,
+      stackFrame: runtime + layout.stackFrame,
+      stackLimit: runtime + layout.stackLimit,
+      stackBytes: options.stackBytes,
+      stackPointer: () => instance.stackPointer(),
+      read: (address) => memory.read(address),
+      write: (address, word) => memory.write(address, word),
+    };
+    this.#maxMemoryBytes = options.maxMemoryBytes;
+    this.target = this.#wireTarget(options);
+    this.#endlessLoop = instance.evaluate(ENDLESS_LOOP);
+    this.#prelude = this.#startPrelude(options.settled);
+  }
+
+  /** Whose code runs; `undefined` in a plain call, where nobody can wait. */
+  get activation(): QuickJSActivation | undefined {
+    return this.#plainCalls > 0 ? undefined : this.#turn.current;
+  }
+
+  /** Whose code runs, or has led to it. */
+  get run(): ScriptRun | undefined {
+    return this.#turn.current?.run;
+  }
+
+  /** Calls what may run code of scripts, and wait. The result is owned; nothing can be done any more if this rejects. */
+  async enter(name: QuickJSFunctionName, args: readonly unknown[], run: ScriptRun): Promise<number> {
+    if (this.broken !== undefined)
+      throw new Error("Cannot run script: its engine has failed before", { cause: this.broken });
+    try {
+      const { onEnter, onLeave } = new QuickJSActivation(this.#turn, run);
+      return await this.instance.enter(name, args, { onEnter, onLeave });
+    } catch (error) {
+      // Nothing that a script does comes here: frames of the engine were cut off, so that it cannot go on.
+      this.broken = error;
+      throw error;
+    }
+  }
+
+  /** Calls a function of the prelude where scripts cannot interfere. */
+  plainCall(name: PreludeFunction, args: readonly number[]): number {
+    this.#plainCalls++;
+    try {
+      return this.instance.call(this.#prelude.get(name)!, args);
+    } finally {
+      this.#plainCalls--;
+      for (const value of args) this.values.free(value);
+    }
+  }
+
+  /** Calls a function of the prelude in which scripts may wait: it calls their functions. Frees the arguments. */
+  async preludeCall(name: PreludeFunction, args: readonly number[], run: ScriptRun): Promise<number> {
+    const { instance, values } = this;
+    const { functions, context } = instance;
+    const list = instance.argumentList(args);
+    try {
+      const parameters = [context, this.#prelude.get(name)!, functions.QTS_GetUndefined(), args.length, list];
+      return await this.enter("QTS_Call", parameters, run);
+    } finally {
+      functions.free(list);
+      for (const value of args) values.free(value);
+    }
+  }
+
+  /** An owned value. @throws {TypeError} when it cannot cross */
+  toScript(value: unknown): number {
+    const simple = this.values.make(value);
+    if (simple !== undefined) return simple;
+    const made = this.plainCall("value", this.values.makeWire(encodeWire(value, this.target)));
+    if (!this.values.isException(made)) return made;
+    this.values.free(made);
+    throw new RangeError("Cannot pass value to script: its memory is full");
+  }
+
+  /** What a wire holds that the prelude has made. */
+  readWire(wire: number): unknown {
+    return decodeWire(this.values.readWire(wire), this.target);
+  }
+
+  /** The same of an owned one. */
+  takeWire(wire: number): unknown {
+    try {
+      return this.readWire(wire);
+    } finally {
+      this.values.free(wire);
+    }
+  }
+
+  /** Throws in the engine, now, what a function of the host has thrown. */
+  raise(error: unknown): void {
+    const { functions, context } = this.instance;
+    const value = this.#errorValue(error);
+    this.values.free(functions.QTS_Throw(context, value));
+    this.values.free(value);
+  }
+
+  #errorValue(error: unknown): number {
+    try {
+      if (!(error instanceof Error)) return this.toScript(error);
+      const { text } = encodeWire(error, this.target);
+      return this.plainCall("error", [this.values.makeString(text)]);
+    } catch {
+      return this.values.makeString("A function of the host has thrown something that a script cannot be given");
+    }
+  }
+
+  /** Throws in the engine, now, what no script can catch: that a loop was interrupted. */
+  raiseEnding(): void {
+    const { instance, values } = this;
+    const { functions, runtime } = instance;
+    // There has to be room for it.
+    functions.QTS_RuntimeSetMemoryLimit(runtime, -1);
+    this.isEnding = true;
+    this.#plainCalls++;
+    try {
+      values.free(instance.call(this.#endlessLoop, []));
+    } finally {
+      this.#plainCalls--;
+      this.isEnding = false;
+      if (this.#maxMemoryBytes !== undefined) functions.QTS_RuntimeSetMemoryLimit(runtime, this.#maxMemoryBytes);
+    }
+  }
+
+  #startPrelude(settled: NativeFunction): Map<PreludeFunction, number> {
+    const { instance, values, references } = this;
+    const { functions, context } = instance;
+    const natives: readonly NativeFunction[] = [
+      (_, args) => this.#newFunction(Number(values.read(args)), String(values.read(values.argument(args, 1)))),
+      (_, args) => functions.QTS_NewHostRef(context, Number(values.read(args))),
+      (_, args) => values.make(functions.QTS_GetHostRefId(args))!,
+      settled,
+    ];
+    const start = instance.evaluate(PRELUDE);
+    const args = natives.map((native) => this.#newFunction(references.keep(native), "native"));
+    const list = instance.call(start, args);
+    const found = PRELUDE_FUNCTIONS.map((name, index): [PreludeFunction, number] => [
+      name,
+      functions.QTS_GetPropNumber(context, list, index),
+    ]);
+    for (const value of [start, list, ...args]) values.free(value);
+    return new Map(found);
+  }
+
+  #newFunction(id: number, name: string): number {
+    const { functions, memory, context } = this.instance;
+    const text = memory.copyText(name);
+    try {
+      return functions.QTS_NewFunction(context, text.address, 0, 0, id);
+    } finally {
+      functions.free(text.address);
+    }
+  }
+
+  #wireTarget(options: RuntimeOptions & { readonly fromScript: (id: number, name: string) => unknown }): WireTarget {
+    const { references } = this;
+    return {
+      fromScript: options.fromScript,
+      referenceOf: (value): FunctionReference | undefined => options.functions.referenceOf(value),
+      keepFunction: (callee: HostFunction) => references.keep({ callee }),
+      hostFunction: (id) => (references.get(id) as { callee: HostFunction }).callee,
+      keepError: (error) => references.keep(error),
+      hostError: (id) => references.get(id),
+    };
+  }
+}

@@ -1,0 +1,168 @@
+/** What QuickJS asks its host: to call functions, whether to go on, and for modules. Where the host waits, so does the script. */
+
+import type { HostFunction, RuntimeOptions } from "../language.ts";
+import { STOPPED, isThenable } from "../script-run.ts";
+import type { ScriptRun } from "../script-run.ts";
+import type { QuickJSActivation } from "./quickjs-activation.ts";
+import type { NativeFunction, QuickJSEngine } from "./quickjs-engine.ts";
+import type { QuickJSCallbacks } from "./quickjs-package.ts";
+import type { QuickJSReferences } from "./quickjs-references.ts";
+import { NOT_SIMPLE } from "./quickjs-values.ts";
+
+/** How often the engine asks whether to go on: after so many calls and turns of loops. */
+const OPERATIONS_PER_QUESTION = 10_000;
+
+export class QuickJSHostCalls implements QuickJSCallbacks {
+  readonly #options: RuntimeOptions;
+  readonly #references: QuickJSReferences;
+  /** Is there when scripts run; before, only functions of this library are called. */
+  #engine: QuickJSEngine | undefined;
+
+  constructor(options: RuntimeOptions, references: QuickJSReferences) {
+    this.#options = options;
+    this.#references = references;
+  }
+
+  attach(engine: QuickJSEngine): void {
+    this.#engine = engine;
+  }
+
+  readonly callFunction: QuickJSCallbacks["callFunction"] = (...[, , , count, args, id]) => {
+    const callee = this.#references.get(id) as NativeFunction | { readonly callee: HostFunction };
+    return typeof callee === "function" ? callee(count, args) : this.#callHost(callee.callee, count, args);
+  };
+
+  readonly freeHostRef = (_: unknown, _runtime: number, id: number): void => this.#references.release(id);
+
+  readonly shouldInterrupt = (): number | Promise<number> => {
+    const engine = this.#engine;
+    if (engine?.isEnding === true) return 1;
+    const run = engine?.run;
+    if (run === undefined) return 0;
+    const pause = run.tick(OPERATIONS_PER_QUESTION, engine!.activation !== undefined);
+    return pause === undefined ? Number(run.isStopped) : pause.then(() => Number(run.isStopped));
+  };
+
+  /** A name that begins with `./` or `../` is one beside the module that imports it. */
+  readonly normalizeModule: QuickJSCallbacks["normalizeModule"] = (...[, , , base, name]) => {
+    return this.#engine!.instance.memory.copyText(resolveName(base, name)).address;
+  };
+
+  readonly loadModuleSource = (_: unknown, _runtime: number, _context: number, name: string): unknown => {
+    const load = this.#options.loadModule ?? missing;
+    return this.#answer(
+      () => load(name),
+      (source) => {
+        if (typeof source === "string") return this.#engine!.instance.memory.copyText(source).address;
+        throw new TypeError(`Cannot import "${name}": loadModule must give its source, received ${typeof source}`);
+      },
+      () => 0,
+    );
+  };
+
+  #callHost(callee: HostFunction, count: number, args: number): unknown {
+    const engine = this.#engine!;
+    const { values } = engine;
+    const list: unknown[] = [];
+    for (let index = 0; index < count; index++) {
+      const value = values.read(values.argument(args, index));
+      if (value === NOT_SIMPLE) return this.#callWithObjects(callee, count, args);
+      list.push(value);
+    }
+    return this.#call(callee, list);
+  }
+
+  /** The prelude reads them, and may call functions of the script to do so. */
+  #callWithObjects(callee: HostFunction, count: number, args: number): unknown {
+    const engine = this.#engine!;
+    const { values, instance } = engine;
+    const copies = Array.from({ length: count }, (_, index) =>
+      instance.functions.QTS_DupValuePointer(instance.context, values.argument(args, index)),
+    );
+    const encoded = engine.plainCall("encodeAll", copies);
+    if (values.isException(encoded)) return encoded;
+    return this.#call(callee, engine.takeWire(encoded) as unknown[]);
+  }
+
+  #call(callee: HostFunction, args: readonly unknown[]): unknown {
+    const engine = this.#engine!;
+    return this.#answer(
+      (run) => this.#options.functions.callHost(callee, args, run),
+      (value) => engine.toScript(value),
+      () => engine.values.exception(),
+    );
+  }
+
+  /**
+   * Has the host do something, and gives the engine what `use` makes of the answer; `failed`, if an exception is thrown there.
+   */
+  #answer(
+    ask: (run: ScriptRun) => unknown,
+    use: (answer: unknown) => number,
+    failed: () => number,
+  ): number | Promise<number> {
+    const engine = this.#engine!;
+    const { activation, run } = engine;
+    try {
+      const answer = ask(run!);
+      if (isThenable(answer)) {
+        if (activation !== undefined) return this.#answerLater(activation, answer, { use, failed });
+        // Nobody is going to look at it.
+        answer.then(undefined, () => {});
+        throw new TypeError("Cannot wait for a function of the host here: the host is reading a value of the script");
+      }
+      if (run!.isStopped) {
+        engine.raiseEnding();
+        return failed();
+      }
+      return use(answer);
+    } catch (error) {
+      this.#raise(run!, error);
+      return failed();
+    }
+  }
+
+  #answerLater(
+    activation: QuickJSActivation,
+    promise: PromiseLike<unknown>,
+    { use, failed }: { readonly use: (answer: unknown) => number; readonly failed: () => number },
+  ): Promise<number> {
+    const { run } = activation;
+    return new Promise((resolve) => {
+      const reject = (error: unknown): void => {
+        activation.raiseWhenEntered(() => this.#raise(run, error));
+        resolve(failed());
+      };
+      const answered = (answer: unknown): void => {
+        if (answer === STOPPED) return reject(run.reason);
+        let value: number;
+        try {
+          value = use(answer);
+        } catch (error) {
+          return reject(error);
+        }
+        resolve(value);
+      };
+      run.wait(promise, answered, reject);
+    });
+  }
+
+  #raise(run: ScriptRun, error: unknown): void {
+    if (run.isStopped) this.#engine!.raiseEnding();
+    else this.#engine!.raise(error);
+  }
+}
+
+function missing(name: string): never {
+  throw new Error(`Cannot import "${name}": the engine has no loadModule`);
+}
+
+function resolveName(base: string, name: string): string {
+  if (!/^\.{1,2}\//.test(name)) return name;
+  const parts = base.split("/").slice(0, -1);
+  for (const part of name.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== ".") parts.push(part);
+  }
+  return parts.join("/");
+}

@@ -1,0 +1,97 @@
+/** Text and words in the memory of QuickJS. */
+
+import type { QuickJSFunctions } from "./quickjs-functions.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export interface Text {
+  readonly address: number;
+  /** Without the zero at its end. */
+  readonly bytes: number;
+}
+
+export class QuickJSMemory {
+  readonly #memory: WebAssembly.Memory;
+  readonly #functions: QuickJSFunctions;
+  #bytes: Uint8Array;
+  #words: Int32Array;
+
+  constructor(memory: WebAssembly.Memory, functions: QuickJSFunctions) {
+    this.#memory = memory;
+    this.#functions = functions;
+    this.#bytes = new Uint8Array(memory.buffer);
+    this.#words = new Int32Array(memory.buffer);
+  }
+
+  /** Of the memory as it is now: growing it replaces them. */
+  get bytes(): Uint8Array {
+    if (this.#bytes.buffer !== this.#memory.buffer) this.#renew();
+    return this.#bytes;
+  }
+
+  get words(): Int32Array {
+    if (this.#words.buffer !== this.#memory.buffer) this.#renew();
+    return this.#words;
+  }
+
+  read(address: number): number {
+    return this.words[address >> 2]!;
+  }
+
+  write(address: number, word: number): void {
+    this.words[address >> 2] = word;
+  }
+
+  /** @throws {RangeError} when there is no room: the memory has as many pages as it can have */
+  allocate(bytes: number): number {
+    const address = this.#functions.malloc(bytes);
+    if (address === 0) throw new RangeError(`Cannot pass ${bytes} bytes to a script: its memory is full`);
+    return address;
+  }
+
+  /** A copy, with a zero at its end, that the caller frees. */
+  copyText(text: string): Text {
+    const room = text.length * 3 + 1;
+    const address = this.allocate(room);
+    const { written } = encoder.encodeInto(text, this.bytes.subarray(address, address + room));
+    this.bytes[address + written] = 0;
+    return { address, bytes: written };
+  }
+
+  copyBytes(bytes: Uint8Array): number {
+    const address = this.allocate(Math.max(bytes.length, 1));
+    this.bytes.set(bytes, address);
+    return address;
+  }
+
+  /** The text that ends with a zero. */
+  textAt(address: number): string {
+    return this.text(address, this.bytes.indexOf(0, address) - address);
+  }
+
+  text(address: number, bytes: number): string {
+    return bytes < SHORT
+      ? this.#shortText(address, bytes)
+      : decoder.decode(this.bytes.subarray(address, address + bytes));
+  }
+
+  /** Twice as fast for a few letters: a decoder of the platform is called once for more. */
+  #shortText(address: number, length: number): string {
+    const { bytes } = this;
+    let text = "";
+    for (let at = address; at < address + length; at++) {
+      const code = bytes[at]!;
+      if (code >= 0x80) return decoder.decode(bytes.subarray(address, address + length));
+      text += String.fromCharCode(code);
+    }
+    return text;
+  }
+
+  #renew(): void {
+    this.#bytes = new Uint8Array(this.#memory.buffer);
+    this.#words = new Int32Array(this.#memory.buffer);
+  }
+}
+
+const SHORT = 16;

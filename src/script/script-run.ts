@@ -1,0 +1,185 @@
+/**
+ * One evaluation or call of a script: what it may cost, what it has cost, and how it is stopped.
+ *
+ * A run that is made by a host function, for the script that called it, belongs to that script's run: what it costs its parent costs, too,
+ * and it is stopped with it. Otherwise a script could spend without limit below a callback.
+ */
+
+import { nextTurn, timeInTurn } from "../platform/event-loop.ts";
+import { ScriptStoppedError } from "./script-errors.ts";
+
+/** Called with the operations that the run has made so far. What it returns, or fulfils with, stops the script unless it is `undefined`. */
+export type OnProgress = (operations: number) => unknown;
+
+export interface RunLimits {
+  /** Operations, in the unit of the language, after which a script is stopped. */
+  readonly maxOperations?: number | undefined;
+  /** Milliseconds, waiting included, after which it is stopped with a `TimeoutError`. */
+  readonly timeoutMs?: number | undefined;
+  /** Is asked while the script runs; a promise that it returns is waited for, so that it can pause the script. */
+  readonly onProgress?: OnProgress | undefined;
+}
+
+export interface RunOptions extends RunLimits {
+  /** Stops the script, wherever it is, also while it waits: the promise rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Milliseconds for which a script keeps JavaScript from running. */
+const SLICE_MS = 5;
+
+/** What a wait gives when the run was stopped meanwhile. */
+export const STOPPED: unique symbol = Symbol("stopped");
+
+export class ScriptRun {
+  /** Operations so far. */
+  operations = 0;
+  readonly #options: RunOptions;
+  readonly #parent: ScriptRun | undefined;
+  readonly #children = new Set<ScriptRun>();
+  #stop: { readonly reason: unknown } | undefined;
+  /** Those who have to know when it is stopped: a script waits for one thing at a time, but a job of it may wait beside. */
+  readonly #listeners = new Set<() => void>();
+  #controller: AbortController | undefined;
+  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #onAbort = (): void => this.stop(this.#options.signal?.reason);
+
+  constructor(options: RunOptions, parent?: ScriptRun) {
+    this.#options = options;
+    this.#parent = parent;
+    if (parent !== undefined) parent.#children.add(this);
+    if (parent?.isStopped === true) this.stop(parent.reason);
+    const { signal, timeoutMs } = options;
+    if (signal?.aborted === true) this.stop(signal.reason);
+    else signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (timeoutMs !== undefined && timeoutMs !== Number.POSITIVE_INFINITY) {
+      this.#timer = setTimeout(() => this.stop(timeoutError(timeoutMs)), Math.min(timeoutMs, 2 ** 31 - 1));
+    }
+  }
+
+  get isStopped(): boolean {
+    return this.#stop !== undefined;
+  }
+
+  /** Why it was stopped. */
+  get reason(): unknown {
+    return this.#stop?.reason;
+  }
+
+  /** Aborts when it is stopped, or has ended: for what it waits for. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.isStopped) this.#controller.abort(this.reason);
+    return this.#controller.signal;
+  }
+
+  /** The script ends as soon as it can be reached. Only the first reason counts. */
+  stop(reason: unknown): void {
+    if (this.isStopped) return;
+    this.#stop = { reason };
+    for (const child of this.#children) child.stop(reason);
+    this.#controller?.abort(reason);
+    for (const listener of this.#listeners) listener();
+    this.#listeners.clear();
+  }
+
+  /** It has ended, and nothing of it is under way. */
+  end(): void {
+    if (this.#parent !== undefined) this.#parent.#children.delete(this);
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    clearTimeout(this.#timer);
+    this.#listeners.clear();
+  }
+
+  /**
+   * The script has made so many operations more. Afterwards, and after what it returns, `isStopped` says whether it has to end.
+   *
+   * @param canWait whether the script can be suspended here
+   */
+  tick(operations: number, canWait: boolean): Promise<void> | undefined {
+    this.#count(operations);
+    if (this.isStopped) return undefined;
+    const answer = this.#report();
+    if (isThenable(answer)) {
+      if (canWait) return this.#pause(answer);
+      this.stop(new TypeError("Cannot wait for onProgress: the script runs in a call that cannot be suspended"));
+    } else if (answer !== undefined) this.#stopWith(answer);
+    if (this.isStopped || !canWait || timeInTurn(performance.now()) < SLICE_MS) return undefined;
+    return nextTurn();
+  }
+
+  /** Settles as `promise` does, or fulfils with {@link STOPPED} as soon as the run is stopped. */
+  waitFor<Value>(promise: PromiseLike<Value>): Promise<Value | typeof STOPPED> {
+    return new Promise((resolve, reject) => this.wait(promise, resolve, reject));
+  }
+
+  /** The same without a promise: calls one of them, once. */
+  wait<Value>(
+    promise: PromiseLike<Value>,
+    fulfilled: (value: Value | typeof STOPPED) => void,
+    rejected: (error: unknown) => void,
+  ): void {
+    if (this.isStopped) {
+      // Nobody is going to look at it.
+      promise.then(undefined, () => {});
+      fulfilled(STOPPED);
+      return;
+    }
+    const listeners = this.#listeners;
+    let isOver = false;
+    const onStop = (): void => {
+      isOver = true;
+      fulfilled(STOPPED);
+    };
+    listeners.add(onStop);
+    const isFirst = (): boolean => !isOver && listeners.delete(onStop);
+    promise.then(
+      (value) => isFirst() && fulfilled(value),
+      (error: unknown) => isFirst() && rejected(error),
+    );
+  }
+
+  #count(operations: number): void {
+    this.operations += operations;
+    if (this.#parent !== undefined) this.#parent.#count(operations);
+    const { maxOperations } = this.#options;
+    if (maxOperations === undefined || this.operations <= maxOperations) return;
+    this.stop(new ScriptStoppedError("operations", `Script made more than ${maxOperations} operations`));
+  }
+
+  #report(): unknown {
+    const { onProgress } = this.#options;
+    if (onProgress === undefined) return undefined;
+    try {
+      return onProgress(this.operations);
+    } catch (error) {
+      this.stop(error);
+      return undefined;
+    }
+  }
+
+  async #pause(answer: PromiseLike<unknown>): Promise<void> {
+    try {
+      const token = await this.waitFor(answer);
+      if (token !== STOPPED && token !== undefined) this.#stopWith(token);
+    } catch (error) {
+      this.stop(error);
+    }
+  }
+
+  #stopWith(token: unknown): void {
+    this.stop(new ScriptStoppedError("progress", "Script was stopped by onProgress", token));
+  }
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    (typeof value === "object" || typeof value === "function") &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === "function"
+  );
+}
+
+function timeoutError(timeoutMs: number): DOMException {
+  return new DOMException(`Script was not done within ${timeoutMs} ms`, "TimeoutError");
+}
