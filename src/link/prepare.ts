@@ -26,6 +26,7 @@ import { findMemorySource } from "./allocator.ts";
 import type { MemorySource } from "./allocator.ts";
 import { STACK_BEFORE, STACK_LIMIT, STACK_POINTER } from "./entry-shims.ts";
 import { classifyPointerSets } from "./pointer-sets.ts";
+import { keepLongjmp } from "./longjmp.ts";
 import { limitMemories } from "./memory-limit.ts";
 import { scanCode } from "./scan.ts";
 import type { GlobalUse } from "./scan.ts";
@@ -53,7 +54,7 @@ export interface PrepareOptions {
 }
 
 export interface PreparedGuest {
-  /** The guest as it was given, but with the limits of its memories, and imports in place of waits. */
+  /** The guest as it was given, but with the limits of its memories, imports in place of waits, and `longjmp` of its own. */
   readonly original: BinaryModule;
   /** The guest's own exports, and its imports with those that are added; indices are those of {@link PreparedGuest.bytes}. */
   readonly surface: BinaryModule;
@@ -83,7 +84,9 @@ function prepareStack(bytes: Uint8Array<ArrayBuffer>, options: PrepareOptions): 
       `Cannot prepare guest: it exports "${reserved.name}", a name that is reserved for what is added to it`,
     );
   }
-  const suspending = options.suspendsWaits === true && hasWaits(given) ? withSuspendingWaits(given) : given;
+  const jumping = withOwnExports(keepLongjmp(given)) ?? given;
+  const waits = options.suspendsWaits === true && hasWaits(jumping);
+  const suspending = (waits ? withOwnExports(suspendWaits(jumping)) : undefined) ?? jumping;
   const editor = new ModuleEditor(suspending);
   const { maxMemoryBytes } = options;
   const original = maxMemoryBytes === undefined ? suspending : limitMemories(suspending, editor, maxMemoryBytes);
@@ -95,9 +98,10 @@ function prepareStack(bytes: Uint8Array<ArrayBuffer>, options: PrepareOptions): 
   return options.overlaps ? prepareToOverlap(original, editor, options) : prepareToQueue(original, editor);
 }
 
-/** Its exports are those that it had. */
-function withSuspendingWaits(given: BinaryModule): BinaryModule {
-  const module = decodeModule(suspendWaits(given));
+/** An edited guest with the exports that it had. */
+function withOwnExports(edited: Uint8Array<ArrayBuffer> | undefined): BinaryModule | undefined {
+  if (edited === undefined) return undefined;
+  const module = decodeModule(edited);
   return { ...module, exports: module.exports.filter(({ name }) => !name.startsWith(RESERVED)) };
 }
 

@@ -14,6 +14,7 @@ import { capacity } from "./capacity.ts";
 import { context } from "./context.ts";
 import { errors } from "./errors.ts";
 import { illegalUse } from "./illegal-use.ts";
+import { longjmp } from "./longjmp.ts";
 import { memoryLimit } from "./memory-limit.ts";
 import { nesting } from "./nesting.ts";
 import { overflow } from "./overflow.ts";
@@ -30,6 +31,7 @@ const SUBJECTS: readonly Subject[] = [
   values,
   ready,
   overlap,
+  longjmp,
   sharing,
   unwinding,
   errors,

@@ -29,6 +29,13 @@ const MALLOC = ["-Wl,--export=malloc", "-Wl,--export=free"];
 const LEGACY_EXCEPTIONS = ["-mllvm", "-wasm-use-legacy-eh=true"];
 const EXCEPTIONS = ["-mllvm", "-wasm-use-legacy-eh=false"];
 const SETJMP = ["-mllvm", "-wasm-enable-sjlj", "-lsetjmp"];
+/** setjmp.h wants to be told that there are exceptions. */
+const EMSCRIPTEN_SETJMP = [
+  "-mllvm",
+  "-enable-emscripten-sjlj",
+  "-D__wasm_exception_handling__",
+  "-Wl,--allow-undefined",
+];
 const THREADS = ["-pthread", "-matomics", "-mbulk-memory", "-Wl,--shared-memory,--max-memory=16777216"];
 const CLEANUPS = ["-fwasm-exceptions", "-fno-rtti"];
 
@@ -85,6 +92,8 @@ const fromC = {
   // the same exceptions in both encodings
   "setjmp-legacy": ["setjmp.c", ...LIBC, ...SETJMP, ...LEGACY_EXCEPTIONS],
   "setjmp-exnref": ["setjmp.c", ...LIBC, ...SETJMP, ...EXCEPTIONS],
+  // the same with Emscripten's JavaScript in between
+  "setjmp-emscripten": ["emscripten-jumps.c", "emscripten-runtime.c", ...LIBC, ...MALLOC, ...EMSCRIPTEN_SETJMP],
   "exceptions-legacy": ["exceptions.cpp", ...BARE, ...CLEANUPS, ...LEGACY_EXCEPTIONS],
   "exceptions-exnref": ["exceptions.cpp", ...BARE, ...CLEANUPS, ...EXCEPTIONS],
   "cleanup-legacy": ["cleanup.cpp", ...BARE, ...CLEANUPS, ...LEGACY_EXCEPTIONS],
@@ -98,7 +107,9 @@ async function buildC(name) {
 
   const driver = source.endsWith(".cpp") ? "clang++" : "clang";
   const output = `${name}.wasm`; // also the module name in the name section
-  const files = { [source]: read(source), "host.h": read("host.h"), "stackful.h": read("../../include/stackful.h") };
+  const sources = [source, "setjmp.c", ...flags.filter((flag) => flag.endsWith(".c"))];
+  const files = { "host.h": read("host.h"), "stackful.h": read("../../include/stackful.h") };
+  for (const file of sources) files[file] = read(file);
   const decoder = new TextDecoder();
   let messages = "";
   const collect = (bytes) => (messages += bytes === null ? "" : decoder.decode(bytes));
