@@ -1,6 +1,6 @@
 /** Tasks that end before the code does that has started them. */
 
-import { currentContext, participantOf } from "./participant.ts";
+import { currentContext } from "./participant.ts";
 import { shield } from "./shield.ts";
 import { checkMs } from "./sleep.ts";
 import { Task, onTaskEnd, unwrapResult } from "./task.ts";
@@ -87,7 +87,10 @@ export class Scope {
     if (this.#entries.size > 0) await shield(() => this.#endEntries(reason));
     this.#isOver = true;
     if (this.#failure !== undefined) throw this.#failure.error;
-    return unwrapResult(result);
+    const value = unwrapResult(result);
+    // Also if the body has taken no notice, or was over: whoever has cancelled it does not expect a value.
+    if (this.#cancellation !== undefined) throw this.#cancellation.reason;
+    return value;
   }
 
   /** Only the first error counts; that of each child is also in its result. */
@@ -168,7 +171,7 @@ export async function scope<Value>(
 /** Cancels the scope with the task around it, and by its signal; returns what stops that. */
 function cancelWith(made: Scope, signal: AbortSignal | undefined): () => void {
   const context = currentContext();
-  const around = (signal && participantOf(signal)) ?? (context?.isShielded === true ? undefined : context?.participant);
+  const around = context?.isShielded === true ? undefined : context?.participant;
   const forgetTask = around?.onCancel((reason) => made.cancel(reason));
   const onAbort = (): void => made.cancel(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });

@@ -25,10 +25,15 @@ export interface Place {
   leave(isAbandoned: boolean): void;
 }
 
+/**
+ * Who waits. A task's own signal says it where the platform cannot, and that its cancellation counts in a shield, too; that of another
+ * task, the body of the scope around it for instance, is a signal like any other.
+ */
 function contextOf(options: WaitOptions | undefined): TaskContext | undefined {
+  const current = currentContext();
   const { signal } = options ?? {};
-  // A task's own signal says who waits, also where the platform cannot.
-  return (signal && participantOf(signal)) ?? currentContext();
+  const owner = signal && participantOf(signal);
+  return current === undefined || owner === current.participant ? (owner ?? current) : current;
 }
 
 /** What an operation has to be refused with: its signal has aborted, or its task is cancelled. */
@@ -79,8 +84,11 @@ export class Wait<Value> extends Pending<Value> implements PendingWait, Resumpti
     this.#context = contextOf(options);
     this.#takeBack = takeBack as ((value: unknown) => void) | undefined; // succeed() gives it values of this type
     const { signal } = options ?? {};
-    if (signal !== undefined && participantOf(signal) === undefined) this.#listenTo(signal);
-    this.participant?.addWait(this);
+    const { participant } = this;
+    // Its participant ends it without that.
+    if (signal !== undefined && (participant === undefined || participantOf(signal) !== participant))
+      this.#listenTo(signal);
+    participant?.addWait(this);
   }
 
   get participant(): Participant | undefined {

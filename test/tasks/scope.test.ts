@@ -1,7 +1,7 @@
 /** Structured concurrency: what the suite of effection promises, with this library's words. */
 import assert from "node:assert/strict";
 import { describe } from "node:test";
-import { Mutex, scope, shield, sleep, spawn, timeout, until } from "stackful/tasks";
+import { Channel, Mutex, scope, shield, sleep, spawn, timeout, until } from "stackful/tasks";
 import type { Scope, Task } from "stackful/tasks";
 import { check, never, rejection, stateOf, turn } from "./harness.ts";
 
@@ -247,6 +247,41 @@ describe("scope()", () => {
     assert.equal(await rejection(scope(forever, { signal: controller.signal })), "enough");
   });
 
+  check("ends children that wait with its signal, or that of another task, although that one has ended", async () => {
+    const channel = new Channel<void>();
+    const other = spawn(() => {});
+    const children: Task[] = [];
+    await scope(async (outer) => {
+      const spawnWith = ({ signal }: { readonly signal: AbortSignal }): void => {
+        children.push(outer.spawn(() => channel.receive({ signal })));
+        children.push(outer.spawn(() => scope(forever, { signal })));
+      };
+      spawnWith(outer);
+      spawnWith(other);
+      await turn();
+      assert.deepEqual(
+        children.map(({ state }) => state),
+        ["waiting", "waiting", "waiting", "waiting"],
+      );
+    });
+    assert.deepEqual(
+      await Promise.all(children.map(stateOf)),
+      Array.from({ length: 4 }, () => "cancelled"),
+    );
+  });
+
+  check("has a child that waits with its signal stop when the body is cancelled", async () => {
+    const failed = scope(async (outer) => {
+      outer.spawn(async () => {
+        assert.equal(await rejection(shield(() => sleep(60_000, { signal: outer.signal }))), "enough");
+        assert.equal(await rejection(shield(() => sleep(0, { signal: outer.signal }))), "enough");
+      });
+      await turn();
+      outer.cancel("enough");
+    });
+    assert.equal(await rejection(failed), "enough");
+  });
+
   check("ends nested scopes from the inside out", async () => {
     const events: string[] = [];
     const root = spawn(() =>
@@ -267,6 +302,13 @@ describe("scope()", () => {
 
 describe("timeout()", () => {
   check("is the value of its body", async () => assert.equal(await timeout(1000, () => 5), 5));
+
+  check("rejects also if the body takes no notice, and when only children are left to end", async () => {
+    const stubborn = timeout(1, () => sleep(60_000).catch(() => "fallback"));
+    assert.equal(((await rejection(stubborn)) as DOMException).name, "TimeoutError");
+    const slow = timeout(1, (scope) => scope.defer(() => sleep(10)));
+    assert.equal(((await rejection(slow)) as DOMException).name, "TimeoutError");
+  });
 
   check("cancels the body, and rejects when that has ended", async () => {
     let isClean = false;
