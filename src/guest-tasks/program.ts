@@ -42,6 +42,7 @@ export class Program implements TaskProgram {
   spawn(body: (options: CallOptions) => Promise<unknown>, name: string | undefined): GuestTask {
     if (this.#isEnding) throw new Errno("EAGAIN");
     const { made, task } = this.#start(body, { name });
+    made.participant.isSequential = true;
     onTaskEnd(task, () => {
       if (task.result?.state === "threw") this.#fail(task.result.error);
     });

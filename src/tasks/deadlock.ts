@@ -30,11 +30,25 @@ export class DeadlockError extends Error {
 /** So many functions are named, the innermost ones. */
 const MAX_FRAMES = 8;
 
+function mayEndOtherwise(wait: PendingWait): boolean {
+  return wait.reason.isExternal || wait.hasSignal;
+}
+
+/** What a participant waits for that nothing can end but another one: none, if something else may have it go on. */
+function waitsForOthers({ firstWait }: Participant): readonly PendingWait[] {
+  const waits: PendingWait[] = [];
+  for (let wait = firstWait; wait !== undefined; wait = wait.nextOfParticipant) {
+    if (mayEndOtherwise(wait)) return [];
+    waits.push(wait);
+  }
+  return waits.reverse();
+}
+
 /** Of a participant that can only be woken by others: what it waits for. Otherwise `undefined`. */
 export function onlyWait({ firstWait: wait }: Participant): PendingWait | undefined {
   // With several waits at once it may go on when one of them is over.
   if (wait === undefined || wait.nextOfParticipant !== undefined) return undefined;
-  return wait.reason.isExternal || wait.hasSignal ? undefined : wait;
+  return mayEndOtherwise(wait) ? undefined : wait;
 }
 
 /** Those that have begun to wait for somebody who waits: only they can have closed a ring. */
@@ -46,15 +60,21 @@ let suspects: Participant[] = [];
  */
 export function noteBlocked(participant: Participant): void {
   watchForExit();
-  for (const holder of holdersOf(participant)) {
+  for (const holder of onlyWait(participant)?.reason.holders() ?? []) {
     if (onlyWait(holder) === undefined) continue;
     if (suspects.push(participant) === 1) runInNextTurn(checkSuspects);
     return;
   }
 }
 
-function holdersOf(participant: Participant): Iterable<Participant> {
-  return onlyWait(participant)?.reason.holders() ?? [];
+/**
+ * Those who have to let go before `participant` can go on. Whether it waits for itself can only be told of code that does one thing after
+ * the other: in an async function it may be another one, beside it in a `Promise.all`, that has the lock and will let go.
+ */
+function* holdersOf(participant: Participant): Generator<Participant, undefined> {
+  for (const holder of onlyWait(participant)?.reason.holders() ?? []) {
+    if (holder !== participant || participant.isSequential) yield holder;
+  }
 }
 
 /** Looks at each participant once, however many suspects lead to it: those that wait in a long line cost no more than their number. */
@@ -71,7 +91,7 @@ function checkSuspects(): void {
 /** Participants that can be reached from `root`, each waiting for the next, the last for the first. */
 function findRing(root: Participant, seen: Set<Participant>): readonly Participant[] | undefined {
   seen.add(root);
-  const path = [{ participant: root, holders: holdersOf(root)[Symbol.iterator]() }];
+  const path = [{ participant: root, holders: holdersOf(root) }];
   for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
     const next = top.holders.next();
     if (next.done === true) {
@@ -85,7 +105,7 @@ function findRing(root: Participant, seen: Set<Participant>): readonly Participa
       continue;
     }
     seen.add(holder);
-    path.push({ participant: holder, holders: holdersOf(holder)[Symbol.iterator]() });
+    path.push({ participant: holder, holders: holdersOf(holder) });
   }
   return undefined;
 }
@@ -101,19 +121,19 @@ function placeOf({ guests }: Participant): string {
  * perhaps: it is told only if nobody else can be, and is woken by what the others do otherwise.
  */
 export function rejectStuck(participants: readonly Participant[]): void {
-  const stuck = participants.flatMap((participant) => {
-    const wait = onlyWait(participant);
-    return wait === undefined ? [] : [{ participant, wait }];
-  });
+  const stuck = participants
+    .map((participant) => ({ participant, waits: waitsForOthers(participant) }))
+    .filter(({ waits }) => waits.length > 0);
   const error = new DeadlockError(
-    stuck.map(({ participant, wait }) => ({
+    stuck.map(({ participant, waits }) => ({
       id: participant.id,
       name: participant.name,
-      waitingFor: `${wait.reason.describe()}${placeOf(participant)}`,
+      waitingFor: `${waits.map(({ reason }) => reason.describe()).join(" and ")}${placeOf(participant)}`,
     })),
   );
-  const open = stuck.filter(({ wait }) => !wait.isShielded);
-  for (const { wait } of open.length > 0 ? open : stuck) wait.fail(error);
+  const waits = stuck.flatMap((each) => each.waits);
+  const open = waits.filter(({ isShielded }) => !isShielded);
+  for (const wait of open.length > 0 ? open : waits) wait.fail(error);
 }
 
 interface ProcessEvents {
@@ -128,7 +148,7 @@ function watchForExit(): void {
   isWatching = true;
   const { process } = globalThis as { process?: ProcessEvents };
   process?.on?.("beforeExit", () => {
-    const stuck = livingParticipants().filter((participant) => onlyWait(participant) !== undefined);
+    const stuck = livingParticipants().filter((participant) => waitsForOthers(participant).length > 0);
     if (stuck.length > 0) rejectStuck(stuck);
   });
 }

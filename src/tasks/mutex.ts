@@ -56,8 +56,7 @@ export class MutexGuard implements Disposable {
 }
 
 /**
- * Mutual exclusion, first come first served. A task that waits for one that it holds itself gets a `DeadlockError`, and so do tasks
- * that wait for each other's.
+ * Mutual exclusion, first come first served. Tasks that wait for each other's get a `DeadlockError`.
  *
  * ```ts
  * const accounts = new Mutex({ name: "accounts" });

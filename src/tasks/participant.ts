@@ -68,6 +68,8 @@ export class Participant implements GuestOwner {
   /** Set when it has been cancelled. */
   cancellation: { readonly reason: unknown } | undefined;
   hasStarted = false;
+  /** Whether its code does one thing after the other, as a coroutine does, and a call of a guest. */
+  isSequential = false;
   firstWait: PendingWait | undefined;
   /** Calls of guests on its behalf that have not ended. */
   guests: Set<GuestTrace> | undefined;

@@ -43,7 +43,7 @@ export class RwLock {
   });
   /** All of the same access. */
   readonly #held = new Map<RwLockGuard, Participant | undefined>();
-  readonly #reason: WaitReason;
+  readonly #reasons: Readonly<Record<Access, WaitReason>>;
   readonly #releaseOne = (guard: RwLockGuard): void => {
     if (this.#held.delete(guard)) this.#admit();
   };
@@ -51,13 +51,9 @@ export class RwLock {
 
   constructor({ name = "" }: LockOptions = {}) {
     this.name = name;
-    this.#reason = {
-      isExternal: false,
-      describe: () => {
-        const names = [...this.#held.values()].map((holder) => holder?.name ?? "code outside any task");
-        return `lock${name && ` ${name}`}, held by ${names.join(", ")}`;
-      },
-      holders: () => [...this.#held.values()].filter((holder) => holder !== undefined),
+    this.#reasons = {
+      read: { isExternal: false, describe: () => this.#describeForReaders(), holders: () => this.#readersWaitFor },
+      write: { isExternal: false, describe: () => this.#describe(), holders: () => this.#holders },
     };
   }
 
@@ -117,9 +113,31 @@ export class RwLock {
   #take(access: Access, options: WaitOptions | undefined): Soon<RwLockGuard> {
     requireAllowed(options);
     const guard = new RwLockGuard(access, this.#releaseOne);
-    if (this.#waiting.length > 0 || !this.#fits(access)) return this.#waiting.wait(this.#reason, options, guard);
+    if (this.#waiting.length > 0 || !this.#fits(access))
+      return this.#waiting.wait(this.#reasons[access], options, guard);
     this.#give(guard, participantFor(options));
     return readySoon(guard, release);
+  }
+
+  get #holders(): Participant[] {
+    return [...this.#held.values()].filter((holder) => holder !== undefined);
+  }
+
+  /** Beside readers it is not they who keep further readers out, but the writer in front of these, who may also give up. */
+  get #readersWaitFor(): Participant[] {
+    const writer = this.#waiting.first?.wait.participant;
+    if (this.#hasWriter) return this.#holders;
+    return writer === undefined ? [] : [writer];
+  }
+
+  #describe(): string {
+    return `lock${this.name && ` ${this.name}`}, held by ${[...this.#held.values()].map(nameOf).join(", ")}`;
+  }
+
+  #describeForReaders(): string {
+    return this.#hasWriter
+      ? this.#describe()
+      : `${this.#describe()}, behind ${nameOf(this.#waiting.first?.wait.participant)}`;
   }
 
   #fits(access: Access): boolean {
@@ -143,4 +161,8 @@ export class RwLock {
 
 function release(guard: RwLockGuard): void {
   guard.release();
+}
+
+function nameOf(participant: Participant | undefined): string {
+  return participant?.name ?? "code outside any task";
 }

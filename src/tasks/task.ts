@@ -101,6 +101,7 @@ export class Task<Value = unknown> implements PromiseLike<Value> {
     }
     requirePriority(priority);
     this.#participant = new Participant(name);
+    this.#participant.isSequential = body instanceof Coroutine;
     this.#body = body;
     this.#priority = priority;
     if (signal !== undefined) this.#listenTo(signal);

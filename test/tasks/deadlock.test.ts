@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import path from "node:path";
 import { describe } from "node:test";
+import { instantiate } from "stackful";
 import { DeadlockError, Mutex, RwLock, scope, select, shield, after, sleep, spawn } from "stackful/tasks";
 import type { Task } from "stackful/tasks";
+import { guestBytes } from "../conformance/harness.ts";
 import { check, rejection, turn } from "./harness.ts";
 
 const isSource = path.extname(import.meta.url) === ".ts";
@@ -107,13 +109,67 @@ describe("Tasks that wait for each other", () => {
     assert.equal(mutex.locked, false);
   });
 
-  check("include one that waits for itself", async () => {
-    const mutex = new Mutex();
-    const twice = spawn(() => mutex.with(() => mutex.lock()));
-    assert.ok((await rejection(twice)) instanceof DeadlockError);
-    const self: Task = spawn(async (): Promise<unknown> => self.join());
-    assert.ok((await rejection(self)) instanceof DeadlockError);
-    assert.equal(mutex.locked, false);
+  check("include a guest that waits for itself", async () => {
+    const mutex = new Mutex({ name: "m" });
+    const guest = await instantiate(guestBytes("loop"), {
+      host: { step: () => mutex.lock().then(() => 0), next: () => 0, tick: () => {} },
+    });
+    const twice = spawn(guest.coroutine("loop", { args: [2] }), { name: "twice" });
+    assert.match(String(await rejection(twice)), /twice waits for mutex m, held by twice/);
+  });
+
+  check("are none where an async function does two things side by side", async () => {
+    const [mutex, lock] = [new Mutex(), new RwLock()];
+    const other = new Mutex();
+    const slowly = async (take: () => Promise<Disposable>): Promise<void> => {
+      await turn();
+      using guard = await take();
+      // Not of this library: nobody knows that it does this.
+      await turn();
+      assert.ok(guard);
+    };
+    const both = spawn(() => Promise.all([slowly(() => mutex.lock()), slowly(() => mutex.lock())]));
+    const writes = spawn(() => Promise.all([slowly(() => lock.write()), slowly(() => lock.write())]));
+    const after: Task = spawn(async () => {
+      void after.join().then(() => lock.read());
+      await turn();
+      const guard = await other.lock();
+      setImmediate(() => guard.release());
+      (await other.lock()).release();
+    });
+    await Promise.all([both, writes, after]);
+  });
+
+  check("are none where a reader stands behind a writer that gives up", async () => {
+    const lock = new RwLock({ name: "l" });
+    const reader = spawn(async () => {
+      using first = await lock.read();
+      const writer = spawn(() => rejection(lock.write({ signal: AbortSignal.timeout(5) })), { name: "writer" });
+      await turn();
+      using second = await lock.read();
+      return [first.access, second.access, ((await writer) as Error).name];
+    });
+    assert.deepEqual(await reader, ["read", "read", "TimeoutError"]);
+  });
+
+  check("are a reader that has the lock already and the writer before which it stands again", async () => {
+    const lock = new RwLock({ name: "l" });
+    const reader = spawn(
+      async () => {
+        using first = await lock.read();
+        await turn();
+        using second = await lock.read();
+        return [first, second];
+      },
+      { name: "reader" },
+    );
+    const writer = spawn(() => lock.write(), { name: "writer" });
+    const { tasks } = (await rejection(reader)) as DeadlockError;
+    assert.deepEqual(tasks.map(({ name, waitingFor }) => `${name}: ${waitingFor}`).toSorted(), [
+      "reader: lock l, held by reader, behind writer",
+      "writer: lock l, held by reader",
+    ]);
+    assert.ok((await rejection(writer)) instanceof DeadlockError);
   });
 
   check("are not told as long as something else may end it", async () => {
@@ -133,13 +189,15 @@ describe("Tasks that wait for each other", () => {
   });
 
   check("do not stop others, and a scope ends with the error", async () => {
-    const mutex = new Mutex();
     const other = spawn(async () => {
       await sleep(2);
       return "went on";
     });
     const failed = scope(async (scope) => {
-      scope.spawn(() => mutex.with(() => mutex.lock()));
+      const [first, second] = [new Mutex(), new Mutex()];
+      const both = (one: Mutex, two: Mutex) => (): unknown => one.with(() => turn().then(() => two.with(() => {})));
+      scope.spawn(both(first, second));
+      scope.spawn(both(second, first));
       await scope.join();
     });
     assert.ok((await rejection(failed)) instanceof DeadlockError);
@@ -156,6 +214,7 @@ describe("Tasks that wait for each other", () => {
       ];
       const guard = await new Mutex().lock();
       tasks.push(spawn(() => new Condvar({ name: "changed" }).wait(guard), { name: "three" }));
+      tasks.push(spawn(() => Promise.all([left.receive(), right.receive()]), { name: "four" }));
       const results = Promise.all(tasks.map((task) => task.join()));
       results.then((all) => {
         console.log(all.map(({ state, error }) => [state, error.name].join()).join(" "));
@@ -163,11 +222,12 @@ describe("Tasks that wait for each other", () => {
       });
     `);
     assert.deepEqual(output.trim().split("\n"), [
-      "threw,DeadlockError threw,DeadlockError threw,DeadlockError",
+      "threw,DeadlockError threw,DeadlockError threw,DeadlockError threw,DeadlockError",
       "Cannot go on: the tasks wait for each other",
       "  one waits for a value from channel left",
       "  two waits for a value from channel right",
       "  three waits for condition changed",
+      "  four waits for a value from channel left and a value from channel right",
     ]);
   });
 });
