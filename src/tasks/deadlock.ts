@@ -41,7 +41,7 @@ function waitsForOthers({ firstWait }: Participant): readonly PendingWait[] {
     if (mayEndOtherwise(wait)) return [];
     waits.push(wait);
   }
-  return waits.reverse();
+  return waits.toReversed();
 }
 
 /** Of a participant that can only be woken by others: what it waits for. Otherwise `undefined`. */

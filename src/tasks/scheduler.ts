@@ -15,13 +15,14 @@ export type Priority = "high" | "normal" | "low";
 const SLICE_MS = 4;
 /** Operations between two looks at the time. */
 const OPERATIONS_PER_LOOK = 64;
-/** Each so many that run, one of the lowest priority is first: it may be late, but does not starve. */
-const LOWEST_EVERY = 32;
+/** Each so many that run, one of a lower priority is first, of either in turn: it may be late, but does not starve. */
+const LOWER_EVERY = 32;
 /** How many start in one microtask: what they have waiting then comes before further ones. */
 const BATCH = 16;
 
 const lines = { high: new Ring<() => void>(), normal: new Ring<() => void>(), low: new Ring<() => void>() };
 const fromHighest = [lines.high, lines.normal, lines.low];
+const fromNormal = [lines.normal, lines.low, lines.high];
 const fromLowest = [lines.low, lines.normal, lines.high];
 let isScheduled = false;
 let turns = 0;
@@ -106,14 +107,19 @@ function resumeSome(): void {
   }
 }
 
+/** The lines, the one first whose turn it is. */
+function nextOrder(): readonly Ring<() => void>[] {
+  if (++turns % LOWER_EVERY !== 0) return fromHighest;
+  return turns % (2 * LOWER_EVERY) === 0 ? fromLowest : fromNormal;
+}
+
 function runSome(): void {
   if (isSliceOver()) {
     afterTurn(runSome);
     return;
   }
   for (let i = 0; i < BATCH; i++) {
-    const order = ++turns % LOWEST_EVERY === 0 ? fromLowest : fromHighest;
-    const line = order.find(({ length }) => length > 0);
+    const line = nextOrder().find(({ length }) => length > 0);
     if (line === undefined) {
       isScheduled = false;
       return;

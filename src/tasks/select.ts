@@ -5,7 +5,7 @@ import type { WaitReason } from "./participant.ts";
 import { SelectCase } from "./select-case.ts";
 import { checkMs, endAfter } from "./sleep.ts";
 import { promiseOf, readySoon } from "./soon.ts";
-import { joinPromise } from "./until.ts";
+import { joinPromise, requirePromise } from "./until.ts";
 import { Wait, requireAllowed } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
 import type { Joining } from "./wait-queue.ts";
@@ -77,7 +77,8 @@ class SelectReason implements WaitReason {
 
 /**
  * Waits for the first of several channel operations, timers and promises, and does that one alone: the others have not happened, and
- * leave nothing behind. A task is awaitable, and so a case. Rejects with the error of what is first, for instance of a closed channel.
+ * leave nothing behind. A task is awaitable, and so a case. Rejects with the error of what is first, for instance of a closed channel,
+ * and with a `TypeError` if one of them is no case.
  *
  * ```ts
  * const first = await select({ job: jobs.receiving(), idle: after(1000), stopped: task });
@@ -104,6 +105,7 @@ export function selectSoon<const Cases extends SelectCases>(
   cases: Cases,
   options?: SelectOptions,
 ): Soon<Selected<Cases>> {
+  requireCases(cases);
   requireAllowed(options);
   const giveBack = ({ key, value }: Selected<Cases>): void => {
     const each = cases[key];
@@ -118,6 +120,13 @@ export function selectSoon<const Cases extends SelectCases>(
     else joinPromise(each, joining);
   }
   return wait.begin();
+}
+
+/** Before any of them stands in line for something that nobody would take then. */
+function requireCases(cases: SelectCases): void {
+  for (const [key, each] of Object.entries(cases)) {
+    if (!(each instanceof SelectCase)) requirePromise(each, `case ${key}`);
+  }
 }
 
 /** Does what is ready, if there is such a case. */

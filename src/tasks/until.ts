@@ -17,6 +17,14 @@ const waiting = new WeakMap<PromiseLike<unknown>, WaitQueue<unknown>>();
 
 const reason: WaitReason = { isExternal: true, describe: () => "a promise", holders: () => undefined };
 
+/** @throws {TypeError} when that is nothing to wait for */
+export function requirePromise(value: unknown, what: string): void {
+  if (typeof value === "object" && value !== null && "then" in value && typeof value.then === "function") return;
+  throw new TypeError(
+    `Cannot wait for ${what}: expected a promise, received ${value === null ? "null" : typeof value}`,
+  );
+}
+
 /** Adds a wait to those for `promise`. It can leave again without a trace. */
 export function joinPromise(promise: PromiseLike<unknown>, joining: Joining<unknown, undefined>): void {
   let queue = waiting.get(promise);
@@ -49,8 +57,11 @@ async function outcomeOf(promise: PromiseLike<unknown>): Promise<Outcome> {
 /**
  * Waits for a promise as for anything of this library: a task that is cancelled stops waiting at once. What the promise stands for goes
  * on; give it the task's `signal` where it takes one.
+ *
+ * @throws {TypeError} when it is no promise
  */
 export function until<Value>(promise: PromiseLike<Value>, options?: WaitOptions): Promise<Value> {
+  requirePromise(promise, "promise");
   const refusal = refusalOf(options);
   if (refusal !== undefined) return Promise.reject(refusal.reason);
   const wait = new Wait<Value>(reason, options);

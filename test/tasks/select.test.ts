@@ -36,6 +36,16 @@ describe("select()", () => {
     assert.equal(channel.tryReceive(), undefined);
   });
 
+  check("stands in no line if one of its cases is none", async () => {
+    const channel = new Channel<number>();
+    const cases = { value: channel.receiving(), stop: undefined as never };
+    assert.match(
+      String(await rejection(select(cases))),
+      /TypeError: Cannot wait for case stop: expected a promise, received undef/,
+    );
+    assert.equal(channel.trySend(1), false);
+  });
+
   check("waits for promises, tasks and timers", async () => {
     assert.deepEqual(await select({ never: never(), soon: Promise.resolve(1) }), { key: "soon", value: 1 });
     assert.deepEqual(await select({ never: never(), task: spawn(() => 2) }), { key: "task", value: 2 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { describe } from "node:test";
 import { Mutex, Channel, TaskLocal, dump, select, shield, sleep, spawn, until, yieldNow } from "stackful/tasks";
-import type { Task } from "stackful/tasks";
+import type { Priority, Task } from "stackful/tasks";
 import { check, never, rejection, stateOf, turn } from "./harness.ts";
 
 describe("spawn()", () => {
@@ -25,13 +25,32 @@ describe("spawn()", () => {
     assert.deepEqual(order, ["high 1", "high 2", "one", "two", "low 1", "low 2"]);
   });
 
-  check("lets the lowest priority run now and then", async () => {
-    const seen = { isDone: false };
-    const busy = spawn(async () => {
-      while (!seen.isDone) await yieldNow({ priority: "high" });
-    });
-    await spawn(() => void (seen.isDone = true), { priority: "low" });
-    await busy;
+  check("lets each priority run now and then, however many others are busy", async () => {
+    for (const [priority, ...others] of [
+      ["low", "high", "normal"],
+      ["normal", "high", "low"],
+    ] as const) {
+      const seen = { isDone: false };
+      const loop = (other: Priority) => async (): Promise<void> => {
+        while (!seen.isDone) await yieldNow({ priority: other });
+      };
+      // More than run in one microtask.
+      const busy = others.flatMap((other) => Array.from({ length: 50 }, () => spawn(loop(other), { priority: other })));
+      const steps = spawn(
+        async () => {
+          for (let i = 0; i < 10; i++) await yieldNow({ priority });
+          seen.isDone = true;
+        },
+        { priority },
+      );
+      const late = setTimeout(() => {
+        seen.isDone = true;
+        steps.cancel();
+      }, 5000);
+      assert.equal(await stateOf(steps), "returned", priority);
+      clearTimeout(late);
+      await Promise.all(busy);
+    }
   });
 
   check("refuses a priority that there is not", async () => {
@@ -222,6 +241,11 @@ describe("shield()", () => {
 });
 
 describe("until()", () => {
+  check("refuses what is no promise", () => {
+    assert.throws(() => until(5 as never), /Cannot wait for promise: expected a promise, received number/);
+    assert.throws(() => until(undefined as never), TypeError);
+  });
+
   check("waits for a promise, and stops when the task is cancelled", async () => {
     assert.equal(await until(Promise.resolve(3)), 3);
     assert.equal(await rejection(until(Promise.reject(new Error("no")))).then(String), "Error: no");
