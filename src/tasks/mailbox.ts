@@ -3,10 +3,11 @@
 import { ChannelClosedError } from "./channel.ts";
 import type { WaitReason } from "./participant.ts";
 import { ready } from "./scheduler.ts";
-import { checkMs, endAfter } from "./sleep.ts";
-import { Wait, refusalOf } from "./wait.ts";
+import { checkMs, failAfter } from "./sleep.ts";
+import { Wait, requireAllowed } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
 import { WaitQueue } from "./wait-queue.ts";
+import type { Waiter } from "./wait-queue.ts";
 
 export interface MailboxOptions {
   /** For messages and `dump()`. */
@@ -50,12 +51,9 @@ export class Mailbox<Message = unknown> {
   /** Puts it into the mailbox, or gives it to the first who waits for such a message. Says whether there is still anybody to read it. */
   send(message: Message): boolean {
     if (this.#closed) return false;
-    for (let receiver = this.#receivers.first; receiver !== undefined; receiver = receiver.next) {
-      if (!receiver.demand(message)) continue;
-      receiver.succeed(message);
-      return true;
-    }
-    this.#messages.add({ message });
+    const receiver = this.#receiverOf(message);
+    if (receiver === undefined) this.#messages.add({ message });
+    else receiver.succeed(message);
     return true;
   }
 
@@ -63,18 +61,18 @@ export class Mailbox<Message = unknown> {
   receive<Wanted extends Message = Message>(options?: MailboxReceiveOptions<Message, Wanted>): Promise<Wanted> {
     const { matches = all, timeoutMs } = options ?? {};
     if (timeoutMs !== undefined) checkMs(timeoutMs);
-    const refusal = refusalOf(options);
-    if (refusal !== undefined) return Promise.reject(refusal.reason);
-    const taken = this.tryReceive<Wanted>(matches);
-    if (taken !== undefined) return ready(taken.message);
-    if (this.#closed) return Promise.reject(this.#ended());
-    const reason = timeoutMs === undefined ? this.#reason : { ...this.#reason, isExternal: true };
-    const wait = new Wait<Wanted>(reason, options);
+    try {
+      requireAllowed(options);
+      const taken = this.tryReceive<Wanted>(matches);
+      if (taken !== undefined) return ready(taken.message);
+      if (this.#closed) throw this.#ended();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const wait = new Wait<Wanted>(this.#reason, options);
     this.#receivers.add({ wait, demand: matches });
     if (timeoutMs !== undefined) {
-      endAfter(wait, timeoutMs, () =>
-        wait.fail(new DOMException(`No message came in ${timeoutMs} ms`, "TimeoutError")),
-      );
+      failAfter(wait, timeoutMs, new DOMException(`No message came in ${timeoutMs} ms`, "TimeoutError"));
     }
     return wait.begin().promise;
   }
@@ -98,6 +96,20 @@ export class Mailbox<Message = unknown> {
     for (let receiver = this.#receivers.first; receiver !== undefined; receiver = this.#receivers.first) {
       receiver.throw(this.#ended());
     }
+  }
+
+  /** The first who wants it. Of one whose `matches` throws it is the error, not that of whoever sends. */
+  #receiverOf(message: Message): Waiter<Message, (message: Message) => boolean> | undefined {
+    let next: Waiter<Message, (message: Message) => boolean> | undefined;
+    for (let receiver = this.#receivers.first; receiver !== undefined; receiver = next) {
+      ({ next } = receiver);
+      try {
+        if (receiver.demand(message)) return receiver;
+      } catch (error) {
+        receiver.throw(error);
+      }
+    }
+    return undefined;
   }
 
   #ended(): ChannelClosedError {

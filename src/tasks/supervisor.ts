@@ -13,7 +13,7 @@ export type RestartStrategy = "one-for-one" | "one-for-all" | "rest-for-one";
 export interface SupervisedChild {
   readonly name: string;
   readonly run: (task: Task) => unknown;
-  /** When it is started again: however it ends, when it fails (when left out), or never. */
+  /** When it is started again: however it ends, when it fails (when left out), or never, also when it is ended for another one. */
   readonly restart?: "permanent" | "transient" | "temporary" | undefined;
 }
 
@@ -129,7 +129,9 @@ export class Supervisor {
     if (delayMs > 0) await sleep(delayMs, { signal });
     // It may have been cancelled while it stopped the others.
     signal.throwIfAborted();
-    for (const slot of slots) if (slot === failed || others.includes(slot)) start(slot, ended);
+    const isBack = (slot: Slot): boolean =>
+      slot === failed || (others.includes(slot) && slot.child.restart !== "temporary");
+    for (const slot of slots) if (isBack(slot)) start(slot, ended);
   }
 
   #restartedWith(failed: Slot, slots: readonly Slot[]): readonly Slot[] {

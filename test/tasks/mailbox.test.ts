@@ -52,6 +52,22 @@ describe("Mailbox", () => {
     assert.equal((await tagTwo).tag, 2);
   });
 
+  check("rejects one whose matches throws, and gives the message to the next", async () => {
+    const mailbox = new Mailbox<number>();
+    const error = new Error("no such field");
+    const matches = (): boolean => {
+      throw error;
+    };
+    const bad = rejection(mailbox.receive({ matches }));
+    const good = mailbox.receive();
+    assert.equal(mailbox.send(1), true);
+    assert.equal(await bad, error);
+    assert.equal(await good, 1);
+    mailbox.send(2);
+    assert.equal(await rejection(mailbox.receive({ matches })), error);
+    assert.equal(mailbox.length, 1);
+  });
+
   check("loses no message when whoever waits is cancelled", async () => {
     const mailbox = new Mailbox<number>();
     const task = spawn(() => mailbox.receive());

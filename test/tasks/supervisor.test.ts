@@ -45,6 +45,28 @@ describe("Supervisor", () => {
     assert.deepEqual(await crashOnce("rest-for-one"), ["+a", "+b", "+c", "-b", "-c", "+b", "+c"]);
   });
 
+  check("does not restart a temporary child that was ended for another one", async () => {
+    const starts = { temporary: 0, failing: 0 };
+    const children: SupervisedChild[] = [
+      {
+        name: "temporary",
+        restart: "temporary",
+        run: () => {
+          starts.temporary++;
+          return sleep(100_000);
+        },
+      },
+      {
+        name: "failing",
+        run: () => {
+          if (starts.failing++ === 0) throw new Error("once");
+        },
+      },
+    ];
+    await new Supervisor(children, { strategy: "one-for-all" }).run();
+    assert.deepEqual(starts, { temporary: 1, failing: 2 });
+  });
+
   check("gives up after too many restarts, and ends the other children", async () => {
     let starts = 0;
     let isEnded = false;
