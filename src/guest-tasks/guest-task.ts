@@ -14,6 +14,8 @@ export interface TaskProgram {
    * @throws {Errno} `EAGAIN` when there are too many, or the program ends
    */
   spawn(body: (options: CallOptions) => Promise<unknown>, name: string | undefined): GuestTask;
+  /** Ends it with `error`. */
+  fail(error: unknown): void;
   /** Is told of its tasks that wait for others. */
   readonly stuck: { add(): void; remove(): void };
 }

@@ -44,9 +44,14 @@ export class Program implements TaskProgram {
     const { made, task } = this.#start(body, { name });
     made.participant.isSequential = true;
     onTaskEnd(task, () => {
-      if (task.result?.state === "threw") this.#fail(task.result.error);
+      if (task.result?.state === "threw") this.fail(task.result.error);
     });
     return made;
+  }
+
+  /** One of its tasks has failed, or has called `proc_exit`: the main one ends with that, and runs no more of its code. */
+  fail(error: unknown): void {
+    if (!this.#isEnding) this.#main?.task.cancel(trapFor(error));
   }
 
   #start<Value>(
@@ -71,11 +76,6 @@ export class Program implements TaskProgram {
     task.end();
     if (task.isDetached || task === this.#main) this.#table.delete(task);
     this.stuck.ended(task);
-  }
-
-  /** One of its tasks has failed, or has called `proc_exit`: the main one ends with that, and runs no more of its code. */
-  #fail(error: unknown): void {
-    if (!this.#isEnding) this.#main?.task.cancel(trapFor(error));
   }
 
   async #endAll(reason: unknown): Promise<void> {

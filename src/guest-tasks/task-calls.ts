@@ -60,9 +60,9 @@ export const TASK_CALLS: (world: World) => Readonly<Record<string, Call>> = ({ t
     const { program } = call.requireTask("spawn");
     const { instance, start } = startOf(call);
     const text = name === 0 ? undefined : call.name(name);
+    const hooks = threadLocalHooks(instance, (error) => program.fail(error));
     // The call is no part of whatever the one that spawns it does.
-    const begin = (options: CallOptions): Promise<unknown> =>
-      start.call([body, argument], { ...options, ...threadLocalHooks(instance) });
+    const begin = (options: CallOptions): Promise<unknown> => start.call([body, argument], { ...options, ...hooks });
     return program.spawn((options) => runOnItsOwn(() => begin(options)), text).id;
   },
 
@@ -97,8 +97,8 @@ export const TASK_CALLS: (world: World) => Readonly<Record<string, Call>> = ({ t
 
   yield: (call) => yieldSoon(call.options),
 
-  // Not less than that: timers count whole milliseconds.
-  sleep: (call, milliseconds) => sleepSoon(Math.ceil(Math.max(0, milliseconds)), call.options),
+  // Not less than that: timers count whole milliseconds. What is no number is no time.
+  sleep: (call, milliseconds) => sleepSoon(milliseconds > 0 ? Math.ceil(milliseconds) : 0, call.options),
 
   local_new: (_call, destructor) => objects.add(() => new Local(destructor)),
 

@@ -4,32 +4,64 @@
  */
 
 import type { ActivationHooks } from "../link/activation.ts";
+import type { GuestModule } from "../link/guest-module.ts";
 import type { Instance } from "../link/instance.ts";
+import { isPlainFunction } from "../link/plain-function.ts";
 
 /** What `stackful.h` exports then. */
+const [READ, WRITE] = ["stackful_tls", "stackful_set_tls"] as const;
+
 interface ThreadLocalExports {
-  readonly stackful_tls?: () => number;
-  readonly stackful_set_tls?: (block: number) => void;
+  readonly [READ]?: () => number;
+  readonly [WRITE]?: (block: number) => void;
 }
 
 const NONE: ActivationHooks = {};
 
-/** For the call of one task. */
-export function threadLocalHooks({ raw }: Instance): ActivationHooks {
-  // Plain functions that read and write a global: they need no stack, and nobody waits in them.
-  const { stackful_tls: read, stackful_set_tls: write } = raw.exports as ThreadLocalExports;
+const known = new WeakMap<GuestModule, boolean>();
+
+/**
+ * They are called while stacks are switched, where a guest can neither wait nor be interrupted.
+ *
+ * @throws {TypeError} when they do something else than to read and write a global
+ */
+function requirePlain(module: GuestModule): void {
+  let isFit = known.get(module);
+  if (isFit === undefined) known.set(module, (isFit = [READ, WRITE].every((name) => isPlainFunction(module, name))));
+  if (isFit) return;
+  throw new TypeError(
+    `Cannot spawn: the guest's ${READ} and ${WRITE} are none of stackful.h: they call, branch or compute`,
+  );
+}
+
+/**
+ * For the call of one task; `fail` is told if they trap.
+ *
+ * @throws {TypeError} when the guest exports something else by their names
+ */
+export function threadLocalHooks({ raw, module }: Instance, fail: (error: unknown) => void): ActivationHooks {
+  const { [READ]: read, [WRITE]: write } = raw.exports as ThreadLocalExports;
   if (read === undefined || write === undefined) return NONE;
+  requirePlain(module);
   let outer = 0;
   /** `undefined`: it has not begun, and makes its own. */
   let own: number | undefined;
+  // An error must not leave it while stacks are switched.
+  const attempt = (body: () => void) => (): void => {
+    try {
+      body();
+    } catch (error) {
+      fail(error);
+    }
+  };
   return {
-    onEnter: () => {
+    onEnter: attempt(() => {
       outer = read();
       if (own !== undefined) write(own);
-    },
-    onLeave: () => {
+    }),
+    onLeave: attempt(() => {
       own = read();
       write(outer);
-    },
+    }),
   };
 }
