@@ -3,6 +3,7 @@
 import { Pending } from "../coroutine/pending.ts";
 import type { Soon, Waiter } from "../coroutine/pending.ts";
 import type { Caller } from "../link/caller.ts";
+import { instanceOf } from "../link/instance.ts";
 import { failAfter } from "../tasks/sleep.ts";
 import { Wait } from "../tasks/wait.ts";
 import type { WaitOptions } from "../tasks/wait.ts";
@@ -66,8 +67,9 @@ export class GuestCall {
       }
       failAfter(soon, limit, timedOut);
     }
-    // Threads of the guest, which are no tasks, may do what its tasks wait for.
-    const isOnlyForTasks = limit < 0 && !isShared && !this.memory.isShared;
+    // Threads of the guest, which are no tasks, may do what its tasks wait for, and calls of the host.
+    const mayBeWoken = isShared || this.memory.isShared || instanceOf(this.caller)?.module.hasEntries === true;
+    const isOnlyForTasks = limit < 0 && !mayBeWoken;
     return new GuestAnswer(soon, { finish, fail }, isOnlyForTasks ? this.task : undefined);
   }
 

@@ -2,10 +2,11 @@
 
 import type { CallOptions } from "../link/linked-guest.ts";
 import { trapFor, uncatchableTrap } from "../link/uncatchable-trap.ts";
-import { currentContext } from "../tasks/participant.ts";
+import { onCancelAround } from "../tasks/participant.ts";
 import { Task, onTaskEnd, unwrapResult } from "../tasks/task.ts";
 import type { TaskOptions } from "../tasks/task.ts";
 import { shield } from "../tasks/shield.ts";
+import { requireAllowed } from "../tasks/wait.ts";
 import { Errno } from "../wasi/preview1/errno.ts";
 import { GuestTask } from "./guest-task.ts";
 import type { TaskProgram } from "./guest-task.ts";
@@ -27,11 +28,12 @@ export class Program implements TaskProgram {
 
   /** Runs `body` as the main task, and ends all others after it. */
   async run<Value>(body: (options: CallOptions) => Value | PromiseLike<Value>, options: TaskOptions): Promise<Value> {
+    requireAllowed(options);
     const { made, task } = this.#start(body, options);
     this.#main = made;
-    const forget = currentContext()?.participant.onCancel((reason) => task.cancel(reason));
+    const forget = onCancelAround((reason) => task.cancel(reason));
     const result = await shield(() => task.join());
-    forget?.();
+    forget();
     this.#isEnding = true;
     // Those that somebody wants to end, with all that they would do at their end, end like the main one.
     const reason = result.state === "cancelled" ? result.reason : uncatchableTrap();

@@ -9,6 +9,9 @@ import type { GuestImport } from "./imports.ts";
 import { prepareGuest } from "./prepare.ts";
 import type { PreparedGuest, PrepareOptions } from "./prepare.ts";
 
+/** Functions that linkers and headers export of programs: the host does not call them of its own accord. */
+const OF_LINKERS = /^(_.*|wasi_thread_start|stackful_(start|tls|set_tls)|malloc|free|calloc|realloc)$/;
+
 /** One export of a guest. */
 export interface GuestExport {
   readonly name: string;
@@ -73,6 +76,7 @@ export class GuestModule {
   /** @internal Backends keep here what they have generated for it, by their name. */
   readonly generated: Map<string, unknown> = new Map();
   #exportsByName: ReadonlyMap<string, GuestExport> | undefined;
+  #hasEntries: boolean | undefined;
 
   /** @internal Made by {@link prepareModule} and {@link wrapModule}. */
   constructor(guest: PreparedGuest | WebAssembly.Module, options: CompileOptions) {
@@ -94,6 +98,11 @@ export class GuestModule {
   exportNamed(name: string): GuestExport | undefined {
     this.#exportsByName ??= new Map(this.exports.map((entry) => [entry.name, entry]));
     return this.#exportsByName.get(name);
+  }
+
+  /** @internal Whether the host can call it while its main function runs: whatever waits in it may be woken so. */
+  get hasEntries(): boolean {
+    return (this.#hasEntries ??= this.exports.some(({ name, kind }) => kind === "function" && !OF_LINKERS.test(name)));
   }
 
   /** Why calls of this guest cannot overlap; `undefined` if they can. */

@@ -179,6 +179,16 @@ export function currentContext(): TaskContext | undefined {
 }
 
 /**
+ * Calls `listener` when the task is cancelled on whose behalf code runs now, except in a shield.
+ *
+ * @returns what forgets the listener
+ */
+export function onCancelAround(listener: (reason: unknown) => void): () => void {
+  const context = currentContext();
+  return context === undefined || context.isShielded ? () => {} : context.participant.onCancel(listener);
+}
+
+/**
  * Runs what follows a wait. The platform's asynchronous context, where there is one, is kept by whoever has waited; where there is none,
  * what runs until the next wait is known to be the task's.
  */

@@ -1,11 +1,11 @@
 /** Tasks that end before the code does that has started them. */
 
-import { currentContext } from "./participant.ts";
+import { onCancelAround } from "./participant.ts";
 import { shield } from "./shield.ts";
 import { checkMs } from "./sleep.ts";
 import { Task, onTaskEnd, unwrapResult } from "./task.ts";
 import type { TaskBody, TaskOptions } from "./task.ts";
-import { refusalOf } from "./wait.ts";
+import { requireAllowed } from "./wait.ts";
 
 export interface ScopeOptions {
   /** For messages and `dump()`. */
@@ -152,8 +152,7 @@ export async function scope<Value>(
 ): Promise<Value> {
   const { name, signal, timeoutMs } = options;
   if (timeoutMs !== undefined) checkMs(timeoutMs);
-  const refusal = refusalOf(options);
-  if (refusal !== undefined) throw refusal.reason;
+  requireAllowed(options);
   const made = new Scope();
   const forget = cancelWith(made, signal);
   const timer =
@@ -170,13 +169,11 @@ export async function scope<Value>(
 
 /** Cancels the scope with the task around it, and by its signal; returns what stops that. */
 function cancelWith(made: Scope, signal: AbortSignal | undefined): () => void {
-  const context = currentContext();
-  const around = context?.isShielded === true ? undefined : context?.participant;
-  const forgetTask = around?.onCancel((reason) => made.cancel(reason));
+  const forgetTask = onCancelAround((reason) => made.cancel(reason));
   const onAbort = (): void => made.cancel(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   return () => {
-    forgetTask?.();
+    forgetTask();
     signal?.removeEventListener("abort", onAbort);
   };
 }

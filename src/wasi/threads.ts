@@ -11,7 +11,6 @@ import { withOwner } from "../coroutine/guest-trace.ts";
 import type { GuestOwner, GuestTrace } from "../coroutine/guest-trace.ts";
 import { defer } from "../link/deferred.ts";
 import type { Deferred } from "../link/deferred.ts";
-import type { GuestExport } from "../link/guest-module.ts";
 import { wrapAsync } from "../link/host-function.ts";
 import type { MakeMemory } from "../link/imports.ts";
 import type { Instance } from "../link/instance.ts";
@@ -93,7 +92,7 @@ export class Threads {
   async run(instance: Instance<object>, name: string, options: CallOptions): Promise<void> {
     this.#main = instance;
     this.#ids.set(instance, 0);
-    this.#isAlone = !instance.module.exports.some(isForTheHost);
+    this.#isAlone = !instance.module.hasEntries;
     if (this.#waits !== undefined) this.#waits.onEndless = () => this.#lookForDeadlock();
     const controller = new AbortController();
     const failure = defer<never>();
@@ -188,13 +187,6 @@ export class Threads {
       void deadlockOf(waits, this.#ids, this.#traces).then((error) => this.#failure?.reject(error));
     });
   }
-}
-
-/** Functions that linkers export of programs: nobody calls them. */
-const OF_LINKERS = /^(_.*|wasi_thread_start|malloc|free|calloc|realloc)$/;
-
-function isForTheHost({ name, kind }: GuestExport): boolean {
-  return kind === "function" && !OF_LINKERS.test(name);
 }
 
 /** What becomes of the program when one of its threads ends with `error`: which one it was is said in the message. */

@@ -10,6 +10,7 @@ import { TextOutput, WASI } from "stackful/wasi";
 import { LIVE, words } from "#src/link/switchboard";
 import { guestBytes } from "../conformance/harness.ts";
 import { rejection, turn } from "../tasks/harness.ts";
+import { assemble } from "../transform/assemble.ts";
 import { TaskProgram, onBackends as onEach } from "./programs.ts";
 import type { Backend, ProgramOptions } from "./programs.ts";
 
@@ -243,6 +244,25 @@ describe("Guests", () => {
     const elapsedMs = performance.now() - started;
     clearInterval(timer);
     assert.ok(ticks >= Math.floor(elapsedMs / 40), `${ticks} ticks in ${elapsedMs} ms`);
+  });
+
+  onBackends("are not stuck if the host can call them", async (backend) => {
+    const tasks = new GuestTasks();
+    const bytes = await assemble(`(module
+      (import "stackful" "channel_new" (func $new (param i32 i32) (result i32)))
+      (import "stackful" "channel_send" (func $send (param i32 i32 i32) (result i32)))
+      (import "stackful" "channel_receive" (func $receive (param i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (global $channel (mut i32) (i32.const 0))
+      (func (export "run") (result i32)
+        (global.set $channel (call $new (i32.const 1) (i32.const 4)))
+        (call $receive (global.get $channel) (i32.const 64) (i32.const -1)))
+      (func (export "push") (result i32) (call $send (global.get $channel) (i32.const 64) (i32.const -1))))`);
+    const instance = await instantiate(bytes, tasks.imports(), { backend });
+    const end = tasks.run((options) => instance.function("run").call([], options));
+    await new Promise((done) => setTimeout(done, 20));
+    assert.equal(await instance.function("push").call([]), 0);
+    assert.equal(await end, 0);
   });
 
   onBackends("are refused elements of another size", async (backend) => {
