@@ -23,11 +23,14 @@ export interface AnswerOptions {
   readonly isShared?: boolean;
   /** What the guest is told of an error that comes later, if it is not thrown again. */
   readonly fail?: (error: unknown) => number;
+  /** Called if the task is ended while it waits. */
+  readonly onAbandon?: (() => void) | undefined;
 }
 
 interface Outcomes<Value> {
   readonly finish: (value: Value) => number;
   readonly fail: (error: unknown) => number;
+  readonly onAbandon: (() => void) | undefined;
 }
 
 export class GuestCall {
@@ -57,7 +60,7 @@ export class GuestCall {
   answer<Value>(
     soon: Soon<Value>,
     finish: (value: Value) => number,
-    { limit, isShared = false, fail = statusOrThrow }: AnswerOptions,
+    { limit, isShared = false, fail = statusOrThrow, onAbandon }: AnswerOptions,
   ): Soon<number> {
     if (!(soon instanceof Pending)) return finish(soon);
     if (soon instanceof Wait && limit >= 0) {
@@ -70,7 +73,7 @@ export class GuestCall {
     // Threads of the guest, which are no tasks, may do what its tasks wait for, and calls of the host.
     const mayBeWoken = isShared || this.memory.isShared || instanceOf(this.caller)?.module.hasEntries === true;
     const isOnlyForTasks = limit < 0 && !mayBeWoken;
-    return new GuestAnswer(soon, { finish, fail }, isOnlyForTasks ? this.task : undefined);
+    return new GuestAnswer(soon, { finish, fail, onAbandon }, isOnlyForTasks ? this.task : undefined);
   }
 
   /** A name of the guest: UTF-8 with a zero at its end. @throws {Errno} `EINVAL` when it is too long */
@@ -117,6 +120,7 @@ class GuestAnswer<Value> extends Pending<number> implements Waiter {
     this.#leave();
     this.#waiter = undefined;
     this.#inner.abandon();
+    this.#outcomes.onAbandon?.();
   }
 
   /** Called by what it waits for. */

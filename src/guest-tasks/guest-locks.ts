@@ -43,8 +43,8 @@ export class GuestMutex {
 
 export class GuestRwLock {
   readonly lock: RwLock;
-  /** A task may have it for reading more than once. */
-  readonly #guards = new Map<Owner, RwLockGuard[]>();
+  /** A task may have it for reading more than once. What calls outside of any task have is the lock's own. */
+  readonly #guards = new WeakMap<object, RwLockGuard[]>();
 
   constructor(name: string) {
     this.lock = new RwLock({ name });
@@ -55,8 +55,8 @@ export class GuestRwLock {
   }
 
   take(owner: Owner, guard: RwLockGuard): number {
-    const guards = this.#guards.get(owner);
-    if (guards === undefined) this.#guards.set(owner, [guard]);
+    const guards = this.#guards.get(owner ?? this);
+    if (guards === undefined) this.#guards.set(owner ?? this, [guard]);
     else guards.push(guard);
     owner?.hold(guard);
     return OK;
@@ -64,10 +64,8 @@ export class GuestRwLock {
 
   /** @throws {Errno} `EPERM` when `owner` does not have it */
   give(owner: Owner): number {
-    const guards = this.#guards.get(owner);
-    const guard = guards?.pop();
+    const guard = this.#guards.get(owner ?? this)?.pop();
     if (guard === undefined) throw new Errno("EPERM");
-    if (guards?.length === 0) this.#guards.delete(owner);
     owner?.drop(guard);
     guard.release();
     return OK;

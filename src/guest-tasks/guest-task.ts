@@ -38,6 +38,8 @@ export class GuestTask {
   readonly #held = new Set<Held>();
   #task: Task | undefined;
   #options: WaitOptions | undefined;
+  /** Gives a wake-up to somebody else, if it was woken by a condition and has not taken the mutex again since. */
+  passOn: (() => void) | undefined;
   isDetached = false;
 
   constructor(id: number, program: TaskProgram) {

@@ -11,6 +11,7 @@ import { CHANNEL_CALLS } from "./channel-calls.ts";
 import { GuestCall } from "./guest-call.ts";
 import { GuestTask } from "./guest-task.ts";
 import { LOCK_CALLS } from "./lock-calls.ts";
+import { MUTEX_CALLS } from "./mutex-calls.ts";
 import { Objects } from "./objects.ts";
 import { Program } from "./program.ts";
 import { SELECT_CALLS } from "./select-call.ts";
@@ -63,7 +64,9 @@ export class GuestTasks {
     if (!(maxTasks >= 1)) throw new RangeError(`Cannot make GuestTasks: maxTasks must be from 1, received ${maxTasks}`);
     this.#tasks = new TaskTable(maxTasks);
     const world: World = { tasks: this.#tasks, objects: new Objects(), channels };
-    const calls = [TASK_CALLS, CHANNEL_CALLS, SELECT_CALLS, LOCK_CALLS].flatMap((make) => Object.entries(make(world)));
+    const calls = [TASK_CALLS, CHANNEL_CALLS, SELECT_CALLS, MUTEX_CALLS, LOCK_CALLS].flatMap((make) =>
+      Object.entries(make(world)),
+    );
     this.#imports = Object.fromEntries(calls.map(([name, body]) => [name, this.#hostFunction(body)]));
   }
 

@@ -21,15 +21,6 @@ function isUsed(found: object): boolean {
 }
 
 export const LOCK_CALLS: (world: World) => Readonly<Record<string, Call>> = ({ objects }) => ({
-  mutex_new: () => objects.add((handle) => new GuestMutex(`${handle}`)),
-
-  mutex_lock(call, handle, limit): Soon<number> {
-    const mutex = objects.get(handle, GuestMutex);
-    return call.answer(mutex.mutex.lockSoon(call.options), (guard) => mutex.take(call.task, guard), { limit });
-  },
-
-  mutex_unlock: (call, handle) => objects.get(handle, GuestMutex).give(call.task),
-
   rwlock_new: () => objects.add((handle) => new GuestRwLock(`${handle}`)),
 
   rwlock_read(call, handle, limit): Soon<number> {
@@ -58,17 +49,6 @@ export const LOCK_CALLS: (world: World) => Readonly<Record<string, Call>> = ({ o
   semaphore_release(_call, handle, count) {
     requireFrom(1, count);
     objects.get(handle, Semaphore).release(count);
-    return OK;
-  },
-
-  condition_new: () => objects.add((handle) => new GuestCondition(`${handle}`)),
-
-  condition_wait(call, handle, limit): Soon<number> {
-    return call.answer(objects.get(handle, GuestCondition).wait(call.options), ok, { limit });
-  },
-
-  condition_notify(_call, handle, all) {
-    objects.get(handle, GuestCondition).notify(all !== 0);
     return OK;
   },
 

@@ -265,6 +265,46 @@ describe("Guests", () => {
     assert.equal(await end, 0);
   });
 
+  onBackends("lose no wake-up when a task is cancelled that was woken, and takes the mutex again", async (backend) => {
+    const tasks = new GuestTasks();
+    const log: number[] = [];
+    const bytes = await assemble(`(module
+      (import "stackful" "mutex_new" (func $mutex (result i32)))
+      (import "stackful" "mutex_lock" (func $lock (param i32 i32) (result i32)))
+      (import "stackful" "mutex_unlock" (func $unlock (param i32) (result i32)))
+      (import "stackful" "condition_new" (func $condition (result i32)))
+      (import "stackful" "condition_wait" (func $wait (param i32 i32) (result i32)))
+      (import "stackful" "condition_notify" (func $notify (param i32 i32) (result i32)))
+      (import "stackful" "spawn" (func $spawn (param i32 i32 i32) (result i32)))
+      (import "stackful" "cancel" (func $cancel (param i32) (result i32)))
+      (import "stackful" "join" (func $join (param i32 i32 i32) (result i32)))
+      (import "stackful" "sleep" (func $sleep (param f64)))
+      (import "host" "log" (func $log (param i32)))
+      (memory (export "memory") 1)
+      (func (export "stackful_start") (param i32 i32) (result i32)
+        (drop (call $wait (i32.const 2) (i32.const -1)))
+        (drop (call $lock (i32.const 1) (i32.const -1)))
+        (call $log (local.get 1))
+        (call $unlock (i32.const 1)))
+      (func (export "_start") (local $first i32) (local $second i32)
+        (drop (call $mutex))
+        (drop (call $condition))
+        (local.set $first (call $spawn (i32.const 0) (i32.const 10) (i32.const 0)))
+        (local.set $second (call $spawn (i32.const 0) (i32.const 20) (i32.const 0)))
+        (call $sleep (f64.const 1))
+        (drop (call $lock (i32.const 1) (i32.const -1)))
+        (drop (call $notify (i32.const 2) (i32.const 0)))
+        (call $sleep (f64.const 1))
+        (drop (call $cancel (local.get $first)))
+        (call $log (call $join (local.get $first) (i32.const 0) (i32.const -1)))
+        (drop (call $unlock (i32.const 1)))
+        (call $log (call $join (local.get $second) (i32.const 0) (i32.const 1000)))))`);
+    const host = { log: (value: number) => void log.push(value) };
+    const instance = await instantiate(bytes, { host, ...tasks.imports() }, { backend });
+    await tasks.run((options) => instance.function("_start").call([], options));
+    assert.deepEqual(log, [-11, 20, 0]);
+  });
+
   onBackends("are refused elements of another size", async (backend) => {
     const channel = new Channel<Uint8Array>({ capacity: 1 });
     const { run } = await benchGuest(backend, new GuestTasks({ channels: { numbers: channel } }));
