@@ -25,6 +25,7 @@ const RESERVE_BYTES = 24 * 1024;
 export class QuickJSActivation implements ActivationHooks {
   readonly run: ScriptRun;
   readonly #turn: Turn;
+  readonly #started: () => void;
   #raise: (() => void) | undefined;
   #outer: QuickJSActivation | undefined;
   #frame = 0;
@@ -32,9 +33,11 @@ export class QuickJSActivation implements ActivationHooks {
   #limit: number | undefined;
   #outerLimit = 0;
 
-  constructor(turn: Turn, run: ScriptRun) {
+  /** `started` is called when it is entered for the first time. */
+  constructor(turn: Turn, run: ScriptRun, started: () => void) {
     this.#turn = turn;
     this.run = run;
+    this.#started = started;
   }
 
   /**
@@ -51,7 +54,10 @@ export class QuickJSActivation implements ActivationHooks {
     turn.current = this;
     this.#outerFrame = turn.read(turn.stackFrame);
     turn.write(turn.stackFrame, this.#frame);
-    this.#limit ??= turn.stackPointer() - turn.stackBytes + RESERVE_BYTES;
+    if (this.#limit === undefined) {
+      this.#limit = turn.stackPointer() - turn.stackBytes + RESERVE_BYTES;
+      this.#started();
+    }
     this.#outerLimit = turn.read(turn.stackLimit);
     turn.write(turn.stackLimit, this.#limit);
     const raise = this.#raise;

@@ -26,7 +26,6 @@ export class QuickJSEngine {
   readonly #turn: Turn;
   readonly #prelude: ReadonlyMap<PreludeFunction, number>;
   readonly #endlessLoop: number;
-  readonly #maxMemoryBytes: number | undefined;
   /** Whether what runs now has to end at once. */
   isEnding = false;
   /** Plain calls of the prelude that are under way: nobody can wait in them. */
@@ -61,7 +60,6 @@ export class QuickJSEngine {
       read: (address) => memory.read(address),
       write: (address, word) => memory.write(address, word),
     };
-    this.#maxMemoryBytes = options.maxMemoryBytes;
     this.target = this.#wireTarget(options);
     this.#endlessLoop = instance.evaluate(ENDLESS_LOOP);
     this.#prelude = this.#startPrelude(options.settled);
@@ -81,8 +79,12 @@ export class QuickJSEngine {
   async enter(name: QuickJSFunctionName, args: readonly unknown[], run: ScriptRun): Promise<number> {
     if (this.broken !== undefined)
       throw new Error("Cannot run script: its engine has failed before", { cause: this.broken });
+    const { limit } = this.instance;
+    // Its stack, if it has to have another than the engine's own, is taken before it is entered.
+    limit.beginException();
+    const activation = new QuickJSActivation(this.#turn, run, () => limit.endException());
+    const { onEnter, onLeave } = activation;
     try {
-      const { onEnter, onLeave } = new QuickJSActivation(this.#turn, run);
       return await this.instance.enter(name, args, { onEnter, onLeave });
     } catch (error) {
       // Nothing that a script does comes here: frames of the engine were cut off, so that it cannot go on.
@@ -161,9 +163,8 @@ export class QuickJSEngine {
   /** Throws in the engine, now, what no script can catch: that a loop was interrupted. */
   raiseEnding(): void {
     const { instance, values } = this;
-    const { functions, runtime } = instance;
     // There has to be room for it.
-    functions.QTS_RuntimeSetMemoryLimit(runtime, -1);
+    instance.limit.beginException();
     this.isEnding = true;
     this.#plainCalls++;
     try {
@@ -171,7 +172,7 @@ export class QuickJSEngine {
     } finally {
       this.#plainCalls--;
       this.isEnding = false;
-      if (this.#maxMemoryBytes !== undefined) functions.QTS_RuntimeSetMemoryLimit(runtime, this.#maxMemoryBytes);
+      instance.limit.endException();
     }
   }
 

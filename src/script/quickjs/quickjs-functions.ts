@@ -10,7 +10,6 @@ export interface QuickJSFunctions {
   QTS_FreeRuntime(runtime: number): void;
   QTS_NewContext(runtime: number, intrinsics: number): number;
   QTS_FreeContext(context: number): void;
-  QTS_RuntimeSetMemoryLimit(runtime: number, bytes: number): void;
   QTS_RuntimeSetMaxStackSize(runtime: number, bytes: number): void;
   QTS_RuntimeEnableInterruptHandler(runtime: number): void;
   QTS_RuntimeEnableModuleLoader(runtime: number, normalizes: number): void;

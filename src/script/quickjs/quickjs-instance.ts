@@ -11,6 +11,7 @@ import type { QuickJSFunctionName, QuickJSFunctions } from "./quickjs-functions.
 import { findRuntimeLayout } from "./quickjs-layout.ts";
 import type { RuntimeLayout } from "./quickjs-layout.ts";
 import { QuickJSMemory } from "./quickjs-memory.ts";
+import { QuickJSMemoryLimit } from "./quickjs-memory-limit.ts";
 import { makeMemory } from "./quickjs-package.ts";
 import type { EmscriptenLoader, EmscriptenModule, QuickJSCallbacks, QuickJSPackage } from "./quickjs-package.ts";
 
@@ -18,42 +19,46 @@ export class QuickJSInstance {
   /** Plain calls. */
   readonly functions: QuickJSFunctions;
   readonly memory: QuickJSMemory;
+  readonly limit: QuickJSMemoryLimit;
   readonly runtime: number;
   readonly context: number;
   readonly #instance: Instance;
   readonly #exportNames: ReadonlyMap<string, string>;
   readonly #stackPointer: WebAssembly.Global<"i32">;
 
-  private constructor(instance: Instance, memory: WebAssembly.Memory, exportNames: ReadonlyMap<string, string>) {
+  private constructor(
+    instance: Instance,
+    parts: { memory: WebAssembly.Memory; limit: QuickJSMemoryLimit; exportNames: ReadonlyMap<string, string> },
+  ) {
     this.#instance = instance;
-    this.#exportNames = exportNames;
-    this.functions = quickJSFunctions(instance.sync, exportNames);
-    this.memory = new QuickJSMemory(memory, this.functions);
+    this.#exportNames = parts.exportNames;
+    this.limit = parts.limit;
+    this.functions = quickJSFunctions(instance.sync, parts.exportNames);
+    this.memory = new QuickJSMemory(parts.memory, this.functions, parts.limit);
     // The link has found it: without it scripts would not have stacks of their own.
     this.#stackPointer = instance.raw.exports[STACK_POINTER] as WebAssembly.Global<"i32">;
     this.runtime = this.functions.QTS_NewRuntime();
     this.context = this.functions.QTS_NewContext(this.runtime, 0);
+    this.functions.QTS_RuntimeSetMaxStackSize(this.runtime, 0);
   }
 
   /** `callbacks` are asked from the beginning. */
   static async start(
     source: QuickJSPackage,
-    { backend, stackBytes, maxMemoryBytes }: RuntimeOptions,
+    { backend, stackBytes }: RuntimeOptions,
     callbacks: QuickJSCallbacks,
   ): Promise<QuickJSInstance> {
     const { load, exportNames } = source;
     const guest = await source.compiled(backend);
     const memory = makeMemory();
+    const limit = new QuickJSMemoryLimit(memory);
     const { module, instance } = await linked(load, memory, (imports) =>
       instantiate(guest, imports as HostImports, { backend, stacks: { bytes: stackBytes } }),
     );
     module.callbacks = callbacks;
     const { queueReason } = instance;
     if (queueReason !== undefined) throw new Error(`Cannot start QuickJS: its scripts cannot overlap: ${queueReason}`);
-    const started = new QuickJSInstance(instance, memory, exportNames);
-    started.functions.QTS_RuntimeSetMaxStackSize(started.runtime, 0);
-    if (maxMemoryBytes !== undefined) started.functions.QTS_RuntimeSetMemoryLimit(started.runtime, maxMemoryBytes);
-    return started;
+    return new QuickJSInstance(instance, { memory, limit, exportNames });
   }
 
   stackPointer(): number {

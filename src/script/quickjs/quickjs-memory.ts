@@ -1,6 +1,7 @@
 /** Text and words in the memory of QuickJS. */
 
 import type { QuickJSFunctions } from "./quickjs-functions.ts";
+import type { QuickJSMemoryLimit } from "./quickjs-memory-limit.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -14,10 +15,12 @@ export interface Text {
 export class QuickJSMemory {
   readonly #memory: WebAssembly.Memory;
   readonly #functions: QuickJSFunctions;
+  readonly #limit: QuickJSMemoryLimit;
   #bytes: Uint8Array;
   #words: Int32Array;
 
-  constructor(memory: WebAssembly.Memory, functions: QuickJSFunctions) {
+  constructor(memory: WebAssembly.Memory, functions: QuickJSFunctions, limit: QuickJSMemoryLimit) {
+    this.#limit = limit;
     this.#memory = memory;
     this.#functions = functions;
     this.#bytes = new Uint8Array(memory.buffer);
@@ -43,9 +46,15 @@ export class QuickJSMemory {
     this.words[address >> 2] = word;
   }
 
-  /** @throws {RangeError} when there is no room: the memory has as many pages as it can have */
+  /**
+   * For the host, whatever scripts may take.
+   *
+   * @throws {RangeError} when the memory has as many pages as it can have
+   */
   allocate(bytes: number): number {
+    this.#limit.beginException();
     const address = this.#functions.malloc(bytes);
+    this.#limit.endException();
     if (address === 0) throw new RangeError(`Cannot pass ${bytes} bytes to a script: its memory is full`);
     return address;
   }

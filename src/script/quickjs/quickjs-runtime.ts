@@ -47,6 +47,7 @@ export class QuickJSRuntime implements ScriptRuntime {
     const { functions, runtime } = instance;
     functions.QTS_RuntimeEnableInterruptHandler(runtime);
     functions.QTS_RuntimeEnableModuleLoader(runtime, 1);
+    if (options.maxMemoryBytes !== undefined) instance.limit.start(options.maxMemoryBytes, functions);
     for (const path of PRINTERS)
       this.define(path, (...values: unknown[]) => options.print(values.map(describe).join(" ")));
   }
