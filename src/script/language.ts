@@ -79,7 +79,7 @@ export interface ScriptRuntime {
   /** The host has no use for a function any more. */
   release(reference: FunctionReference): void;
   /** Bytes that scripts take now. */
-  memoryBytes(): number;
+  memoryBytes(): number | Promise<number>;
   /** Frees everything; nothing runs any more. */
   close(): void | Promise<void>;
 }

@@ -57,6 +57,16 @@ export class ScriptRun {
     }
   }
 
+  /** What it may cost at most; `undefined`: anything. */
+  get maxOperations(): number | undefined {
+    return this.#options.maxOperations;
+  }
+
+  /** Whether somebody wants to know what it costs while it runs. */
+  get isWatched(): boolean {
+    return this.#options.onProgress !== undefined || this.#parent !== undefined;
+  }
+
   get isStopped(): boolean {
     return this.#stop !== undefined;
   }

@@ -12,7 +12,7 @@
  *     ["m", [[key, value]…]]   a Map                  ["s", [value…]]   a Set
  *     ["f", id, name]          a function of the script, by a number that the script's side has given it
  *     ["h", id, name]          a function of the host
- *     ["e", parts]             an error: { name, message, stack, fields, host } with `host` for an error that the host has, too
+ *     ["e", parts]             an error: { name, message, stack, fields, host, value }, see WireError
  *
  * Nothing is shared: what occurs twice is there twice, and a cycle is a TypeError. The script's half is in each language.
  */
@@ -28,6 +28,8 @@ export interface WireError {
   readonly fields?: Readonly<Record<string, unknown>> | undefined;
   /** Number of the host's error. */
   readonly host?: number | undefined;
+  /** What was thrown, if it was no error object. */
+  readonly value?: unknown;
 }
 
 /** What a runtime does for values that are more than data. */
@@ -39,8 +41,8 @@ export interface WireTarget {
   /** A number for a function of the host. */
   keepFunction(callee: (...args: never[]) => unknown): number;
   hostFunction(id: number): unknown;
-  /** A number for an error of the host. */
-  keepError(error: unknown): number;
+  /** A number for an error of the host; `undefined` for one that it has only been told of. */
+  keepError(error: unknown): number | undefined;
   hostError(id: number): unknown;
 }
 
@@ -134,21 +136,24 @@ class Encoder {
   }
 
   error(error: Error): Tagged {
-    const { name, message } = error instanceof ScriptError ? { name: error.scriptName, message: error.message } : error;
     const fields: Record<string, unknown> = {};
     for (const [key, field] of Object.entries(error)) {
+      if (OWN_FIELDS.includes(key)) continue;
       if (typeof field === "string" || typeof field === "number" || typeof field === "boolean")
         fields[key] = this.encode(field);
     }
-    const parts: WireError = {
-      name,
-      message,
-      fields,
-      host: this.#target.keepError(error),
-    };
-    return tag("e", parts);
+    const host = this.#target.keepError(error);
+    const { message } = error;
+    if (!(error instanceof ScriptError))
+      return tag("e", { name: error.name, message, fields, host } satisfies WireError);
+    const { scriptName: name, scriptStack: stack, value } = error;
+    const thrown = value === error ? {} : { value: this.encode(value) };
+    return tag("e", { name, message, stack, fields, host, ...thrown } satisfies WireError);
   }
 }
+
+/** Those of a {@link ScriptError}, which go by other names. */
+const OWN_FIELDS = ["name", "scriptName", "scriptStack", "value"];
 
 function tag(kind: string, ...parts: unknown[]): Tagged {
   return { $: [kind, ...parts] };
@@ -216,11 +221,12 @@ function decodeTagged([kind, ...parts]: Tagged["$"], decoding: Decoding): unknow
   return decoder(parts, decoding);
 }
 
-function decodeError({ name, message, stack, fields, host }: WireError, decoding: Decoding): ScriptError {
+function decodeError({ name, message, stack, fields, host, ...thrown }: WireError, decoding: Decoding): ScriptError {
   return new ScriptError(message, {
     scriptName: name,
     scriptStack: stack,
     fields: fields === undefined ? undefined : decodeFields({ ...fields }, decoding),
+    ...("value" in thrown && { value: decode(thrown.value, decoding) }),
     ...(host !== undefined && { cause: decoding.target.hostError(host) }),
   });
 }

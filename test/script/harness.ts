@@ -49,10 +49,13 @@ export const sleep = (ms: number): Promise<void> => new Promise((resolve) => set
 /** What a host function that never answers returns. */
 export const never = (): Promise<never> => new Promise(() => {});
 
-/** Places where scripts run: each backend that is there. */
-const places: readonly (readonly [name: string, options: ScriptEngineOptions])[] = backends()
-  .filter(({ available }) => available)
-  .map(({ name }) => [name, { backend: name }]);
+const available = backends().filter((backend) => backend.available);
+
+/** Places where scripts run: each backend that is there, and a thread. */
+const places: readonly (readonly [name: string, options: ScriptEngineOptions])[] = [
+  ...available.map(({ name }) => [name, { backend: name }] as const),
+  ...available.slice(0, 1).map(({ name }) => ["thread", { backend: name, thread: true }] as const),
+];
 
 /** A test in each place with an engine of its own. */
 export function check(
@@ -86,7 +89,9 @@ function registerFunctions(engine: ScriptEngine, notes: unknown[]): void {
     throw Object.assign(new RangeError(message), { code: "E_NO" });
   });
   engine.register("note", (value: unknown) => void notes.push(value));
-  engine.register("apply", async (callee: (...args: unknown[]) => Promise<unknown>, ...args: unknown[]) => callee(...args));
+  engine.register("apply", async (callee: (...args: unknown[]) => Promise<unknown>, ...args: unknown[]) =>
+    callee(...args),
+  );
 }
 
 /** What a promise rejects with. */

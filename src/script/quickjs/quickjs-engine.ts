@@ -10,7 +10,7 @@ import { QuickJSActivation } from "./quickjs-activation.ts";
 import type { Turn } from "./quickjs-activation.ts";
 import type { QuickJSFunctionName } from "./quickjs-functions.ts";
 import type { QuickJSInstance } from "./quickjs-instance.ts";
-import { QuickJSReferences } from "./quickjs-references.ts";
+import { HostReferences } from "../host-references.ts";
 import { QuickJSValues } from "./quickjs-values.ts";
 
 /** A function of the host that works on values of the engine: its result is owned by the engine, 0 is `undefined`. */
@@ -21,7 +21,7 @@ const ENDLESS_LOOP = "() => { for (;;); }";
 export class QuickJSEngine {
   readonly instance: QuickJSInstance;
   readonly values: QuickJSValues;
-  readonly references: QuickJSReferences;
+  readonly references: HostReferences;
   readonly target: WireTarget;
   readonly #turn: Turn;
   readonly #prelude: ReadonlyMap<PreludeFunction, number>;
@@ -35,7 +35,7 @@ export class QuickJSEngine {
 
   constructor(
     instance: QuickJSInstance,
-    references: QuickJSReferences,
+    references: HostReferences,
     options: RuntimeOptions & {
       readonly fromScript: (id: number, name: string) => unknown;
       readonly settled: NativeFunction;

@@ -6,7 +6,7 @@ import type { ScriptRun } from "../script-run.ts";
 import type { QuickJSActivation } from "./quickjs-activation.ts";
 import type { NativeFunction, QuickJSEngine } from "./quickjs-engine.ts";
 import type { QuickJSCallbacks } from "./quickjs-package.ts";
-import type { QuickJSReferences } from "./quickjs-references.ts";
+import type { HostReferences } from "../host-references.ts";
 import { NOT_SIMPLE } from "./quickjs-values.ts";
 
 /** How often the engine asks whether to go on: after so many calls and turns of loops. */
@@ -14,11 +14,11 @@ const OPERATIONS_PER_QUESTION = 10_000;
 
 export class QuickJSHostCalls implements QuickJSCallbacks {
   readonly #options: RuntimeOptions;
-  readonly #references: QuickJSReferences;
+  readonly #references: HostReferences;
   /** Is there when scripts run; before, only functions of this library are called. */
   #engine: QuickJSEngine | undefined;
 
-  constructor(options: RuntimeOptions, references: QuickJSReferences) {
+  constructor(options: RuntimeOptions, references: HostReferences) {
     this.#options = options;
     this.#references = references;
   }

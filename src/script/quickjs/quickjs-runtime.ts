@@ -15,7 +15,7 @@ import { QuickJSHostCalls } from "./quickjs-host-calls.ts";
 import { QuickJSInstance } from "./quickjs-instance.ts";
 import { quickJSPackage } from "./quickjs-package.ts";
 import type { QuickJSOptions } from "./quickjs-package.ts";
-import { QuickJSReferences } from "./quickjs-references.ts";
+import { HostReferences } from "../host-references.ts";
 import { NOT_SIMPLE } from "./quickjs-values.ts";
 
 const MODULE_FLAG = 1;
@@ -35,7 +35,7 @@ export class QuickJSRuntime implements ScriptRuntime {
   private constructor(
     instance: QuickJSInstance,
     calls: QuickJSHostCalls,
-    references: QuickJSReferences,
+    references: HostReferences,
     options: RuntimeOptions,
   ) {
     this.#engine = new QuickJSEngine(instance, references, {
@@ -53,7 +53,7 @@ export class QuickJSRuntime implements ScriptRuntime {
   }
 
   static async start(source: QuickJSOptions, options: RuntimeOptions): Promise<QuickJSRuntime> {
-    const references = new QuickJSReferences();
+    const references = new HostReferences();
     const calls = new QuickJSHostCalls(options, references);
     const instance = await QuickJSInstance.start(await quickJSPackage(source), options, calls);
     return new QuickJSRuntime(instance, calls, references, options);

@@ -1,6 +1,6 @@
-/** What scripts have of the host: functions and errors, by numbers that QuickJS gives back when it has collected what stands for them. */
+/** What scripts have of the host: functions and errors, by numbers that come back when what stands for them was collected. */
 
-export class QuickJSReferences {
+export class HostReferences {
   readonly #values = new Map<number, unknown>();
   #last = 0;
 
