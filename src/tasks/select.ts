@@ -5,7 +5,7 @@ import type { WaitReason } from "./participant.ts";
 import { SelectCase } from "./select-case.ts";
 import { checkMs, endAfter } from "./sleep.ts";
 import { promiseOf, readySoon } from "./soon.ts";
-import { joinPromise, requirePromise } from "./until.ts";
+import { joinPromise, pollPromise, requirePromise } from "./until.ts";
 import { Wait, requireAllowed } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
 import type { Joining } from "./wait-queue.ts";
@@ -64,10 +64,9 @@ class SelectReason implements WaitReason {
   }
 
   describe(): string {
-    const cases = Object.values(this.#cases).map((each) =>
-      each instanceof SelectCase ? each.describe() : "a promise",
-    );
-    return cases.length === 0 ? "none of no cases" : cases.join(" or ");
+    return Object.values(this.#cases)
+      .map((each) => (each instanceof SelectCase ? each.describe() : "a promise"))
+      .join(" or ");
   }
 
   holders(): undefined {
@@ -105,7 +104,7 @@ export function selectSoon<const Cases extends SelectCases>(
   cases: Cases,
   options?: SelectOptions,
 ): Soon<Selected<Cases>> {
-  requireCases(cases);
+  checkCases(cases);
   requireAllowed(options);
   const giveBack = ({ key, value }: Selected<Cases>): void => {
     const each = cases[key];
@@ -122,11 +121,10 @@ export function selectSoon<const Cases extends SelectCases>(
   return wait.begin();
 }
 
-/** Before any of them stands in line for something that nobody would take then. */
-function requireCases(cases: SelectCases): void {
-  for (const [key, each] of Object.entries(cases)) {
-    if (!(each instanceof SelectCase)) requirePromise(each, `case ${key}`);
-  }
+function checkCases(cases: SelectCases): void {
+  const entries = Object.entries(cases);
+  if (entries.length === 0) throw new TypeError("Cannot select: there are no cases, expected one at least");
+  for (const [key, each] of entries) if (!(each instanceof SelectCase)) requirePromise(each, `case ${key}`);
 }
 
 /** Does what is ready, if there is such a case. */
@@ -138,7 +136,7 @@ export function pollCases<const Cases extends SelectCases>(
   const start = inOrder ? 0 : Math.floor(Math.random() * entries.length);
   for (let i = 0; i < entries.length; i++) {
     const [key, each] = entries[(start + i) % entries.length]!;
-    const taken = each instanceof SelectCase ? each.poll() : undefined;
+    const taken = each instanceof SelectCase ? each.poll() : pollPromise(each);
     // Of the type that the case has under this key.
     if (taken !== undefined) return { key, value: taken.value } as Selected<Cases>;
   }

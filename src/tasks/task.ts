@@ -100,6 +100,10 @@ export class Task<Value = unknown> implements PromiseLike<Value> {
       throw new TypeError(`Cannot spawn: the body is ${typeof body}, expected a function or a Coroutine`);
     }
     requirePriority(priority);
+    // Before anything is made that would have to end: who gives no AbortSignal is told so here.
+    if (signal !== undefined && typeof signal.addEventListener !== "function") {
+      throw new TypeError(`Cannot spawn: signal is ${typeof signal}, expected an AbortSignal`);
+    }
     this.#participant = new Participant(name);
     this.#participant.isSequential = body instanceof Coroutine;
     this.#body = body;

@@ -1,5 +1,6 @@
 /** Waiting for a promise that is not of this library. */
 
+import { runWithin } from "./participant.ts";
 import type { WaitReason } from "./participant.ts";
 import { Wait, refusalOf } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
@@ -17,32 +18,52 @@ const waiting = new WeakMap<PromiseLike<unknown>, WaitQueue<unknown>>();
 
 const reason: WaitReason = { isExternal: true, describe: () => "a promise", holders: () => undefined };
 
-/** @throws {TypeError} when that is nothing to wait for */
-export function requirePromise(value: unknown, what: string): void {
-  if (typeof value === "object" && value !== null && "then" in value && typeof value.then === "function") return;
+/** How those have ended that were watched: a promise cannot be asked. */
+const outcomes = new WeakMap<PromiseLike<unknown>, Outcome>();
+
+/** @throws {TypeError} when there is nothing to wait for */
+export function requirePromise(promise: unknown, what: string): void {
+  if (typeof (promise as { then?: unknown } | null | undefined)?.then === "function") return;
   throw new TypeError(
-    `Cannot wait for ${what}: expected a promise, received ${value === null ? "null" : typeof value}`,
+    `Cannot wait for ${what}: it is ${promise === null ? "null" : typeof promise}, expected a promise`,
   );
 }
 
 /** Adds a wait to those for `promise`. It can leave again without a trace. */
 export function joinPromise(promise: PromiseLike<unknown>, joining: Joining<unknown, undefined>): void {
+  watched(promise).add(joining);
+}
+
+/**
+ * The value of a promise that has settled; `undefined` if it has not, or nobody has watched it before: it is from now on.
+ *
+ * @throws what it was rejected with
+ */
+export function pollPromise(promise: PromiseLike<unknown>): { readonly value: unknown } | undefined {
+  const outcome = outcomes.get(promise);
+  if (outcome === undefined) watched(promise);
+  else if (outcome.isError) throw outcome.value;
+  return outcome;
+}
+
+function watched(promise: PromiseLike<unknown>): WaitQueue<unknown> {
   let queue = waiting.get(promise);
   if (queue === undefined) {
     queue = new WaitQueue();
     waiting.set(promise, queue);
-    // Not by then() of the caller's context: it is nobody's in particular.
-    void watch(promise, queue);
+    // On nobody's behalf: if it is a task, whoever happens to be the first to wait for it must not end the wait of all by being cancelled.
+    void runWithin(undefined, watch.bind(undefined, promise, queue));
   }
-  queue.add(joining);
+  return queue;
 }
 
 async function watch(promise: PromiseLike<unknown>, queue: WaitQueue<unknown>): Promise<void> {
-  const { isError, value } = await outcomeOf(promise);
+  const outcome = await outcomeOf(promise);
   waiting.delete(promise);
+  outcomes.set(promise, outcome);
   for (let waiter = queue.first; waiter !== undefined; waiter = queue.first) {
-    if (isError) waiter.throw(value);
-    else waiter.succeed(value);
+    if (outcome.isError) waiter.throw(outcome.value);
+    else waiter.succeed(outcome.value);
   }
 }
 

@@ -54,6 +54,47 @@ describe("select()", () => {
     assert.equal(await rejection(select({ never: never(), failed: Promise.reject(error) })), error);
   });
 
+  check("takes a promise that has settled although another case is always ready", async () => {
+    const channel = new Channel<number>({ capacity: Infinity });
+    for (let i = 0; i < 100; i++) channel.trySend(i);
+    for (const inOrder of [true, false]) {
+      const stopped = Promise.resolve("stopped");
+      for (;;) {
+        const { key, value } = await select({ stopped, value: channel.receiving() }, { inOrder });
+        if (key === "stopped") break;
+        assert.notEqual(value, 99, "the promise was passed over");
+      }
+    }
+    const failed = Promise.reject(new Error("failed"));
+    const all = async (): Promise<void> => {
+      for (;;) await select({ failed, value: channel.receiving() }, { inOrder: true });
+    };
+    assert.equal(await rejection(all()).then(String), "Error: failed");
+    assert.ok(channel.length > 0);
+  });
+
+  check("goes on waiting for a task when another select of it is cancelled", async () => {
+    const target = spawn(() => turn().then(turn));
+    const waiter = () => spawn(() => select({ target, late: after(10_000) }));
+    const [first, second] = [waiter(), waiter()];
+    await turn();
+    first.cancel("the first one");
+    assert.deepEqual(await first.join(), { state: "cancelled", reason: "the first one" });
+    assert.deepEqual(await second, { key: "target", value: undefined });
+  });
+
+  check("refuses no cases, and those that are none", async () => {
+    assert.equal(
+      await rejection(select({})).then(String),
+      "TypeError: Cannot select: there are no cases, expected one at least",
+    );
+    assert.equal(
+      // @ts-expect-error -- no case
+      await rejection(select({ a: 5 })).then(String),
+      "TypeError: Cannot wait for case a: it is number, expected a promise",
+    );
+  });
+
   check("keeps nothing attached to a promise that loses, however often", async () => {
     let reactions = 0;
     const channel = new Channel<number>({ capacity: 1 });
@@ -99,6 +140,6 @@ describe("select()", () => {
     task.cancel();
     assert.equal(await stateOf(task), "cancelled");
     assert.equal(channel.trySend(1), false);
-    assert.equal(await rejection(select({}, { signal: AbortSignal.abort("now") })), "now");
+    assert.equal(await rejection(select({ long: never() }, { signal: AbortSignal.abort("now") })), "now");
   });
 });

@@ -63,6 +63,11 @@ describe("spawn()", () => {
     assert.throws(() => spawn(undefined as unknown as () => void), TypeError);
   });
 
+  check("refuses a signal that is none, and leaves no task behind", () => {
+    // @ts-expect-error -- no AbortSignal
+    assert.throws(() => spawn(() => 1, { signal: {} }), /Cannot spawn: signal is object, expected an AbortSignal/);
+  });
+
   check("keeps the caller's AsyncLocalStorage", async () => {
     const storage = new AsyncLocalStorage<string>();
     const tasks = ["a", "b"].map((name) =>
@@ -241,9 +246,18 @@ describe("shield()", () => {
 });
 
 describe("until()", () => {
+  check("waits for a task on nobody's behalf: others go on waiting when the first is cancelled", async () => {
+    const target = spawn(() => sleep(5).then(() => "value"));
+    const [first, second] = [spawn(() => until(target)), spawn(() => until(target))];
+    await turn();
+    first.cancel("the first one");
+    assert.deepEqual(await first.join(), { state: "cancelled", reason: "the first one" });
+    assert.deepEqual(await second.join(), { state: "returned", value: "value" });
+  });
+
   check("refuses what is no promise", () => {
-    assert.throws(() => until(5 as never), /Cannot wait for promise: expected a promise, received number/);
-    assert.throws(() => until(undefined as never), TypeError);
+    // @ts-expect-error -- no promise
+    assert.throws(() => until(5), /Cannot wait for promise: it is number, expected a promise/);
   });
 
   check("waits for a promise, and stops when the task is cancelled", async () => {
