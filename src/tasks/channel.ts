@@ -56,7 +56,12 @@ export class Channel<Value> implements AsyncIterable<Value> {
   readonly #toReceive: WaitReason;
   #closed = false;
 
-  constructor({ capacity = 0, name = "" }: ChannelOptions = {}) {
+  constructor(options: ChannelOptions = {}) {
+    // A number has no capacity: who gives one would have a channel that keeps nothing.
+    if (typeof options !== "object") {
+      throw new TypeError(`Cannot make channel: the options are ${typeof options}, expected an object: { capacity }`);
+    }
+    const { capacity = 0, name = "" } = options;
     if (!(capacity >= 0) || (capacity !== Infinity && !Number.isInteger(capacity))) {
       throw new RangeError(`Cannot make channel: capacity is ${capacity}, expected a whole number from 0, or Infinity`);
     }

@@ -41,7 +41,8 @@ export class Scope {
    */
   spawn<Value>(body: TaskBody<Value>, options?: TaskOptions): Task<Value> {
     if (this.#cancellation !== undefined) throw this.#cancellation.reason;
-    if (this.#teardown !== undefined) throw new Error("Cannot spawn: the scope is ending");
+    if (this.#teardown !== undefined)
+      throw new Error(`Cannot spawn: the scope ${this.#isOver ? "has ended" : "is ending"}`);
     const task = new Task(body, options);
     this.#entries.add(task);
     onTaskEnd(task, () => {
@@ -81,6 +82,8 @@ export class Scope {
     const task = new Task(() => body(this), { name: name ?? "scope" });
     this.#body = task;
     const result = await shield(() => task.join());
+    // Errors of cleanups come later, and are not the cause.
+    if (result.state === "threw") this.#failure ??= { error: result.error };
     const reason = new DOMException("The scope has ended", "AbortError");
     await this.#end(reason);
     // What the body has deferred since, if it was cancelled and took its time.

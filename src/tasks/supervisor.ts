@@ -35,6 +35,14 @@ export interface Backoff {
   readonly factor?: number | undefined;
 }
 
+const STRATEGIES: readonly RestartStrategy[] = ["one-for-one", "one-for-all", "rest-for-one"];
+const RESTARTS = ["permanent", "transient", "temporary"] as const;
+
+function requireOneOf(what: string, value: string, allowed: readonly string[]): void {
+  if (allowed.includes(value)) return;
+  throw new TypeError(`Cannot supervise: ${what} is ${value}, expected ${allowed.join(", ")}`);
+}
+
 /** A child has failed too often. */
 export class RestartLimitError extends Error {
   override readonly name = "RestartLimitError";
@@ -79,6 +87,12 @@ export class Supervisor {
 
   constructor(children: readonly SupervisedChild[], options: SupervisorOptions = {}) {
     const { strategy = "one-for-one", maxRestarts = 3, withinMs = 5000, backoff } = options;
+    requireOneOf("strategy", strategy, STRATEGIES);
+    for (const { name, run, restart = "transient" } of children) {
+      if (typeof run !== "function")
+        throw new TypeError(`Cannot supervise ${name}: run is ${typeof run}, expected a function`);
+      requireOneOf(`restart of ${name}`, restart, RESTARTS);
+    }
     this.#children = children;
     this.#strategy = strategy;
     this.#maxRestarts = maxRestarts;

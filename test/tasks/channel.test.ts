@@ -87,6 +87,11 @@ describe("Channel", () => {
   });
 
   check("refuses a capacity that is none", () => {
+    assert.throws(
+      // @ts-expect-error -- no options
+      () => new Channel(16),
+      /Cannot make channel: the options are number, expected an object: { capacity }/,
+    );
     for (const capacity of [-1, 1.5, Number.NaN]) assert.throws(() => new Channel({ capacity }), RangeError);
   });
 

@@ -191,10 +191,10 @@ describe("scope()", () => {
     assert.deepEqual(order, [1, 2]);
   });
 
-  check("refuses to spawn when it is ending", async () => {
+  check("refuses to spawn when it has ended", async () => {
     let kept: { spawn: (body: () => void) => unknown } | undefined;
     await scope((scope) => void (kept = scope));
-    assert.throws(() => kept?.spawn(() => {}), /Cannot spawn: the scope is ending/);
+    assert.throws(() => kept?.spawn(() => {}), /Cannot spawn: the scope has ended/);
   });
 
   check("refuses to spawn with the reason when it was cancelled, so that the body ends as cancelled", async () => {
@@ -236,6 +236,22 @@ describe("scope()", () => {
     });
     assert.equal(await rejection(failed).then(String), "Error: broken");
     assert.deepEqual(events, ["last"]);
+  });
+
+  check("rejects with the error of its body rather than with those of cleanups, which come later", async () => {
+    const failed = scope(async (scope) => {
+      scope.spawn(async () => {
+        await forever().finally(() => {
+          throw new Error("of a child that was cancelled");
+        });
+      });
+      scope.defer(() => {
+        throw new Error("of a cleanup");
+      });
+      await turn();
+      throw new Error("of the body");
+    });
+    assert.equal(await rejection(failed).then(String), "Error: of the body");
   });
 
   check("is cancelled by its signal, also when it has aborted before", async () => {

@@ -33,6 +33,24 @@ async function crashOnce(strategy: SupervisorOptions["strategy"]): Promise<strin
 }
 
 describe("Supervisor", () => {
+  check("refuses what it would not know how to supervise", () => {
+    assert.throws(
+      // @ts-expect-error -- no strategy
+      () => new Supervisor([], { strategy: "all" }),
+      /strategy is all, expected one-for-one, one-for-all, rest-for-one/,
+    );
+    assert.throws(
+      // @ts-expect-error -- nothing to run
+      () => new Supervisor([{ name: "worker" }]),
+      /Cannot supervise worker: run is undefined, expected a function/,
+    );
+    const often = { name: "worker", run: () => {}, restart: "often" as "permanent" };
+    assert.throws(
+      () => new Supervisor([often]),
+      /restart of worker is often, expected permanent, transient, temporary/,
+    );
+  });
+
   check("restarts one for one", async () => {
     assert.deepEqual(await crashOnce("one-for-one"), ["+a", "+b", "+c", "-b", "+b"]);
   });
