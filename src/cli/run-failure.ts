@@ -41,8 +41,12 @@ function messageFor(error: unknown): string | undefined {
 }
 
 /** A command runs on the stack that its linker has given it, in its memory; what it needs to wait lies elsewhere. */
-function stackMessage({ limit, message, cause }: StackExhaustedError): string {
+function stackMessage(error: StackExhaustedError & { readonly thread?: number }): string {
+  const { limit, message, cause, thread } = error;
   if (!(cause instanceof WebAssembly.RuntimeError)) return `the program has exhausted its stack: ${message}`;
+  if (thread !== undefined) {
+    return `thread ${thread} has exhausted its stack of ${count(limit)} bytes: give it a larger one, with pthread_attr_setstacksize()`;
+  }
   return `the program has exhausted its stack of ${count(limit)} bytes: link it with a larger one, such as '-Wl,-z,stack-size=${16 * limit}'`;
 }
 

@@ -5,6 +5,7 @@ import type { Caller } from "./caller.ts";
 import { optionsOf } from "./caller-options.ts";
 import { CALL_OPTIONS, requireCallOptions } from "./check-options.ts";
 import type { OptionNames } from "./check-options.ts";
+import { STACK_POINTER } from "./entry-shims.ts";
 import type { AnyExports, AsyncExports, AsyncFunction, FunctionName, FunctionOf } from "./exports.ts";
 import type { GuestExport, GuestModule } from "./guest-module.ts";
 import { GuestFunction } from "./guest-function.ts";
@@ -78,6 +79,14 @@ export class Instance<Exports extends object = AnyExports> {
   /** @internal Another instance of the same guest, with the same imports and options: what a thread runs in. */
   sibling(): Promise<Instance<Exports>> {
     return this.#again();
+  }
+
+  /** @internal Has its next call begin on that part of its memory as its own stack, and be ended where it goes beyond. */
+  useStack({ low, top }: { readonly low: number; readonly top: number }): void {
+    const pointer = this.raw.exports[STACK_POINTER] as WebAssembly.Global | undefined;
+    if (typeof pointer?.value !== "number") return;
+    pointer.value = top;
+    this.stacks.boundOwn(low);
   }
 
   /** Itself, so that `const { instance } = await instantiate(…)` works as with `WebAssembly.instantiate`. */

@@ -283,6 +283,15 @@ export class StackPool {
     return this.#addPooled();
   }
 
+  /**
+   * Says how far down the guest's own stack goes, which only some know of theirs: the code of the guest compares with that from the next
+   * activation on.
+   */
+  boundOwn(low: number): void {
+    const main = readWord(this.guest, MAIN);
+    if (main !== 0) writeAddress(main, LIMIT, low + RED_ZONE_BYTES);
+  }
+
   /** Puts back what {@link StackPool.take} gave, if no activation was started on it. */
   giveBack(record: number): void {
     const flags = readWord(record, FLAGS);

@@ -7,6 +7,7 @@
 
 import { keepWaitsTogether } from "../atomics/guest-atomics.ts";
 import type { OwnWaits } from "../atomics/wait-lines.ts";
+import { StackExhaustedError } from "../coroutine/errors.ts";
 import { withOwner } from "../coroutine/guest-trace.ts";
 import type { GuestOwner, GuestTrace } from "../coroutine/guest-trace.ts";
 import { defer } from "../link/deferred.ts";
@@ -20,6 +21,7 @@ import { runInNextTurn } from "../platform/event-loop.ts";
 import { WasiExit } from "./exit.ts";
 import { makeMemory } from "./program-memory.ts";
 import { deadlockOf } from "./thread-deadlock.ts";
+import { findThreadStack } from "./thread-stack.ts";
 
 /** wasi-threads: a thread's number has 29 bits, and 0 is none. */
 const LAST_ID = 2 ** 29 - 1;
@@ -140,6 +142,8 @@ export class Threads {
 
   #start(instance: Instance<object>, argument: number): number {
     const id = this.#nextId();
+    const stack = instance.memory && findThreadStack(instance.memory.buffer, argument);
+    if (stack !== undefined) instance.useStack(stack);
     const controller = new AbortController();
     const body = instance.function(THREAD_START);
     const call = withOwner(this.#ownerFor(id), () => body.call([id, argument], { signal: controller.signal }));
@@ -189,10 +193,15 @@ export class Threads {
   }
 }
 
+const LARGER_STACK = "give it a larger one, with pthread_attr_setstacksize()";
+
 /** What becomes of the program when one of its threads ends with `error`: which one it was is said in the message. */
 function asFailureOf(id: number, error: unknown): unknown {
   if (error instanceof WasiExit || !(error instanceof Error) || !Object.isExtensible(error)) return error;
-  const message = `${error.message} (in thread ${id})`;
+  const message =
+    error instanceof StackExhaustedError && error.cause instanceof WebAssembly.RuntimeError
+      ? `Cannot go on: the stack of thread ${id} has ${error.limit} bytes, and needed ${error.needed}: ${LARGER_STACK}`
+      : `${error.message} (in thread ${id})`;
   return Object.defineProperties(error, {
     thread: { value: id, configurable: true, writable: true },
     message: { value: message, configurable: true, writable: true },

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe } from "node:test";
-import { instantiate } from "stackful";
+import { StackExhaustedError, instantiate } from "stackful";
 import { DeadlockError, MemoryFileSystem, MemoryNetwork, TextOutput, WASI } from "stackful/wasi";
 import type { WasiOptions } from "stackful/wasi";
 import { LIVE, SAVED, words } from "#src/link/switchboard";
@@ -158,6 +158,21 @@ describe("The end of a program with threads", () => {
     const error = await failureOf(run(backend, ["trap"]));
     assert.match(error.message, /^unreachable.* \(in thread 4\)$/);
     assert.equal((error as { thread?: number }).thread, 4);
+  });
+
+  check("comes with an overflow of the stack of any of them, before anything is overwritten", async (backend) => {
+    await expect(backend, ["deep", 60], "60 calls");
+    for (const levels of [70, 1000]) {
+      const error = await failureOf(run(backend, ["deep", levels]));
+      assert.ok(error instanceof StackExhaustedError);
+      assert.match(
+        error.message,
+        /^Cannot go on: the stack of thread 1 has \d+ bytes, and needed \d+: give it a larger one/,
+      );
+      assert.ok(error.limit > 65_000 && error.limit < 65_537, String(error.limit));
+      assert.ok(error.needed > error.limit && error.needed < error.limit + 2000, String(error.needed));
+      assert.equal((error as { thread?: number }).thread, 1);
+    }
   });
 
   check("comes when it is aborted, or has taken too long", async (backend) => {

@@ -387,6 +387,25 @@ static void test_end(void *(*last)(void *)) {
   pthread_join(start(last, 0), 0);
 }
 
+// deep: a thread with a stack of 64 KiB calls itself, with 1 KiB for each call.
+__attribute__((noinline)) static long go_down(long levels, volatile char *above) {
+  volatile char frame[1000];
+  frame[0] = above ? above[0] + 1 : 1;
+  return levels <= 1 ? 1 : go_down(levels - 1, frame) + (frame[0] == (char)(above ? above[0] + 1 : 1));
+}
+
+static void *dive(void *levels) { return (void *)go_down((long)levels, 0); }
+
+static void test_deep(long levels) {
+  void *result;
+  pthread_t thread;
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 65536);
+  if (pthread_create(&thread, &attributes, dive, (void *)levels) || pthread_join(thread, &result)) abort();
+  printf("%ld calls\n", (long)result);
+}
+
 // many: until there can be no more.
 static void test_many(void) {
   long count = 0;
@@ -451,6 +470,7 @@ int main(int count, char **words) {
   else if (!strcmp(test, "exit")) test_end(exit_soon);
   else if (!strcmp(test, "trap")) test_end(trap_soon);
   else if (!strcmp(test, "main")) test_end(0);
+  else if (!strcmp(test, "deep")) test_deep(first);
   else if (!strcmp(test, "many")) test_many();
   else if (!strcmp(test, "bench")) test_bench(words[2], second);
   else return 2;
