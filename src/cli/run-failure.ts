@@ -34,24 +34,33 @@ function messageFor(error: unknown): string | undefined {
   if (error instanceof FuelExhaustedError) return `the program has used up its fuel of ${error.limit}`;
   if (error instanceof StackExhaustedError) return stackMessage(error);
   if (error instanceof SuspendError || error instanceof DeadlockError) return error.message;
-  if (error instanceof Trap) return `the program was ended by a trap${inThread(error)}: ${TRAPS[error.kind]}`;
+  if (error instanceof Trap) return `the program was ended by a trap${inPart(error)}: ${TRAPS[error.kind]}`;
+  // Its own doing: what ends it from outside is a Stopped.
+  if (error instanceof DOMException && error.name === "AbortError") return "the program has cancelled its main task";
   const { Exception } = WebAssembly as { readonly Exception?: Function };
   const isException = Exception !== undefined && error instanceof Exception;
   return isException ? "the program has thrown an exception that it does not catch" : undefined;
 }
 
 /** A command runs on the stack that its linker has given it, in its memory; what it needs to wait lies elsewhere. */
-function stackMessage(error: StackExhaustedError & { readonly thread?: number }): string {
-  const { limit, message, cause, thread } = error;
+function stackMessage(error: StackExhaustedError & { readonly thread?: number; readonly task?: string }): string {
+  const { limit, message, cause, thread, task } = error;
   if (!(cause instanceof WebAssembly.RuntimeError)) return `the program has exhausted its stack: ${message}`;
+  if (task !== undefined) {
+    return `${task} has exhausted its stack of ${count(limit)} bytes: give tasks larger ones, such as '--task-stack ${16 * TASK_STACK_KIB}K'`;
+  }
   if (thread !== undefined) {
     return `thread ${thread} has exhausted its stack of ${count(limit)} bytes: give it a larger one, with pthread_attr_setstacksize()`;
   }
   return `the program has exhausted its stack of ${count(limit)} bytes: link it with a larger one, such as '-Wl,-z,stack-size=${16 * limit}'`;
 }
 
+/** What a task has when nothing else is said. */
+const TASK_STACK_KIB = 64;
+
 /** Of a program that has several. */
-function inThread({ thread }: { readonly thread?: number }): string {
+function inPart({ thread, task }: { readonly thread?: number; readonly task?: string }): string {
+  if (task !== undefined) return ` in ${task}`;
   return thread === undefined ? "" : ` in thread ${thread}`;
 }
 

@@ -23,6 +23,7 @@ type RunOptionName =
   | "max-output"
   | "max-open-files"
   | "max-threads"
+  | "task-stack"
   | "fuel"
   | "trace"
   | "no-interrupt"
@@ -61,6 +62,7 @@ export const RUN_OPTIONS: Readonly<Record<RunOptionName, OptionDescription>> = {
   "max-output": { value: "size", help: "Bytes that it may write to its standard output and error" },
   "max-open-files": { value: "n", help: "Descriptors that it may have open at once; 1024 when left out" },
   "max-threads": { value: "n", help: "Threads that it may have beside its main one; 8192 when left out" },
+  "task-stack": { value: "size", help: "Stack of each of its tasks (stackful.h); 64K when left out" },
   fuel: { value: "n", help: "Instructions that it may execute, about. Exit code 134" },
   trace: {
     help: "Print each of its WASI calls to standard error, with its arguments\nand errors and how long it was suspended",
@@ -91,6 +93,7 @@ export interface RunOptions {
   readonly maxOutputBytes: number | undefined;
   readonly maxOpenFiles: number | undefined;
   readonly maxThreads: number | undefined;
+  readonly taskStackBytes: number | undefined;
   readonly fuel: number | undefined;
   readonly isTraced: boolean;
   readonly isInterruptible: boolean;
@@ -120,6 +123,7 @@ export function runOptions(given: Arguments): RunOptions {
     maxOutputBytes: last("max-output", parseBytes),
     maxOpenFiles: last("max-open-files", (value, option) => parseCount(value, option)),
     maxThreads: last("max-threads", (value, option) => parseCount(value, option)),
+    taskStackBytes: last("task-stack", parseStack),
     fuel: last("fuel", (value, option) => parseCount(value, option)),
     isTraced: isOn("trace"),
     isInterruptible: !isOn("no-interrupt"),
@@ -144,6 +148,13 @@ function refuseContradictions({ copies, invoke, isInterruptible, fuel, directori
   const twice = names.find((name, index) => names.indexOf(name) < index);
   if (twice !== undefined)
     throw new UsageError(`two directories are called '${twice}': give one another name with host::guest`);
+}
+
+/** Within what the library takes. */
+function parseStack(value: string, option: string): number {
+  const bytes = parseBytes(value, option);
+  if (bytes >= 2 ** 10 && bytes <= 2 ** 30) return bytes;
+  throw new UsageError(`invalid value '${value}' for '${option}': expected a size from 1K to 1G`);
 }
 
 /** `host:port`, either of which may be `*`. */

@@ -96,7 +96,8 @@ export class Program {
   }
 
   async #instantiate(imports: object): Promise<Instance> {
-    return instantiate(this.module, imports, { backend: this.#options.backend });
+    const { backend, taskStackBytes: bytes } = this.#options;
+    return instantiate(this.module, imports, { backend, stacks: { bytes } });
   }
 }
 

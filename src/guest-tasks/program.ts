@@ -1,8 +1,10 @@
 /** The tasks that one call of `GuestTasks.run()` has brought forth, and their common end. */
 
+import { StackExhaustedError } from "../coroutine/errors.ts";
 import type { CallOptions } from "../link/linked-guest.ts";
 import { trapFor, uncatchableTrap } from "../link/uncatchable-trap.ts";
 import { onCancelAround } from "../tasks/participant.ts";
+import { Trap } from "../link/trap.ts";
 import { Task, onTaskEnd, unwrapResult } from "../tasks/task.ts";
 import type { TaskOptions } from "../tasks/task.ts";
 import { shield } from "../tasks/shield.ts";
@@ -46,7 +48,7 @@ export class Program implements TaskProgram {
     const { made, task } = this.#start(body, { name });
     made.participant.isSequential = true;
     onTaskEnd(task, () => {
-      if (task.result?.state === "threw") this.fail(task.result.error);
+      if (task.result?.state === "threw") this.fail(asFailureOf(task, task.result.error));
     });
     return made;
   }
@@ -86,4 +88,13 @@ export class Program implements TaskProgram {
     await Promise.all(tasks.map(({ task }) => task.join()));
     this.#table.deleteAllOf(this);
   }
+}
+
+/** What becomes of the program when one of its tasks ends with `error`: of a trap it is said which task it was, as of threads. */
+function asFailureOf({ name }: Task, error: unknown): unknown {
+  if (!(error instanceof Trap || error instanceof StackExhaustedError) || !Object.isExtensible(error)) return error;
+  return Object.defineProperties(error, {
+    task: { value: name, configurable: true, writable: true },
+    message: { value: `${error.message} (in ${name})`, configurable: true, writable: true },
+  });
 }

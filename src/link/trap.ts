@@ -46,6 +46,8 @@ export class Trap extends WebAssembly.RuntimeError {
   declare readonly kind: TrapKind;
   /** The number of the thread that it ended with; of a WASI program with threads, if it was not the main one. */
   declare readonly thread?: number;
+  /** The name of the task that it ended; of a program with tasks of its own, if it was not the main one. */
+  declare readonly task?: string;
 
   static override [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === "object" && value !== null && traps.has(value);

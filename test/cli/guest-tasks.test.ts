@@ -34,7 +34,26 @@ describe("stackful run, with a program that includes stackful.h", { skip }, () =
 
   it("fails with the trap of a task", async () => {
     const { stderr, code } = await stackful("run", CASES, "trap");
-    assert.match(stderr, /^error: the program was ended by a trap: .*\n {4}at trap\n/);
+    assert.match(stderr, /^error: the program was ended by a trap in bad: .*\n {4}at trap\n/);
+    assert.equal(code, 134);
+  });
+
+  it("says which task has exhausted its stack, and gives larger ones", async () => {
+    const failed = await stackful("run", CASES, "deep", "100");
+    assert.match(
+      failed.stderr,
+      /^error: diver has exhausted its stack of 65,\d+ bytes: give tasks larger ones, such as '--task-stack 1024K'\n {4}at go_down\n/,
+    );
+    assert.equal(failed.code, 134);
+    const { stdout, stderr, code } = await stackful("run", "--task-stack", "1M", CASES, "deep", "1000");
+    assert.deepEqual([stdout.toString(), stderr, code], ["1000 calls\n", "", 0]);
+    const refused = await stackful("run", "--task-stack", "10", CASES, "deep", "1");
+    assert.match(refused.stderr, /invalid value '10' for '--task-stack <size>': expected a size from 1K to 1G/);
+  });
+
+  it("says that the program has cancelled its main task", async () => {
+    const { stderr, code } = await stackful("run", CASES, "cancel-main");
+    assert.match(stderr, /^error: the program has cancelled its main task\n/);
     assert.equal(code, 134);
   });
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { Trap, compile, instantiate } from "stackful";
+import { StackExhaustedError, Trap, compile, instantiate } from "stackful";
 import type { Instance } from "stackful";
 import { GuestTasks } from "stackful/guest-tasks";
 import { Channel, DeadlockError, dump, spawn } from "stackful/tasks";
@@ -49,8 +49,27 @@ describe("A program with tasks", () => {
 
   onBackends("fails when a task traps", async (backend) => {
     const program = await cases(backend, ["trap"]);
-    await assert.rejects(program.start(), (error) => error instanceof Trap && error.kind === "unreachable");
+    await assert.rejects(program.start(), (error) => {
+      assert.ok(error instanceof Trap && error.kind === "unreachable");
+      assert.match(error.message, /^unreachable.* \(in bad\)$/);
+      return error.task === "bad";
+    });
     assert.equal(program.output.text, "");
+  });
+
+  onBackends("fails when a task goes beyond its stack, which can be larger", async (backend) => {
+    await expectOutput(backend, ["deep", "60"], ["60 calls"]);
+    const program = await cases(backend, ["deep", "70"]);
+    await assert.rejects(program.start(), (error) => {
+      assert.ok(error instanceof StackExhaustedError);
+      assert.match(error.message, /the option stacks: \{ bytes \} \(in diver\)$/);
+      return error.limit > 65_000 && error.limit < 65_537;
+    });
+  });
+
+  onBackends("ends when its main task is cancelled", async (backend) => {
+    const program = await cases(backend, ["cancel-main"]);
+    await assert.rejects(program.start(), { name: "AbortError", message: "main was cancelled" });
   });
 
   onBackends("is ended by a signal, with all its tasks", async (backend) => {

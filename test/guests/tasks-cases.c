@@ -39,6 +39,24 @@ static void *trap(void *argument) {
   __builtin_trap();
 }
 
+/* Calls itself, with 1 KiB for each call. */
+__attribute__((noinline)) static intptr_t go_down(intptr_t levels, volatile char *above) {
+  volatile char frame[1000];
+  frame[0] = above == NULL ? 1 : above[0] + 1;
+  return levels <= 1 ? 1 : go_down(levels - 1, frame) + (frame[0] == (char)(above == NULL ? 1 : above[0] + 1));
+}
+
+static void *dive(void *levels) { return (void *)go_down((intptr_t)levels, NULL); }
+
+static int deep(intptr_t levels) {
+  void *result;
+  stackful_join(stackful_spawn_named("diver", dive, (void *)levels), &result);
+  printf("%d calls\n", (int)(intptr_t)result);
+  return 0;
+}
+
+static void *cancel(void *task) { return (void *)(intptr_t)stackful_cancel((stackful_task)(intptr_t)task); }
+
 static int end_by(stackful_body body) {
   spawn_sleepers();
   stackful_join(stackful_spawn_named("bad", body, NULL), NULL);
@@ -300,6 +318,11 @@ int main(int argc, char **argv) {
   const char *name = argc > 1 ? argv[1] : "";
   if (strcmp(name, "exit") == 0) return end_by(call_exit);
   if (strcmp(name, "trap") == 0) return end_by(trap);
+  if (strcmp(name, "deep") == 0) return deep(atoi(argv[2]));
+  if (strcmp(name, "cancel-main") == 0) {
+    stackful_spawn(cancel, (void *)(intptr_t)stackful_self());
+    return sleep(3600);
+  }
   if (strcmp(name, "return") == 0) return spawn_sleepers(), puts("main returns"), 3;
   if (strcmp(name, "sleep") == 0) return spawn_sleepers(), sleep(3600);
   if (strcmp(name, "cancel") == 0) return cancel_each();
