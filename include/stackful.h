@@ -235,7 +235,10 @@ STACKFUL__IMPORT(select) int stackful_select(stackful_case *cases, int32_t count
 
 /* ---- Locks ---- */
 
-/* Frees a channel, a semaphore or a barrier. Other objects: by the functions below. STACKFUL_EBUSY: somebody waits there. */
+/*
+ * Frees a channel, which is closed, a semaphore or a barrier. Other objects: by the functions below. STACKFUL_EBUSY: somebody waits at
+ * the semaphore or barrier.
+ */
 STACKFUL__IMPORT(free) int stackful_free(int32_t handle);
 
 /* One task has it at a time. Those who wait have it in the order in which they came. */

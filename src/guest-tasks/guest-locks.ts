@@ -71,3 +71,9 @@ export class GuestRwLock {
     return OK;
   }
 }
+
+/** The handle of a lock that is to be unlocked. @throws {Errno} `EPERM` when it is all zeros: nobody has ever had it */
+export function requireMade(handle: number): number {
+  if (handle === 0) throw new Errno("EPERM");
+  return handle;
+}

@@ -6,7 +6,7 @@ import { Semaphore } from "../tasks/semaphore.ts";
 import { Errno } from "../wasi/preview1/errno.ts";
 import { GuestCondition } from "./guest-condition.ts";
 import { requireFrom } from "./guest-call.ts";
-import { GuestMutex, GuestRwLock } from "./guest-locks.ts";
+import { GuestMutex, GuestRwLock, requireMade } from "./guest-locks.ts";
 import { GuestChannel } from "./guest-channel.ts";
 import { OK } from "./status.ts";
 import type { Call, World } from "./world.ts";
@@ -33,7 +33,7 @@ export const LOCK_CALLS: (world: World) => Readonly<Record<string, Call>> = ({ o
     return call.answer(lock.lock.writeSoon(call.options), (guard) => lock.take(call.task, guard), { limit });
   },
 
-  rwlock_unlock: (call, handle) => objects.get(handle, GuestRwLock).give(call.task),
+  rwlock_unlock: (call, handle) => objects.get(requireMade(handle), GuestRwLock).give(call.task),
 
   semaphore_new(_call, permits) {
     requireFrom(0, permits);

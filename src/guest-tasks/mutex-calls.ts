@@ -3,7 +3,7 @@
 import type { Soon } from "../coroutine/pending.ts";
 import { GuestCondition } from "./guest-condition.ts";
 import type { GuestCall } from "./guest-call.ts";
-import { GuestMutex } from "./guest-locks.ts";
+import { GuestMutex, requireMade } from "./guest-locks.ts";
 import { OK } from "./status.ts";
 import type { Call, World } from "./world.ts";
 
@@ -34,7 +34,7 @@ export const MUTEX_CALLS: (world: World) => Readonly<Record<string, Call>> = ({ 
     }
   },
 
-  mutex_unlock: (call, handle) => objects.get(handle, GuestMutex).give(call.task),
+  mutex_unlock: (call, handle) => objects.get(requireMade(handle), GuestMutex).give(call.task),
 
   condition_new: () => objects.add((handle) => new GuestCondition(`${handle}`)),
 

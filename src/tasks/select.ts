@@ -11,7 +11,9 @@ import type { WaitOptions } from "./wait.ts";
 import type { Joining } from "./wait-queue.ts";
 
 /** By the names under which the result says which one it was. */
-export type SelectCases = Readonly<Record<string, SelectCase<unknown> | PromiseLike<unknown>>>;
+// With PromiseLike<unknown>, TypeScript would take `unknown` for what a `promise.then(…)` that is written among the cases results in.
+// oxlint-disable-next-line typescript/no-explicit-any -- nothing is done with it: ValueOf has the type of each case
+export type SelectCases = Readonly<Record<string, SelectCase<unknown> | PromiseLike<any>>>;
 
 type ValueOf<Case> =
   Case extends SelectCase<infer Value> ? Value : Case extends PromiseLike<infer Value> ? Value : never;

@@ -281,6 +281,9 @@ static int errors(void) {
   stackful_case closed = {.channel = one, .receive = &element, .status = 1};
   printf("select when closed %d", stackful_select(&closed, 1, STACKFUL_FOREVER));
   printf(" %d\n", closed.status);
+  stackful_mutex never = {0};
+  stackful_rwlock neither = {0};
+  printf("unlock what never was locked %d %d\n", stackful_mutex_unlock(&never), stackful_rwlock_unlock(&neither));
   printf("free %d\n", stackful_free(one));
   printf("free again %d\n", stackful_free(one));
   return 0;

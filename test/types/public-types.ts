@@ -1,6 +1,7 @@
 /** What the compiler has to know of the public API: this file only has to compile. A line that should not has a mark. */
 import { instantiate, newAsync, wrapAsync, wrapAsyncWithCaller } from "stackful";
 import type { Caller, GuestFunction, GuestModule } from "stackful";
+import { Channel, after, select, spawn } from "stackful/tasks";
 
 /** `true` if each of the two can be used for the other. */
 type Same<Expected, Found> = [Expected] extends [Found] ? ([Found] extends [Expected] ? true : false) : false;
@@ -66,4 +67,21 @@ export async function publicTypes(bytes: Uint8Array<ArrayBuffer>): Promise<void>
   void untyped.exports["memory"]!.bytes;
   await untyped.function("run").call([1, "2"]);
   void (typed.module satisfies GuestModule).queueReason;
+}
+
+/** Never called. */
+export async function typesOfTasks(): Promise<void> {
+  const first = await select({
+    value: new Channel<bigint>().receiving(),
+    late: after(1),
+    task: spawn(() => true),
+    // A chain that is written there has the type that it has elsewhere.
+    chain: Promise.resolve("text").then((text) => text.length),
+  });
+  if (first.key === "value") void (true satisfies Same<bigint, typeof first.value>);
+  if (first.key === "late") void (true satisfies Same<void, typeof first.value>);
+  if (first.key === "task") void (true satisfies Same<boolean, typeof first.value>);
+  if (first.key === "chain") void (true satisfies Same<number, typeof first.value>);
+  // @ts-expect-error -- no case
+  await select({ value: 5 });
 }
