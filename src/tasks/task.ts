@@ -97,7 +97,8 @@ export class Task<Value = unknown> implements PromiseLike<Value> {
   /** Made by `spawn()`, not by users. */
   constructor(body: TaskBody<Value>, { name, signal, priority }: TaskOptions = {}) {
     if (typeof body !== "function" && !(body instanceof Coroutine)) {
-      throw new TypeError(`Cannot spawn: the body is ${typeof body}, expected a function or a Coroutine`);
+      const found = isThenable(body) ? "a promise, of something that has begun already" : typeof body;
+      throw new TypeError(`Cannot spawn: the body is ${found}, expected a function or a Coroutine`);
     }
     requirePriority(priority);
     // Before anything is made that would have to end: who gives no AbortSignal is told so here.

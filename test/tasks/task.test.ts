@@ -61,6 +61,10 @@ describe("spawn()", () => {
 
   check("refuses a body that cannot run", () => {
     assert.throws(() => spawn(undefined as unknown as () => void), TypeError);
+    assert.throws(
+      () => spawn(Promise.resolve() as unknown as () => void),
+      /the body is a promise, of something that has begun/,
+    );
   });
 
   check("refuses a signal that is none, and leaves no task behind", () => {
