@@ -106,16 +106,17 @@ export function selectSoon<const Cases extends SelectCases>(
   cases: Cases,
   options?: SelectOptions,
 ): Soon<Selected<Cases>> {
-  checkCases(cases);
   requireAllowed(options);
   const giveBack = ({ key, value }: Selected<Cases>): void => {
     const each = cases[key];
     if (each instanceof SelectCase) each.giveBack(value);
   };
-  const taken = pollCases(cases, options?.inOrder === true);
+  const entries = Object.entries(cases);
+  requireCases(entries);
+  const taken = pollCases<Cases>(entries, options?.inOrder === true);
   if (taken !== undefined) return readySoon(taken, giveBack);
   const wait = new Wait<Selected<Cases>>(new SelectReason(cases), options, giveBack);
-  for (const [key, each] of Object.entries(cases)) {
+  for (const [key, each] of entries) {
     const joining = { wait, demand: undefined, asResult: (value: unknown) => ({ key, value }) };
     if (each instanceof SelectCase) each.join(joining);
     else joinPromise(each, joining);
@@ -123,18 +124,16 @@ export function selectSoon<const Cases extends SelectCases>(
   return wait.begin();
 }
 
-function checkCases(cases: SelectCases): void {
-  const entries = Object.entries(cases);
+type Entries = readonly (readonly [key: string, each: SelectCases[string]])[];
+
+/** @throws {TypeError} when there are none, or one is neither a case nor a promise */
+function requireCases(entries: Entries): void {
   if (entries.length === 0) throw new TypeError("Cannot select: there are no cases, expected one at least");
   for (const [key, each] of entries) if (!(each instanceof SelectCase)) requirePromise(each, `case ${key}`);
 }
 
 /** Does what is ready, if there is such a case. */
-export function pollCases<const Cases extends SelectCases>(
-  cases: Cases,
-  inOrder: boolean,
-): Selected<Cases> | undefined {
-  const entries = Object.entries(cases);
+function pollCases<Cases extends SelectCases>(entries: Entries, inOrder: boolean): Selected<Cases> | undefined {
   const start = inOrder ? 0 : Math.floor(Math.random() * entries.length);
   for (let i = 0; i < entries.length; i++) {
     const [key, each] = entries[(start + i) % entries.length]!;

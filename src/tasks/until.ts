@@ -4,7 +4,7 @@ import { runWithin } from "./participant.ts";
 import type { WaitReason } from "./participant.ts";
 import { Wait, refusalOf } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
-import { WaitQueue } from "./wait-queue.ts";
+import { WaitQueue, Waiter } from "./wait-queue.ts";
 import type { Joining } from "./wait-queue.ts";
 
 /** Ways for a wait to end by a promise. */
@@ -13,25 +13,31 @@ interface Outcome {
   readonly value: unknown;
 }
 
-/** Who waits for a promise. A promise keeps what is attached to it; of this library that is one thing, however many have waited and left. */
-const waiting = new WeakMap<PromiseLike<unknown>, WaitQueue<unknown>>();
+/** A promise that somebody waits for, or has waited for. */
+interface Watched {
+  readonly queue: WaitQueue<unknown>;
+  /** How it has ended: a promise itself cannot be asked. */
+  outcome: Outcome | undefined;
+}
+
+/** A promise keeps what is attached to it; of this library that is one thing, however many have waited and left. */
+const known = new WeakMap<PromiseLike<unknown>, Watched>();
 
 const reason: WaitReason = { isExternal: true, describe: () => "a promise", holders: () => undefined };
-
-/** How those have ended that were watched: a promise cannot be asked. */
-const outcomes = new WeakMap<PromiseLike<unknown>, Outcome>();
 
 /** @throws {TypeError} when there is nothing to wait for */
 export function requirePromise(promise: unknown, what: string): void {
   if (typeof (promise as { then?: unknown } | null | undefined)?.then === "function") return;
   throw new TypeError(
-    `Cannot wait for ${what}: it is ${promise === null ? "null" : typeof promise}, expected a promise`,
+    `Cannot wait for ${what}: expected a promise, received ${promise === null ? "null" : typeof promise}`,
   );
 }
 
 /** Adds a wait to those for `promise`. It can leave again without a trace. */
 export function joinPromise(promise: PromiseLike<unknown>, joining: Joining<unknown, undefined>): void {
-  watched(promise).add(joining);
+  const { queue, outcome } = watched(promise);
+  if (outcome === undefined) queue.add(joining);
+  else tell(new Waiter(queue, joining), outcome);
 }
 
 /**
@@ -40,31 +46,30 @@ export function joinPromise(promise: PromiseLike<unknown>, joining: Joining<unkn
  * @throws what it was rejected with
  */
 export function pollPromise(promise: PromiseLike<unknown>): { readonly value: unknown } | undefined {
-  const outcome = outcomes.get(promise);
-  if (outcome === undefined) watched(promise);
-  else if (outcome.isError) throw outcome.value;
+  const { outcome } = watched(promise);
+  if (outcome?.isError === true) throw outcome.value;
   return outcome;
 }
 
-function watched(promise: PromiseLike<unknown>): WaitQueue<unknown> {
-  let queue = waiting.get(promise);
-  if (queue === undefined) {
-    queue = new WaitQueue();
-    waiting.set(promise, queue);
-    // On nobody's behalf: if it is a task, whoever happens to be the first to wait for it must not end the wait of all by being cancelled.
-    void runWithin(undefined, watch.bind(undefined, promise, queue));
-  }
-  return queue;
+function watched(promise: PromiseLike<unknown>): Watched {
+  const found = known.get(promise);
+  if (found !== undefined) return found;
+  const made: Watched = { queue: new WaitQueue(), outcome: undefined };
+  known.set(promise, made);
+  // On nobody's behalf: if it is a task, whoever happens to be the first to wait for it must not end the wait of all by being cancelled.
+  void runWithin(undefined, () => watch(promise, made));
+  return made;
 }
 
-async function watch(promise: PromiseLike<unknown>, queue: WaitQueue<unknown>): Promise<void> {
+async function watch(promise: PromiseLike<unknown>, made: Watched): Promise<void> {
   const outcome = await outcomeOf(promise);
-  waiting.delete(promise);
-  outcomes.set(promise, outcome);
-  for (let waiter = queue.first; waiter !== undefined; waiter = queue.first) {
-    if (outcome.isError) waiter.throw(outcome.value);
-    else waiter.succeed(outcome.value);
-  }
+  made.outcome = outcome;
+  for (let waiter = made.queue.first; waiter !== undefined; waiter = made.queue.first) tell(waiter, outcome);
+}
+
+function tell(waiter: Waiter<unknown>, { isError, value }: Outcome): void {
+  if (isError) waiter.throw(value);
+  else waiter.succeed(value);
 }
 
 async function outcomeOf(promise: PromiseLike<unknown>): Promise<Outcome> {

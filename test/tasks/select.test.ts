@@ -91,7 +91,7 @@ describe("select()", () => {
     assert.equal(
       // @ts-expect-error -- no case
       await rejection(select({ a: 5 })).then(String),
-      "TypeError: Cannot wait for case a: it is number, expected a promise",
+      "TypeError: Cannot wait for case a: expected a promise, received number",
     );
   });
 

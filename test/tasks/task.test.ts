@@ -261,7 +261,7 @@ describe("until()", () => {
 
   check("refuses what is no promise", () => {
     // @ts-expect-error -- no promise
-    assert.throws(() => until(5), /Cannot wait for promise: it is number, expected a promise/);
+    assert.throws(() => until(5), /Cannot wait for promise: expected a promise, received number/);
   });
 
   check("waits for a promise, and stops when the task is cancelled", async () => {
