@@ -3,11 +3,12 @@
 import { ChannelClosedError } from "./channel.ts";
 import type { WaitReason } from "./participant.ts";
 import { ready } from "./scheduler.ts";
+import { SelectCase } from "./select-case.ts";
 import { checkMs, failAfter } from "./sleep.ts";
 import { Wait, requireAllowed } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
 import { WaitQueue } from "./wait-queue.ts";
-import type { Waiter } from "./wait-queue.ts";
+import type { Joining, Waiter } from "./wait-queue.ts";
 
 export interface MailboxOptions {
   /** For messages and `dump()`. */
@@ -77,6 +78,23 @@ export class Mailbox<Message = unknown> {
     return wait.begin().promise;
   }
 
+  /** For `select()`: receives the first message that matches. If another case is first no message has been taken. */
+  receiving<Wanted extends Message = Message>({
+    matches = all,
+  }: Pick<MailboxReceiveOptions<Message, Wanted>, "matches"> = {}): SelectCase<Wanted> {
+    return new MailboxCase<Wanted>({
+      reason: this.#reason,
+      poll: () => {
+        const taken = this.tryReceive<Wanted>(matches);
+        if (taken === undefined && this.#closed) throw this.#ended();
+        return taken;
+      },
+      // It gets what matches.
+      join: (joining) => this.#receivers.add({ ...(joining as Joining<Message, undefined>), demand: matches }),
+      giveBack: (message) => this.#putBack(message),
+    });
+  }
+
   /** The first message that matches, if there is one now. */
   tryReceive<Wanted extends Message = Message>(
     matches: ((message: Message) => message is Wanted) | ((message: Message) => boolean) = all,
@@ -112,8 +130,54 @@ export class Mailbox<Message = unknown> {
     return undefined;
   }
 
+  /** Whoever it was given to has been ended before it was told: it came before those that are there. */
+  #putBack(message: Message): void {
+    if (this.#closed) return;
+    const receiver = this.#receiverOf(message);
+    if (receiver !== undefined) {
+      receiver.succeed(message);
+      return;
+    }
+    const later = [...this.#messages];
+    this.#messages.clear();
+    for (const entry of [{ message }, ...later]) this.#messages.add(entry);
+  }
+
   #ended(): ChannelClosedError {
     return new ChannelClosedError(`Cannot receive: the task of mailbox ${this.name} has ended`);
+  }
+}
+
+interface Receiving<Message> {
+  readonly reason: WaitReason;
+  readonly poll: () => { readonly message: Message } | undefined;
+  readonly join: (joining: Joining<Message, undefined>) => void;
+  readonly giveBack: (message: Message) => void;
+}
+
+class MailboxCase<Message> extends SelectCase<Message> {
+  readonly #receiving: Receiving<Message>;
+
+  constructor(receiving: Receiving<Message>) {
+    super();
+    this.#receiving = receiving;
+  }
+
+  describe(): string {
+    return this.#receiving.reason.describe();
+  }
+
+  poll(): { readonly value: Message } | undefined {
+    const taken = this.#receiving.poll();
+    return taken && { value: taken.message };
+  }
+
+  override giveBack(message: Message): void {
+    this.#receiving.giveBack(message);
+  }
+
+  join(joining: Joining<Message, undefined>): void {
+    this.#receiving.join(joining);
   }
 }
 

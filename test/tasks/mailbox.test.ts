@@ -1,7 +1,20 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
-import { ChannelClosedError, LinkDiedError, Mailbox, TaskEnded, link, monitor, sleep, spawn } from "stackful/tasks";
-import type { Task } from "stackful/tasks";
+import {
+  ChannelClosedError,
+  LinkDiedError,
+  Mailbox,
+  Pending,
+  TaskEnded,
+  after,
+  link,
+  monitor,
+  select,
+  selectSoon,
+  sleep,
+  spawn,
+} from "stackful/tasks";
+import type { SelectCase, Task } from "stackful/tasks";
 import { check, rejection, stateOf, turn } from "./harness.ts";
 
 interface Tagged {
@@ -76,6 +89,42 @@ describe("Mailbox", () => {
     mailbox.send(1);
     assert.equal(await stateOf(task), "cancelled");
     assert.equal(await mailbox.receive(), 1);
+  });
+
+  check("is a case of select, which takes no message unless it is first", async () => {
+    const [mailbox, stops] = [new Mailbox<Tagged>(), new Mailbox<string>()];
+    mailbox.send({ tag: 1 });
+    mailbox.send({ tag: 2 });
+    const wanted = (): SelectCase<Tagged> => mailbox.receiving({ matches: tagged(2) });
+    assert.deepEqual(await select({ wanted: wanted(), stop: stops.receiving() }), { key: "wanted", value: { tag: 2 } });
+    const waiting = select({ wanted: wanted(), stop: stops.receiving() });
+    await turn();
+    assert.ok(stops.send("stop"));
+    assert.deepEqual(await waiting, { key: "stop", value: "stop" });
+    mailbox.send({ tag: 2 });
+    assert.equal(mailbox.length, 2);
+    const again = select({ stop: stops.receiving(), late: after(10_000) });
+    await turn();
+    stops.send("later");
+    assert.deepEqual(await again, { key: "stop", value: "later" });
+  });
+
+  check("has a message back, before the others, that nobody is there any more to be given", async () => {
+    const mailbox = new Mailbox<number>();
+    const abandoned = selectSoon({ value: mailbox.receiving(), late: after(10_000) });
+    assert.ok(abandoned instanceof Pending);
+    mailbox.send(1);
+    mailbox.send(2);
+    abandoned.abandon();
+    assert.deepEqual([mailbox.tryReceive(), mailbox.tryReceive(), mailbox.length], [{ message: 1 }, { message: 2 }, 0]);
+  });
+
+  check("tells a select that its task has ended", async () => {
+    const task = spawn(() => {});
+    const waiting = rejection(select({ message: task.mailbox.receiving(), late: after(10_000) }));
+    await task;
+    assert.ok((await waiting) instanceof ChannelClosedError);
+    assert.ok((await rejection(select({ message: task.mailbox.receiving() }))) instanceof ChannelClosedError);
   });
 
   check("stops waiting after a time", async () => {
