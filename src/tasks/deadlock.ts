@@ -141,6 +141,8 @@ interface ProcessEvents {
 }
 
 let isWatching = false;
+/** Those that were told because the event loop was empty. */
+const told = new WeakSet<Participant>();
 
 /** Node emits `beforeExit` when its event loop is empty: whoever waits for another task then waits for ever. */
 function watchForExit(): void {
@@ -149,6 +151,11 @@ function watchForExit(): void {
   const { process } = globalThis as { process?: ProcessEvents };
   process?.on?.("beforeExit", () => {
     const stuck = livingParticipants().filter((participant) => waitsForOthers(participant).length > 0);
-    if (stuck.length > 0) rejectStuck(stuck);
+    if (stuck.length === 0) return;
+    // What follows may come to a stop again before there is any work for the event loop. But whoever was told and waits all the same, in
+    // a loop that catches everything for one, does not keep the process from ending.
+    if (stuck.some((participant) => !told.has(participant))) runInNextTurn(() => {});
+    for (const participant of stuck) told.add(participant);
+    rejectStuck(stuck);
   });
 }

@@ -204,6 +204,28 @@ describe("Tasks that wait for each other", () => {
     assert.equal(await other, "went on");
   });
 
+  check("are told again and again, if others come to a stop without any work for the event loop in between", () => {
+    const output = run(`
+      import { Channel, spawn } from "stackful/tasks";
+      for (const name of ["one", "two", "three"]) {
+        const { error } = await spawn(() => new Channel().receive(), { name }).join();
+        console.log(error.message.split("\\n")[1]);
+      }
+    `);
+    const lines = ["one", "two", "three"].map((name) => `  ${name} waits for a value from channel\n`);
+    assert.equal(output, lines.join(""));
+  });
+
+  check("do not keep the process when they wait again whatever they are told", () => {
+    const output = run(`
+      import { Channel, spawn } from "stackful/tasks";
+      spawn(async () => {
+        for (;;) await new Channel().receive().catch((error) => console.log(error.name));
+      });
+    `);
+    assert.match(output, /^(DeadlockError\n){1,2}$/);
+  });
+
   check("are all told when the event loop is empty, whatever they wait for", () => {
     const output = run(`
       import { Channel, Mutex, Condvar, spawn } from "stackful/tasks";
