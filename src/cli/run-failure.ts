@@ -1,6 +1,7 @@
 /** How `stackful run` says that a program did not come to its own end, and with which exit code. */
 
 import { FuelExhaustedError, StackExhaustedError, SuspendError } from "../coroutine/errors.ts";
+import { SpawnError } from "../guest-tasks/spawn-error.ts";
 import { guestFrames } from "../link/guest-frames.ts";
 import { Trap } from "../link/trap.ts";
 import type { TrapKind } from "../link/trap.ts";
@@ -33,7 +34,8 @@ export function failureOf(error: unknown): Failure | undefined {
 function messageFor(error: unknown): string | undefined {
   if (error instanceof FuelExhaustedError) return `the program has used up its fuel of ${error.limit}`;
   if (error instanceof StackExhaustedError) return stackMessage(error);
-  if (error instanceof SuspendError || error instanceof DeadlockError) return error.message;
+  const saysAll = error instanceof SuspendError || error instanceof DeadlockError || error instanceof SpawnError;
+  if (saysAll) return error.message;
   if (error instanceof Trap) return `the program was ended by a trap${inPart(error)}: ${TRAPS[error.kind]}`;
   // Its own doing: what ends it from outside is a Stopped.
   if (error instanceof DOMException && error.name === "AbortError") return "the program has cancelled its main task";

@@ -2,6 +2,7 @@
 
 import type { Soon } from "../coroutine/pending.ts";
 import { runOnItsOwn } from "../link/activation-context.ts";
+import { NO_ALLOCATOR } from "../link/allocator.ts";
 import { instanceOf } from "../link/instance.ts";
 import type { Instance } from "../link/instance.ts";
 import type { GuestFunction } from "../link/guest-function.ts";
@@ -12,23 +13,28 @@ import { yieldSoon } from "../tasks/yield-now.ts";
 import { Errno } from "../wasi/preview1/errno.ts";
 import { encodeText } from "../wasi/preview1/guest-memory.ts";
 import type { GuestCall } from "./guest-call.ts";
+import { SpawnError } from "./spawn-error.ts";
 import { OK, WAS_CANCELLED } from "./status.ts";
 import { threadLocalHooks } from "./thread-local-hooks.ts";
 import type { Call, World } from "./world.ts";
 
+/** Linkers that are told to strip all leave no name by which it could be found. */
+const ALLOCATOR_HINT = "; a program without names needs -Wl,--export=malloc,--export=free";
+
 /** What guests export for it: `(body, argument) -> result`, pointers. */
 const START = "stackful_start";
 
-/** @throws {Error} when the guest cannot have tasks */
+/** @throws {SpawnError} when the guest cannot have tasks */
 function startOf({ caller }: GuestCall): { instance: Instance; start: GuestFunction } {
   const instance = instanceOf(caller);
   if (instance === undefined) throw new Error("Cannot spawn: the guest is not an instance of this library");
   const { queueReason } = instance;
   if (queueReason !== undefined) {
-    throw new TypeError(`Cannot spawn: the guest has no stack for another task: ${queueReason}`);
+    const hint = queueReason.endsWith(NO_ALLOCATOR) ? ALLOCATOR_HINT : "";
+    throw new SpawnError(`the guest has no stack for another task: ${queueReason}${hint}`);
   }
   if (!(START in instance.exports)) {
-    throw new TypeError(`Cannot spawn: the guest does not export ${START}, which stackful.h has`);
+    throw new SpawnError(`the guest does not export ${START}, which stackful.h has`);
   }
   return { instance, start: instance.function(START) };
 }

@@ -7,6 +7,7 @@ import type { ActivationHooks } from "../link/activation.ts";
 import type { GuestModule } from "../link/guest-module.ts";
 import type { Instance } from "../link/instance.ts";
 import { isPlainFunction } from "../link/plain-function.ts";
+import { SpawnError } from "./spawn-error.ts";
 
 /** What `stackful.h` exports then. */
 const [READ, WRITE] = ["stackful_tls", "stackful_set_tls"] as const;
@@ -23,21 +24,19 @@ const known = new WeakMap<GuestModule, boolean>();
 /**
  * They are called while stacks are switched, where a guest can neither wait nor be interrupted.
  *
- * @throws {TypeError} when they do something else than to read and write a global
+ * @throws {SpawnError} when they do something else than to read and write a global
  */
 function requirePlain(module: GuestModule): void {
   let isFit = known.get(module);
   if (isFit === undefined) known.set(module, (isFit = [READ, WRITE].every((name) => isPlainFunction(module, name))));
   if (isFit) return;
-  throw new TypeError(
-    `Cannot spawn: the guest's ${READ} and ${WRITE} are none of stackful.h: they call, branch or compute`,
-  );
+  throw new SpawnError(`the guest's ${READ} and ${WRITE} are none of stackful.h: they call, branch or compute`);
 }
 
 /**
  * For the call of one task; `fail` is told if they trap.
  *
- * @throws {TypeError} when the guest exports something else by their names
+ * @throws {SpawnError} when the guest exports something else by their names
  */
 export function threadLocalHooks({ raw, module }: Instance, fail: (error: unknown) => void): ActivationHooks {
   const { [READ]: read, [WRITE]: write } = raw.exports as ThreadLocalExports;

@@ -30,6 +30,9 @@ export type MemorySource =
       readonly takesGrownPages: boolean;
     };
 
+/** The end of a reason that linking the guest otherwise would remove. */
+export const NO_ALLOCATOR = "no allocator was found";
+
 /** Names under which toolchains have an allocator: C, Emscripten, wasm-bindgen. */
 const ALLOCATORS = [
   { allocate: "malloc", free: "free", passesAlignment: false },
@@ -44,12 +47,12 @@ export function findMemorySource(module: BinaryModule, scan: CodeScan): MemorySo
   if (memory === undefined) return { kind: "none", reason: "the guest has no memory", takesGrownPages: false };
   const takesGrownPages = scan.readsMemorySize;
   if (memory.maximum === memory.minimum) {
-    return { kind: "none", reason: "its memory cannot grow, and no allocator was found", takesGrownPages };
+    return { kind: "none", reason: `its memory cannot grow, and ${NO_ALLOCATOR}`, takesGrownPages };
   }
   if (takesGrownPages) {
     return {
       kind: "none",
-      reason: "its code reads memory.size, so that it may take grown memory as its own, and no allocator was found",
+      reason: `its code reads memory.size, so that it may take grown memory as its own, and ${NO_ALLOCATOR}`,
       takesGrownPages,
     };
   }

@@ -1,5 +1,6 @@
 /** Programs that include stackful.h, run by `stackful run`. */
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -11,6 +12,22 @@ process.env["STACKFUL_CACHE_DIR"] = path.join(scratchFolder(), "cache");
 const skip = backends().some(({ available }) => available) ? false : "this runtime has no backend";
 const example = (name: string): string => `examples/c/${name}.wasm`;
 const CASES = fileURLToPath(new URL("../guests/tasks-cases.wasm", import.meta.url));
+
+/** A module without its custom sections, as linkers write it that are told to strip all. */
+function withoutNames(module: Uint8Array): Uint8Array {
+  const kept = [module.subarray(0, 8)];
+  for (let start = 8, end = start; start < module.length; start = end) {
+    let size = 0;
+    let at = start + 1;
+    for (let shift = 0, more = true; more; shift += 7) {
+      size += (module[at]! & 0x7f) * 2 ** shift;
+      more = module[at++]! >= 0x80;
+    }
+    end = at + size;
+    if (module[start] !== 0) kept.push(module.subarray(start, end));
+  }
+  return Buffer.concat(kept);
+}
 
 describe("stackful run, with a program that includes stackful.h", { skip }, () => {
   it("gives it tasks, channels and locks", async () => {
@@ -49,6 +66,17 @@ describe("stackful run, with a program that includes stackful.h", { skip }, () =
     assert.deepEqual([stdout.toString(), stderr, code], ["1000 calls\n", "", 0]);
     const refused = await stackful("run", "--task-stack", "10", CASES, "deep", "1");
     assert.match(refused.stderr, /invalid value '10' for '--task-stack <size>': expected a size from 1K to 1G/);
+  });
+
+  it("says what a program without names needs", async () => {
+    const file = path.join(scratchFolder(), "stripped.wasm");
+    writeFileSync(file, withoutNames(readFileSync(CASES)));
+    const { stderr, code } = await stackful("run", file, "many", "2");
+    assert.match(
+      stderr,
+      /^error: Cannot spawn: .*, and no allocator was found; .* needs -Wl,--export=malloc,--export=free\n/,
+    );
+    assert.equal(code, 134);
   });
 
   it("says that the program has cancelled its main task", async () => {

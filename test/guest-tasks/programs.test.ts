@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { StackExhaustedError, Trap, compile, instantiate } from "stackful";
 import type { Instance } from "stackful";
-import { GuestTasks } from "stackful/guest-tasks";
+import { GuestTasks, SpawnError } from "stackful/guest-tasks";
 import { Channel, DeadlockError, dump, spawn } from "stackful/tasks";
 import { TextOutput, WASI } from "stackful/wasi";
 import { LIVE, words } from "#src/link/switchboard";
@@ -349,7 +349,9 @@ describe("Guests", () => {
     await wasi.initialize(instance);
     await assert.rejects(
       tasks.run((options) => instance.function("spawn").call([1], options)),
-      /Cannot spawn: the guest has no stack for another task/,
+      (error) =>
+        error instanceof SpawnError &&
+        error.message.startsWith("Cannot spawn: the guest has no stack for another task"),
     );
   });
 });
