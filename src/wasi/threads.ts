@@ -30,6 +30,8 @@ const REFUSED = -6;
 /** The module of which programs import `thread-spawn`. */
 export const THREADS_MODULE = "wasi";
 const THREAD_START = "wasi_thread_start";
+/** The module of which programs import tasks of their own: `stackful.h`. */
+const TASKS_MODULE = "stackful";
 
 interface Thread {
   readonly id: number;
@@ -94,7 +96,9 @@ export class Threads {
   async run(instance: Instance<object>, name: string, options: CallOptions): Promise<void> {
     this.#main = instance;
     this.#ids.set(instance, 0);
-    this.#isAlone = !instance.module.hasEntries;
+    // One thread may be many tasks, of which one waits in memory and another one does not.
+    const hasTasks = instance.module.imports.some((entry) => entry.module === TASKS_MODULE);
+    this.#isAlone = !instance.module.hasEntries && !hasTasks;
     if (this.#waits !== undefined) this.#waits.onEndless = () => this.#lookForDeadlock();
     const controller = new AbortController();
     const failure = defer<never>();

@@ -368,6 +368,15 @@ describe("Thread-local variables of a guest that was compiled for threads", () =
 });
 
 describe("Tasks of a guest that shares its memory with threads", () => {
+  onBackends(
+    "take turns with threads of their program, which do not wait for each other as long as a task goes on",
+    async (backend) => {
+      const program = await TaskProgram.make("threads/mixed", backend);
+      assert.equal(await program.start(), 0);
+      assert.equal(program.output.text, "total 30, own 5 15 15 15\n");
+    },
+  );
+
   onBackends("are left alone when all of them wait: a thread may wake them", async (backend) => {
     const tasks = new GuestTasks();
     const instance = await instantiate(guestBytes("tasks-tls"), tasks.imports(), { backend });

@@ -17,7 +17,7 @@ const modules = new Map<string, Promise<GuestModule>>();
 /** Compiled once, however often it runs. `name`: of an example, or of a guest of the tests. */
 function moduleOf(name: string, backend: Backend): Promise<GuestModule> {
   const key = `${name} ${backend}`;
-  const isGuest = name.startsWith("tasks-");
+  const isGuest = name.startsWith("tasks-") || name.startsWith("threads/");
   const file = isGuest ? new URL(`../guests/${name}.wasm`, import.meta.url) : `examples/c/${name}.wasm`;
   if (!modules.has(key)) modules.set(key, compile(readFileSync(file), { backend }));
   return modules.get(key)!;
