@@ -1,6 +1,6 @@
 /** Waiting for a promise that is not of this library. */
 
-import { runWithin } from "./participant.ts";
+import { currentContext, runWithin } from "./participant.ts";
 import type { WaitReason } from "./participant.ts";
 import { Wait, refusalOf } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
@@ -57,7 +57,8 @@ function watched(promise: PromiseLike<unknown>): Watched {
   const made: Watched = { queue: new WaitQueue(), outcome: undefined };
   known.set(promise, made);
   // On nobody's behalf: if it is a task, whoever happens to be the first to wait for it must not end the wait of all by being cancelled.
-  void runWithin(undefined, () => watch(promise, made));
+  if (currentContext() === undefined) void watch(promise, made);
+  else void runWithin(undefined, () => watch(promise, made));
   return made;
 }
 
