@@ -5,6 +5,7 @@ import type { WaitReason } from "./participant.ts";
 import { SelectCase } from "./select-case.ts";
 import { checkMs, endAfter } from "./sleep.ts";
 import { promiseOf, readySoon } from "./soon.ts";
+import { Task } from "./task.ts";
 import { joinPromise, pollPromise, requirePromise } from "./until.ts";
 import { Wait, requireAllowed } from "./wait.ts";
 import type { WaitOptions } from "./wait.ts";
@@ -137,7 +138,8 @@ function pollCases<Cases extends SelectCases>(entries: Entries, inOrder: boolean
   const start = inOrder ? 0 : Math.floor(Math.random() * entries.length);
   for (let i = 0; i < entries.length; i++) {
     const [key, each] = entries[(start + i) % entries.length]!;
-    const taken = each instanceof SelectCase ? each.poll() : pollPromise(each);
+    const taken =
+      each instanceof SelectCase ? each.poll() : pollPromise(each, each instanceof Promise || each instanceof Task);
     // Of the type that the case has under this key.
     if (taken !== undefined) return { key, value: taken.value } as Selected<Cases>;
   }

@@ -41,12 +41,13 @@ export function joinPromise(promise: PromiseLike<unknown>, joining: Joining<unkn
 }
 
 /**
- * The value of a promise that has settled; `undefined` if it has not, or nobody has watched it before: it is from now on.
+ * The value of a promise that has settled; `undefined` if it has not, or nobody has watched it before: if it `hasBegun`, it is from now
+ * on. Others, that begin with their `then()`, do so only when somebody really waits for them.
  *
  * @throws what it was rejected with
  */
-export function pollPromise(promise: PromiseLike<unknown>): { readonly value: unknown } | undefined {
-  const { outcome } = watched(promise);
+export function pollPromise(promise: PromiseLike<unknown>, hasBegun: boolean): { readonly value: unknown } | undefined {
+  const outcome = (hasBegun ? watched(promise) : known.get(promise))?.outcome;
   if (outcome?.isError === true) throw outcome.value;
   return outcome;
 }

@@ -73,6 +73,34 @@ describe("select()", () => {
     assert.ok(channel.length > 0);
   });
 
+  check("begins nothing lazy as long as another case is ready", async () => {
+    let begun = 0;
+    const lazy: PromiseLike<string> = {
+      // oxlint-disable-next-line unicorn/no-thenable -- begins when somebody waits
+      then: (resolve) => {
+        begun++;
+        return Promise.resolve("lazy").then(resolve);
+      },
+    };
+    const channel = new Channel<number>({ capacity: 1 });
+    channel.trySend(1);
+    assert.deepEqual(await select({ lazy, value: channel.receiving() }), { key: "value", value: 1 });
+    assert.equal(begun, 0);
+    assert.deepEqual(await select({ lazy, value: channel.receiving() }), { key: "lazy", value: "lazy" });
+    assert.equal(begun, 1);
+  });
+
+  check("takes a task that has ended although another case is always ready", async () => {
+    const channel = new Channel<number>({ capacity: Infinity });
+    for (let i = 0; i < 100; i++) channel.trySend(i);
+    const ended = spawn(() => "ended");
+    for (;;) {
+      const { key, value } = await select({ ended, value: channel.receiving() }, { inOrder: true });
+      if (key === "ended") break;
+      assert.notEqual(value, 99, "the task was passed over");
+    }
+  });
+
   check("goes on waiting for a task when another select of it is cancelled", async () => {
     const target = spawn(() => turn().then(turn));
     const waiter = () => spawn(() => select({ target, late: after(10_000) }));
