@@ -62,26 +62,37 @@ const MORE_MS = 1000;
 
 class EngineWait extends Pending<number> {
   readonly promise: Promise<number>;
+  readonly #wakeNext: () => void;
+  readonly #timer: ReturnType<typeof setTimeout> | undefined;
   #isAbandoned = false;
+  #isTold = false;
 
   /** `wakeNext` wakes the next one in place of this, which nobody waits for any more: the engine cannot take it out of the line. */
   constructor(ended: Promise<"ok" | "timed-out">, wakeNext: () => void, timeoutMs: number) {
     super();
+    this.#wakeNext = wakeNext;
     // Node does not stay alive for the sake of the engine's own timers.
-    const timer = timeoutMs < LONGEST_TIMER_MS ? setTimeout(() => {}, timeoutMs + MORE_MS) : undefined;
+    this.#timer = timeoutMs < LONGEST_TIMER_MS ? setTimeout(() => {}, timeoutMs + MORE_MS) : undefined;
     this.promise = ended.then((how) => {
-      clearTimeout(timer);
-      if (how === "timed-out") return TIMED_OUT;
-      if (this.#isAbandoned) wakeNext();
-      return WOKEN;
+      clearTimeout(this.#timer);
+      return how === "timed-out" ? TIMED_OUT : WOKEN;
     });
   }
 
   override subscribe(waiter: Waiter): void {
-    void this.promise.then((result) => waiter.resolve(result));
+    void this.promise.then((result) => {
+      if (this.#isAbandoned) return;
+      this.#isTold = true;
+      waiter.resolve(result);
+    });
   }
 
   override abandon(): void {
+    if (this.#isTold || this.#isAbandoned) return;
     this.#isAbandoned = true;
+    clearTimeout(this.#timer);
+    void this.promise.then((result) => {
+      if (result === WOKEN) this.#wakeNext();
+    });
   }
 }

@@ -141,6 +141,20 @@ describe("memory.atomic.wait", () => {
     assert.equal(await last, WOKEN);
   });
 
+  inBothLines("leaves no timer when it is aborted", async (backend, isOwn) => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+    const { instance, call } = await atomics(backend, isOwn);
+    const before = timers();
+    const controller = new AbortController();
+    const end = instance.function("wait32").call([0, 0, 60_000n * MS], { signal: controller.signal });
+    await turn();
+    assert.equal(timers(), before + 1);
+    controller.abort(new Error("enough"));
+    await assert.rejects(end, /enough/);
+    assert.equal(timers(), before);
+    await call("notify", 0, 1);
+  });
+
   inBothLines("is an error in a synchronous call, which leaves nobody in the line", async (backend, isOwn) => {
     const { instance, call } = await atomics(backend, isOwn);
     const wait32 = (...args: unknown[]): unknown => instance.function("wait32").sync(...args);
