@@ -5,7 +5,7 @@ import type { CallOptions } from "../link/linked-guest.ts";
 import { trapFor, uncatchableTrap } from "../link/uncatchable-trap.ts";
 import { onCancelAround } from "../tasks/participant.ts";
 import { Trap } from "../link/trap.ts";
-import { Task, onTaskEnd, unwrapResult } from "../tasks/task.ts";
+import { Task, joinToTheEnd, onTaskEnd, unwrapResult } from "../tasks/task.ts";
 import type { TaskOptions } from "../tasks/task.ts";
 import { shield } from "../tasks/shield.ts";
 import { requireAllowed } from "../tasks/wait.ts";
@@ -34,13 +34,16 @@ export class Program implements TaskProgram {
     const { made, task } = this.#start(body, options);
     this.#main = made;
     const forget = onCancelAround((reason) => task.cancel(reason));
-    const result = await shield(() => task.join());
-    forget();
-    this.#isEnding = true;
-    // Those that somebody wants to end, with all that they would do at their end, end like the main one.
-    const reason = result.state === "cancelled" ? result.reason : uncatchableTrap();
-    await shield(() => this.#endAll(reason));
-    return unwrapResult(result);
+    try {
+      await shield(() => joinToTheEnd(task));
+    } finally {
+      forget();
+      this.#isEnding = true;
+      // Those that somebody wants to end, with all that they would do at their end, end like the main one.
+      const reason = task.result?.state === "cancelled" ? task.result.reason : uncatchableTrap();
+      await shield(() => this.#endAll(reason));
+    }
+    return unwrapResult(task.result!);
   }
 
   spawn(body: (options: CallOptions) => Promise<unknown>, name: string | undefined): GuestTask {
@@ -85,7 +88,7 @@ export class Program implements TaskProgram {
   async #endAll(reason: unknown): Promise<void> {
     const tasks = [...this.#living];
     for (const { task } of tasks) task.cancel(reason);
-    await Promise.all(tasks.map(({ task }) => task.join()));
+    await Promise.allSettled(tasks.map(({ task }) => joinToTheEnd(task)));
     this.#table.deleteAllOf(this);
   }
 }

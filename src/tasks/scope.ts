@@ -1,9 +1,9 @@
 /** Tasks that end before the code does that has started them. */
 
-import { onCancelAround } from "./participant.ts";
-import { shield } from "./shield.ts";
+import { currentContext, onCancelAround } from "./participant.ts";
+import { shieldOf } from "./shield.ts";
 import { checkMs } from "./sleep.ts";
-import { Task, onTaskEnd, unwrapResult } from "./task.ts";
+import { Task, joinToTheEnd, onTaskEnd, unwrapResult } from "./task.ts";
 import type { TaskBody, TaskOptions } from "./task.ts";
 import { requireAllowed } from "./wait.ts";
 
@@ -27,6 +27,8 @@ export class Scope {
   #teardown: Promise<void> | undefined;
   #cancellation: { readonly reason: unknown } | undefined;
   #isOver = false;
+  /** The task in whose code it is, which waits for all of it. */
+  readonly #owner = currentContext()?.participant;
 
   /** Aborts when the body is cancelled, also because a child has thrown: for what it calls that is not of this library. */
   get signal(): AbortSignal {
@@ -81,16 +83,16 @@ export class Scope {
   async run<Value>(body: (scope: Scope) => Value | PromiseLike<Value>, name: string | undefined): Promise<Value> {
     const task = new Task(() => body(this), { name: name ?? "scope" });
     this.#body = task;
-    const result = await shield(() => task.join());
+    await shieldOf(this.#owner, () => this.#join(task));
     // Errors of cleanups come later, and are not the cause.
-    if (result.state === "threw") this.#failure ??= { error: result.error };
+    if (task.result?.state === "threw") this.#failure ??= { error: task.result.error };
     const reason = new DOMException("The scope has ended", "AbortError");
     await this.#end(reason);
     // What the body has deferred since, if it was cancelled and took its time.
-    if (this.#entries.size > 0) await shield(() => this.#endEntries(reason));
+    if (this.#entries.size > 0) await shieldOf(this.#owner, () => this.#endEntries(reason));
     this.#isOver = true;
     if (this.#failure !== undefined) throw this.#failure.error;
-    const value = unwrapResult(result);
+    const value = unwrapResult(task.result!);
     // Also if the body has taken no notice, or was over: whoever has cancelled it does not expect a value.
     if (this.#cancellation !== undefined) throw this.#cancellation.reason;
     return value;
@@ -104,7 +106,7 @@ export class Scope {
 
   #end(reason: unknown): Promise<void> {
     // Set before it begins: what it cancels may come back here.
-    this.#teardown ??= shield(() => this.#endEntries(reason));
+    this.#teardown ??= shieldOf(this.#owner, () => this.#endEntries(reason));
     return this.#teardown;
   }
 
@@ -122,13 +124,18 @@ export class Scope {
     if (!this.#entries.delete(entry)) return; // has ended meanwhile
     if (entry instanceof Task) {
       entry.cancel(reason);
-      await entry.join();
-    } else await this.#cleanUp(entry);
+      await this.#join(entry);
+    } else await this.#attempt(entry);
   }
 
-  async #cleanUp(cleanup: () => unknown): Promise<void> {
+  #join(task: Task): Promise<void> {
+    return this.#attempt(() => joinToTheEnd(task));
+  }
+
+  /** An error must not keep it from ending what is left. */
+  async #attempt(body: () => unknown): Promise<void> {
     try {
-      await cleanup();
+      await body();
     } catch (error) {
       this.#failure ??= { error };
     }

@@ -5,7 +5,7 @@ import { scope } from "./scope.ts";
 import type { ScopeOptions } from "./scope.ts";
 import { shield } from "./shield.ts";
 import { sleep } from "./sleep.ts";
-import { Task, onTaskEnd } from "./task.ts";
+import { Task, joinToTheEnd, onTaskEnd } from "./task.ts";
 
 /** Which children are started again when one fails: it, all of them, or it and those that were listed after it. */
 export type RestartStrategy = "one-for-one" | "one-for-all" | "rest-for-one";
@@ -168,15 +168,21 @@ function start(slot: Slot, ended: Mailbox<Slot>): void {
   });
 }
 
-/** The last one first, each when the one after it has ended. */
+/** The last one first, each when the one after it has ended. An error, as that of a deadlock, is thrown when all have ended. */
 async function stop(slots: readonly Slot[]): Promise<void> {
+  let failure: { readonly error: unknown } | undefined;
   for (const slot of slots.toReversed()) {
     const { task } = slot;
     slot.task = undefined;
     task?.cancel();
-    // Also if the supervisor is cancelled meanwhile: it must not end before its children.
-    if (task !== undefined) await shield(() => task.join());
+    try {
+      // Also if the supervisor is cancelled meanwhile: it must not end before its children.
+      if (task !== undefined) await shield(() => joinToTheEnd(task));
+    } catch (error) {
+      failure ??= { error };
+    }
   }
+  if (failure !== undefined) throw failure.error;
 }
 
 function isRestarted({ restart = "transient" }: SupervisedChild, { result }: Task): boolean {

@@ -59,6 +59,15 @@ export function onTaskEnd(task: Task, listener: () => void): () => void {
   return privateOnEnd(task, listener);
 }
 
+/** Waits until `task` has ended. Whoever is told meanwhile that this is a deadlock throws that, but not before it has. */
+export async function joinToTheEnd(task: Task): Promise<void> {
+  try {
+    await task.join();
+  } finally {
+    if (task.result === undefined) await new Promise<void>((onEnd) => void onTaskEnd(task, onEnd));
+  }
+}
+
 /** The value, or throws what it has ended with. */
 export function unwrapResult<Value>(result: TaskResult<Value>): Value {
   if (result.state === "returned") return result.value;

@@ -109,6 +109,40 @@ describe("Tasks that wait for each other", () => {
     assert.equal(mutex.locked, false);
   });
 
+  check("are found while a scope ends, which still ends all that is in it", async () => {
+    const mutex = new Mutex({ name: "outer" });
+    const events: string[] = [];
+    const lockAtTheEnd = async (): Promise<void> => {
+      try {
+        await sleep(60_000);
+      } finally {
+        const error = await rejection(shield(() => mutex.lock()));
+        await turn();
+        events.push(`told: ${(error as Error).name}`);
+      }
+    };
+    const fail = async (): Promise<void> => {
+      await turn();
+      throw new Error("first");
+    };
+    for (const who of ["child", "body"]) {
+      const outer = spawn(async () => {
+        using guard = await mutex.lock();
+        await scope(async (scope) => {
+          scope.defer(() => events.push("cleanup"));
+          if (who === "child") scope.spawn(lockAtTheEnd);
+          scope.spawn(fail);
+          await (who === "body" ? lockAtTheEnd() : sleep(60_000));
+        });
+        return guard;
+      });
+      assert.match(String(await rejection(outer)), /first/);
+    }
+    // What a cancelled body does at its end it does beside the others.
+    assert.deepEqual(events, ["told: DeadlockError", "cleanup", "cleanup", "told: DeadlockError"]);
+    assert.equal(mutex.locked, false);
+  });
+
   check("include a guest that waits for itself", async () => {
     const mutex = new Mutex({ name: "m" });
     const guest = await instantiate(guestBytes("loop"), {
