@@ -1,6 +1,8 @@
 /** A queue in an array that is used round and round: nothing is allocated per item. */
 
 const INITIAL_SLOTS = 16;
+/** As many are kept when it is empty; what there was room for in a rush, but is not needed any more, is not. */
+const KEPT_SLOTS = 1024;
 
 function emptySlots<Item>(count: number): (Item | undefined)[] {
   return Array.from({ length: count }, () => undefined);
@@ -26,8 +28,11 @@ export class Ring<Item> {
   shift(): Item {
     const item = this.#slots[this.#head] as Item; // the caller has looked at the length
     this.#slots[this.#head] = undefined;
-    this.#head = (this.#head + 1) & (this.#slots.length - 1);
     this.#length--;
+    if (this.#length === 0 && this.#slots.length > KEPT_SLOTS) {
+      this.#slots = emptySlots(INITIAL_SLOTS);
+      this.#head = 0;
+    } else this.#head = (this.#head + 1) & (this.#slots.length - 1);
     return item;
   }
 

@@ -1,9 +1,30 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Channel, ChannelClosedError, spawn } from "stackful/tasks";
 import { check, rejection, stateOf, turn } from "./harness.ts";
 
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
 describe("Channel", () => {
+  check("keeps no room for what it once held", async () => {
+    const heapMiB = (): number => {
+      collect();
+      return process.memoryUsage().heapUsed / 2 ** 20;
+    };
+    const channel = new Channel<number>({ capacity: Infinity });
+    const before = heapMiB();
+    for (let round = 1; round <= 2; round++) {
+      for (let value = 0; value < 1_000_000; value++) channel.trySend(value);
+      for (let value = 0; value < 1_000_000; value++) assert.equal(channel.tryReceive()?.value, value);
+    }
+    assert.ok(heapMiB() - before < 4);
+    for (let value = 0; value < 100; value++) channel.trySend(value);
+    for (let value = 0; value < 100; value++) assert.equal(await channel.receive(), value);
+  });
+
   check("keeps as many values as it has capacity, in their order", async () => {
     const channel = new Channel<number>({ capacity: 2 });
     assert.deepEqual(
