@@ -18,6 +18,7 @@ import type { Instance } from "../link/instance.ts";
 import type { CallOptions } from "../link/linked-guest.ts";
 import { uncatchableTrap } from "../link/uncatchable-trap.ts";
 import { runInNextTurn } from "../platform/event-loop.ts";
+import { ready } from "../tasks/scheduler.ts";
 import { WasiExit } from "./exit.ts";
 import { makeMemory } from "./program-memory.ts";
 import { deadlockOf } from "./thread-deadlock.ts";
@@ -130,18 +131,22 @@ export class Threads {
     const main = this.#main;
     if (main === undefined || this.#hasEnded || this.#threads.size + this.#starting >= this.#maxThreads) return REFUSED;
     this.#starting++;
-    return main.sibling().then(
-      (instance) => {
-        this.#starting--;
-        return this.#hasEnded ? REFUSED : this.#start(instance, argument);
-      },
-      (error: unknown) => {
-        this.#starting--;
-        // There is no room for another instance.
-        if (!(error instanceof RangeError)) this.#failure?.reject(error);
-        return REFUSED;
-      },
-    );
+    // Threads that only start others give way to the event loop, too.
+    return main
+      .sibling()
+      .then(ready)
+      .then(
+        (instance) => {
+          this.#starting--;
+          return this.#hasEnded ? REFUSED : this.#start(instance, argument);
+        },
+        (error: unknown) => {
+          this.#starting--;
+          // There is no room for another instance.
+          if (!(error instanceof RangeError)) this.#failure?.reject(error);
+          return REFUSED;
+        },
+      );
   }
 
   #start(instance: Instance<object>, argument: number): number {

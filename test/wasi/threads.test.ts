@@ -8,6 +8,7 @@ import { StackExhaustedError, instantiate } from "stackful";
 import { DeadlockError, MemoryFileSystem, MemoryNetwork, TextOutput, WASI } from "stackful/wasi";
 import type { WasiOptions } from "stackful/wasi";
 import { LIVE, SAVED, words } from "#src/link/switchboard";
+import { assemble } from "../transform/assemble.ts";
 import { ManualInput } from "./manual-streams.ts";
 import { TestProgram, onBackends, program } from "./programs.ts";
 import type { Backend, RunOptions } from "./programs.ts";
@@ -142,6 +143,29 @@ describe("A program with threads", () => {
     assert.deepEqual(await Promise.all(["one", "two", "three"].map(talk)), ["one", "two", "three"]);
     assert.equal(await end, 0);
     assert.equal(made.output.text, "served 3, ticking\n");
+  });
+});
+
+describe("Threads that only start others", () => {
+  check("do not keep timers from firing", async (backend) => {
+    const bytes = await assemble(`(module
+      (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+      (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+      (import "env" "memory" (memory 1 1 shared))
+      (export "memory" (memory 0))
+      (func (export "wasi_thread_start") (param i32 i32)
+        (drop (call $spawn (i32.const 0)))
+        (drop (call $spawn (i32.const 0))))
+      (func (export "_start")
+        (drop (call $spawn (i32.const 0)))
+        (i64.store (i32.const 24) (i64.const 20000000))
+        (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))))`);
+    const wasi = new WASI({ maxThreads: 20 });
+    const instance = await instantiate(bytes, wasi.imports(), { backend });
+    let isFired = false;
+    setTimeout(() => (isFired = true), 5);
+    assert.equal(await wasi.start(instance), 0);
+    assert.ok(isFired);
   });
 });
 
