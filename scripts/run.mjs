@@ -4,11 +4,11 @@ import path from "node:path";
 import { DEVELOPMENT, findNode, root } from "./nodes.mjs";
 
 /** Runs `command` to its end, with the terminal of this process. Returns whether it succeeded. */
-export function run(command, args) {
+export function run(command, args, variables = process.env) {
   const { status, error } = spawnSync(command, args, {
     cwd: root,
     stdio: "inherit",
-    env: environment(),
+    env: withTools(variables),
     shell: process.platform === "win32", // tools are .cmd files there
   });
   if (error !== undefined) console.error(`Cannot run ${command}: ${error.message}`);
@@ -16,11 +16,11 @@ export function run(command, args) {
 }
 
 /** Runs a TypeScript or JavaScript file (after flags of Node) under Node 26, where `stackful` means the sources. */
-export function runOnSources(args) {
-  return run(findNode(DEVELOPMENT).file, ["--conditions=source", ...args]);
+export function runOnSources(args, variables = process.env) {
+  return run(findNode(DEVELOPMENT).file, ["--conditions=source", ...args], variables);
 }
 
-function environment() {
+function withTools(variables) {
   const first = [path.dirname(findNode(DEVELOPMENT).file), path.join(root, "node_modules/.bin")];
-  return { ...process.env, PATH: [...first, process.env.PATH].join(path.delimiter) };
+  return { ...variables, PATH: [...first, variables.PATH].join(path.delimiter) };
 }

@@ -7,7 +7,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { DEVELOPMENT, findNode, root, supportedNodes } from "./nodes.mjs";
 import { run } from "./run.mjs";
-import { TEST_TIMEOUT_MS, testFiles } from "./test-files.mjs";
+import { TEST_ENVIRONMENT, TEST_FLAGS, TEST_TIMEOUT_MS, testFiles } from "./test-files.mjs";
 
 /** A loop without end cannot be stopped by the runner of node:test; this stops the runner. More than the limit for one test. */
 const SILENCE_LIMIT_MS = TEST_TIMEOUT_MS + 30_000;
@@ -51,8 +51,9 @@ async function runTests(runtime, node, flags, files) {
 
 function startTests(node, args) {
   const reporter = ["--test-reporter=./scripts/reporter.mjs", "--test-reporter-destination=stdout"];
-  return spawn(node, ["--test", `--test-timeout=${TEST_TIMEOUT_MS}`, ...reporter, ...args], {
+  return spawn(node, [...TEST_FLAGS, ...reporter, ...args], {
     cwd: root,
+    env: TEST_ENVIRONMENT,
     stdio: ["ignore", "pipe", "inherit"],
   });
 }

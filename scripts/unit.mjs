@@ -4,7 +4,7 @@
  * `npm run test:unit -- test/link --test-name-pattern="overlapping calls"`
  */
 import { runOnSources } from "./run.mjs";
-import { TEST_TIMEOUT_MS, testFiles } from "./test-files.mjs";
+import { TEST_ENVIRONMENT, TEST_FLAGS, testFiles } from "./test-files.mjs";
 
 const given = process.argv.slice(2);
 const flags = given.filter((argument) => argument.startsWith("-"));
@@ -12,4 +12,4 @@ const paths = given.filter((argument) => !argument.startsWith("-"));
 const files = testFiles(paths.length > 0 ? paths : ["test"], ".test.ts");
 
 if (files.length === 0) throw new Error(`Cannot run tests: no .test.ts file at or below ${paths.join(", ")}`);
-process.exitCode = runOnSources(["--test", `--test-timeout=${TEST_TIMEOUT_MS}`, ...flags, ...files]) ? 0 : 1;
+process.exitCode = runOnSources([...TEST_FLAGS, ...flags, ...files], TEST_ENVIRONMENT) ? 0 : 1;
