@@ -11,14 +11,18 @@ const interruptible = { sliceMs: 2, fuel: Infinity };
 const instance = await instantiate<Exports>(guest, { host }, { interruptible });
 
 let ticks = 0;
-const timer = setInterval(() => ticks++, 5);
+const controller = new AbortController();
+const timer = setInterval(() => {
+  if (++ticks < 5) return;
+  clearInterval(timer);
+  controller.abort();
+}, 5);
 // `for (;;);` would block the event loop, and with it the timer that ends it.
 const error = await instance
   .function("spin")
-  .call([], { timeoutMs: 100 })
+  .call([], { signal: controller.signal })
   .catch((reason: unknown) => reason);
-clearInterval(timer);
-console.log(`It was ended by a ${(error as Error).name}; timers fired meanwhile: ${ticks > 3}`);
+console.log(`It was ended by an ${(error as Error).name}, after ${ticks} ticks of a timer`);
 
 instance.fuel = 1_000_000;
 await instance.exports.count(100_000);
@@ -32,7 +36,7 @@ for (const fuel of [cost, cost - 1]) {
 }
 
 // Output:
-// It was ended by a TimeoutError; timers fired meanwhile: true
+// It was ended by an AbortError, after 5 ticks of a timer
 // 100,000 turns of a loop cost 900010, always
 // with 900010: 100000
 // with 900009: FuelExhaustedError

@@ -1,15 +1,18 @@
 /** `examples/sleep.rs` of rust-coroutines: tasks that sleep overlap. Then what joining tells, and a million of them. */
 import { sleep, spawn } from "stackful/tasks";
 
-const start = performance.now();
+let asleep = 0;
+let most = 0;
 const sleepers = [1, 2, 3, 4, 5].map((id) =>
   spawn(async () => {
+    most = Math.max(most, ++asleep);
     await sleep(100);
+    asleep--;
     return `sleeper ${id}`;
   }),
 );
 for (const task of sleepers) console.log(await task, "is awake");
-console.log("all of them in less than 400 ms:", performance.now() - start < 400);
+console.log(most, "have slept at the same time");
 
 const failing = spawn(() => JSON.parse("no JSON"), { name: "parser" });
 const slow = spawn(() => sleep(60_000), { name: "slow" });
@@ -31,7 +34,7 @@ console.log(sum, "tasks");
 // sleeper 3 is awake
 // sleeper 4 is awake
 // sleeper 5 is awake
-// all of them in less than 400 ms: true
+// 5 have slept at the same time
 // parser threw true
 // slow { state: 'cancelled', reason: 'not needed any more' }
 // 1000000 tasks

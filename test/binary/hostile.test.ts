@@ -9,6 +9,7 @@ import { InstructionReader } from "#src/binary/instructions";
 import { ModuleNames } from "#src/binary/names";
 import { OPCODES } from "#src/binary/opcodes";
 import { EXNREF, FUNCREF, I32, V128 } from "#src/binary/value-types";
+import { processorMs } from "../processor-time.ts";
 
 const MUTATIONS = 2000;
 const BUDGET_MS = 20_000;
@@ -102,7 +103,7 @@ describe("broken binaries", () => {
   it(`are refused, or accepted, after ${MUTATIONS} mutations, without hanging`, async () => {
     const random = randomNumbers(1);
     const extremes = [0x00, 0x7f, 0x80, 0xff];
-    const started = performance.now();
+    const started = processorMs();
     let refused = 0;
     for (const sample of await samples()) {
       for (let count = 0; count < MUTATIONS / 2; count++) {
@@ -116,6 +117,6 @@ describe("broken binaries", () => {
       }
     }
     assert.ok(refused > MUTATIONS / 4, `only ${refused} of ${MUTATIONS} were refused`);
-    assert.ok(performance.now() - started < BUDGET_MS);
+    assert.ok(processorMs() - started < BUDGET_MS);
   });
 });

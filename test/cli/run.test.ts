@@ -1,40 +1,20 @@
 /** Programs that `stackful run` runs: what they get, how they end, what it says about that. */
 import assert from "node:assert/strict";
-import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
-import { backends, instantiate } from "stackful";
-import { UsageError } from "#src/cli/command";
-import { argumentsFor, resultText } from "#src/cli/invoke";
-import { parseArguments } from "#src/cli/parse-arguments";
-import { runCommand } from "#src/cli/run";
-import { runOptions } from "#src/cli/run-options";
+import { backends } from "stackful";
 import { assemble } from "../transform/assemble.ts";
-import { scratchFolder, stackful, stackfulWith, start } from "./run-cli.ts";
+import { expectError, expectOutput, guest, scratchFolder, stackful, stackfulWith, start } from "./run-cli.ts";
 import type { Finished } from "./run-cli.ts";
 
-const guest = (name: string): string => fileURLToPath(new URL(`../guests/${name}.wasm`, import.meta.url));
 const PROGRAM = guest("program");
 const folder = scratchFolder();
 process.env["STACKFUL_CACHE_DIR"] = path.join(folder, "cache");
 
 const run = (...args: readonly string[]): Promise<Finished> => stackful("run", ...args);
 const lines = ({ stdout }: Finished): string[] => stdout.toString().split("\n").slice(0, -1);
-
-async function expectOutput(args: readonly string[], stdout: string, code = 0): Promise<void> {
-  const finished = await run(...args);
-  assert.deepEqual([finished.stdout.toString(), finished.stderr, finished.code], [stdout, "", code]);
-}
-
-async function expectError(args: readonly string[], stderr: string | RegExp, code = 1): Promise<void> {
-  const finished = await run(...args);
-  if (typeof stderr === "string") assert.equal(finished.stderr, stderr);
-  else assert.match(finished.stderr, stderr);
-  assert.equal(finished.code, code);
-}
 
 const available = backends().filter((backend) => backend.available);
 
@@ -150,11 +130,12 @@ for (const { name } of available) {
     });
 
     it("runs copies at once, and tells their number and how they ended", async () => {
-      const started = performance.now();
       const { stderr, code } = await run(...onBackend, "--copies", "20", PROGRAM, "sleep", "1000");
       assert.equal(code, 0);
-      assert.match(stderr, /^20 copies in \d+\.\d\d s: 20 with exit code 0; at most 20 at once, in one thread; /);
-      assert.ok(performance.now() - started < 15_000);
+      const [, most] =
+        /^20 copies in \d+\.\d\d s: 20 with exit code 0; at most (\d+) at once, in one thread; /.exec(stderr) ?? [];
+      // The first may be awake again before a busy machine has started the last.
+      assert.ok(Number(most) > 10 && Number(most) <= 20, stderr);
       const all = await run(...onBackend, "--copies=3", PROGRAM, "env");
       assert.deepEqual(
         lines(all)
@@ -237,7 +218,7 @@ describe("stackful run", () => {
     child.stdout!.pause();
     let stderr = "";
     child.stderr!.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
-    const [code] = (await once(child, "exit", { signal: AbortSignal.timeout(10_000) })) as [number];
+    const [code] = (await once(child, "exit", { signal: AbortSignal.timeout(60_000) })) as [number];
     assert.deepEqual([stderr, code], ["error: the program was stopped after 300ms\n", 124]);
     child.stdout!.destroy();
   });
@@ -362,68 +343,6 @@ describe("stackful run", () => {
     },
   );
 
-  const misuses: readonly (readonly [args: string[], error: string])[] = [
-    [
-      ["--timeout", "soon", PROGRAM],
-      "invalid value 'soon' for '--timeout <time>': expected a time such as 5s, 200ms or 1m",
-    ],
-    [["--timeout=0", PROGRAM], "invalid value '0' for '--timeout <time>': expected a time such as 5s, 200ms or 1m"],
-    [
-      ["--max-memory", "lots", PROGRAM],
-      "invalid value 'lots' for '--max-memory <size>': expected a size such as 256M, 64K or 1G",
-    ],
-    [["--copies", "0", PROGRAM], "invalid value '0' for '--copies <n>': expected a whole number from 1 on"],
-    [["--fuel", "1.5", PROGRAM], "invalid value '1.5' for '--fuel <n>': expected a whole number from 1 on"],
-    [
-      ["--listen", "8080", PROGRAM],
-      "invalid value '8080' for '--listen <host:port>': expected host:port, such as 127.0.0.1:8080",
-    ],
-    [
-      ["--listen", "x:70000", PROGRAM],
-      "invalid value 'x:70000' for '--listen <host:port>': expected host:port, such as 127.0.0.1:8080",
-    ],
-    [
-      ["--allow-net", "x", PROGRAM],
-      "invalid value 'x' for '--allow-net <host:port>': expected host:port, such as example.com:443",
-    ],
-    [["--env", "=x", PROGRAM], "invalid value '=x' for '--env <name[=value]>': expected name=value or name"],
-    [
-      ["--dir", "a::b::c", PROGRAM],
-      "invalid value 'a::b::c' for '--dir <host[::guest][:ro]>': expected host, host::guest, host:ro or host::guest:ro",
-    ],
-    [
-      ["--dir", ".::/x", "--dir", "..::/x:ro", PROGRAM],
-      "two directories are called '/x': give one another name with host::guest",
-    ],
-    [["--copies=2", "--invoke=f", PROGRAM], "the argument '--copies <n>' cannot be used with '--invoke <function>'"],
-    [["--no-interrupt", "--fuel=1", PROGRAM], "the argument '--no-interrupt' cannot be used with '--fuel <n>'"],
-    [
-      ["--backend", "asyncify", PROGRAM],
-      "invalid value 'asyncify' for '--backend <name>': possible values are auto, jspi, transform",
-    ],
-    [["--enw", "A", PROGRAM], "unexpected argument '--enw' found"],
-    [[], "the following required arguments were not provided: <program.wasm>"],
-  ];
-  for (const [args, error] of misuses) {
-    it(`says what is wrong with ${args.slice(0, 2).join(" ")}`, () => {
-      const read = (): unknown => {
-        const parsed = parseArguments(runCommand, args);
-        assert.ok(parsed !== "help");
-        return runOptions(parsed);
-      };
-      assert.throws(read, (thrown) => thrown instanceof UsageError && thrown.message === error);
-    });
-  }
-
-  it("says how it is used", async () => {
-    const { stderr, stdout, code } = await run("--copies", "0", PROGRAM);
-    assert.deepEqual([stdout.length, code], [0, 2]);
-    assert.match(
-      stderr,
-      /^error: invalid value .*\n\nUsage: stackful run \[options\] <program\.wasm> \[args\]\.\.\.\n/,
-    );
-  });
-
   it("says what it does not find", async () => {
     await expectError(
       ["--dir", path.join(folder, "none"), PROGRAM],
@@ -436,148 +355,3 @@ describe("stackful run", () => {
     );
   });
 });
-
-describe("stackful run in a network", () => {
-  /** A program that listens, and where. */
-  async function serve(...args: readonly string[]): Promise<{ child: ChildProcess; port: string }> {
-    const child = start("run", "--listen", "127.0.0.1:0", ...args);
-    child.stdin!.end();
-    child.stdout!.resume();
-    const [chunk] = (await once(child.stderr!, "data")) as [Buffer];
-    const [, port] = /^listening on 127\.0\.0\.1:(\d+)\n/.exec(chunk.toString()) ?? [];
-    assert.ok(port !== undefined, chunk.toString());
-    return { child, port };
-  }
-
-  it("gives a program a listening socket behind its directories, and lets another one connect", async () => {
-    const { child, port } = await serve("--dir", `${folder}::/data`, PROGRAM, "serve", "4", "2");
-    const ended = once(child, "close");
-    for (const text of ["hello", "again"]) {
-      const address = `/dev/tcp/127.0.0.1/${port}`;
-      await expectOutput(["--allow-net", `127.0.0.1:${port}`, PROGRAM, "call", address, text], text);
-    }
-    assert.deepEqual(await ended, [0, null]);
-  });
-
-  it("lets copies share a listening socket", async () => {
-    const { child, port } = await serve("--copies", "2", PROGRAM, "serve", "3", "1");
-    const ended = once(child, "close");
-    const address = `/dev/tcp/127.0.0.1/${port}`;
-    const call = ["--allow-net", "*:*", "--copies", "2", PROGRAM, "call", address, "x"];
-    const { stdout, code } = await run(...call);
-    assert.deepEqual([stdout.toString(), code], ["xx", 0]);
-    assert.deepEqual(await ended, [0, null]);
-  });
-
-  it("lets nobody connect who may not", async () => {
-    const { child, port } = await serve(PROGRAM, "serve", "3", "1");
-    const ended = once(child, "close");
-    const address = `/dev/tcp/127.0.0.1/${port}`;
-    for (const grant of [[], ["--allow-net", "127.0.0.1:1"], ["--allow-net", `example.com:${port}`]]) {
-      const { stdout, stderr, code } = await run(...grant, PROGRAM, "call", address, "x");
-      assert.deepEqual([stdout.length, code], [0, 1]);
-      assert.match(stderr, /^\/dev\/tcp\/127\.0\.0\.1\/\d+: /);
-    }
-    child.kill("SIGTERM");
-    assert.deepEqual(await ended, process.platform === "win32" ? [null, "SIGTERM"] : [143, null]);
-  });
-
-  it("says where it cannot listen", async () => {
-    const { child, port } = await serve(PROGRAM, "serve", "3", "1");
-    await expectError(
-      ["--listen", `127.0.0.1:${port}`, PROGRAM, "args"],
-      `error: cannot listen on 127.0.0.1:${port}: address already in use\n`,
-    );
-    child.kill();
-  });
-});
-
-describe("stackful run --invoke", () => {
-  it("calls a function, and prints what it returns", async () => {
-    await expectOutput(["--invoke", "add", guest("add"), "2", "40"], "42\n");
-    await expectOutput(["--invoke", "add", guest("add"), "-1", "0xffffffff"], "-2\n");
-  });
-
-  it("converts words to every type of number, and back", async () => {
-    const { exports, module } = await instantiate<Identities>(identities);
-    for (const [type, word, printed] of [
-      ["i32", "-2147483648", "-2147483648"],
-      ["i32", "4294967295", "-1"],
-      ["i32", "+1_000", "1000"],
-      ["i64", "9223372036854775807", "9223372036854775807"],
-      ["i64", "18446744073709551615", "-1"],
-      ["i64", "-0x10", "-16"],
-      ["f64", "-1.5e3", "-1500"],
-      ["f64", "nan", "nan"],
-      ["f64", "-inf", "-inf"],
-      ["f64", "-0", "-0"],
-      ["f32", ".5", "0.5"],
-      ["f32", "0.1", "0.1"],
-      ["f32", "16777217", "16777216"],
-      ["f32", "3.4028234e38", "3.4028235e+38"],
-      ["f32", "-inf", "-inf"],
-      ["f32", "nan", "nan"],
-    ] as const) {
-      const [value] = argumentsFor(module, type, [word]);
-      assert.equal(resultText(module, type, await exports[type](value as never)), `${printed}\n`);
-    }
-    assert.equal(resultText(module, "two", await exports.two()), "1\n2\n");
-    assert.equal(resultText(module, "none", await exports.none()), "");
-  });
-
-  it("says which words are no such numbers", async () => {
-    const { module } = await instantiate(identities);
-    for (const [type, word] of [
-      ["i32", "4294967296"],
-      ["i32", "1.5"],
-      ["i64", "x"],
-      ["i64", "18446744073709551616"],
-      ["f64", "1,5"],
-      ["f64", ""],
-    ] as const) {
-      const message = `invalid value '${word}' for an argument of '${type}': expected an ${type}`;
-      assert.throws(() => argumentsFor(module, type, [word]), { name: "UsageError", message });
-    }
-    const few = "'i32' takes 1 argument (i32), and was given 0";
-    assert.throws(() => argumentsFor(module, "i32", []), { name: "UsageError", message: few });
-    assert.throws(
-      () => argumentsFor(module, "reference", ["1"]),
-      /cannot call 'reference': it takes a value of type externref/,
-    );
-  });
-
-  it("initializes a library first, and ends with 134 when it traps", async () => {
-    await expectError(
-      ["--invoke", "ad", guest("add"), "1"],
-      "error: the program exports no function 'ad'\n\n  tip: a similar name exists: 'add'\n",
-    );
-    await expectError(["--invoke", "trap", identityFile], /^error: the program was ended by a trap/, 134);
-    await expectOutput(["--invoke", "initialized", identityFile], "1\n");
-  });
-});
-
-const identityText = `(module
-  (global $initialized (mut i32) (i32.const 0))
-  (func (export "_initialize") (global.set $initialized (i32.const 1)))
-  (func (export "initialized") (result i32) (global.get $initialized))
-  (func (export "i32") (param i32) (result i32) (local.get 0))
-  (func (export "i64") (param i64) (result i64) (local.get 0))
-  (func (export "f32") (param f32) (result f32) (local.get 0))
-  (func (export "f64") (param f64) (result f64) (local.get 0))
-  (func (export "two") (result i32 i64) (i32.const 1) (i64.const 2))
-  (func (export "reference") (param externref))
-  (func (export "trap") unreachable)
-  (func (export "none")))`;
-
-interface Identities {
-  i32(value: number): number;
-  i64(value: bigint): bigint;
-  f32(value: number): number;
-  f64(value: number): number;
-  two(): [number, bigint];
-  none(): void;
-}
-
-const identities = Uint8Array.from(await assemble(identityText));
-const identityFile = path.join(folder, "identities.wasm");
-writeFileSync(identityFile, identities);

@@ -100,7 +100,7 @@ export function turn(): Promise<void> {
 }
 
 /** Turns of the event loop until `condition` holds. Engines compile on other threads, which a busy machine may keep waiting. */
-export async function eventually(condition: () => boolean, deadlineMs = 10_000): Promise<void> {
+export async function eventually(condition: () => boolean, deadlineMs = 30_000): Promise<void> {
   const start = performance.now();
   for (let turns = 0; !condition(); turns++) {
     assert.ok(performance.now() - start < deadlineMs, `it did not come to pass: ${condition.toString()}`);

@@ -65,7 +65,7 @@ describe("Examples in C", () => {
       assert.match(error.message, /second waits for mutex \d+, held by first/);
       return true;
     });
-    assert.ok(performance.now() - started < 1000);
+    assert.ok(performance.now() - started < 10_000);
   });
 
   onBackends("tcp_listener.c serves whoever talks, while others are silent", async (backend) => {

@@ -4,6 +4,7 @@ import * as net from "node:net";
 import { describe, it } from "node:test";
 import { MemoryNetwork, NodeNetwork } from "stackful/wasi";
 import type { Connection, Listener, Network } from "stackful/wasi";
+import { eventually } from "../conformance/harness.ts";
 import { TestProgram, onBackends } from "./programs.ts";
 import type { Backend } from "./programs.ts";
 
@@ -65,8 +66,7 @@ describe("NodeNetwork.connect()", () => {
     assert.equal((await accepted?.read(1)) ?? null, null);
     await accepted?.close();
     listener.close();
-    await new Promise((done) => setTimeout(done, 20));
-    assert.equal(sockets(), before);
+    await eventually(() => sockets() === before);
   });
 
   it("forgets the signal when it has connected", async () => {

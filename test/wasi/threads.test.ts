@@ -233,11 +233,11 @@ describe("Threads beyond a limit", () => {
 });
 
 describe("A deadlock", () => {
-  check("of two threads and two mutexes is reported within a second, with names", async (backend) => {
+  check("of two threads and two mutexes is reported within seconds, with names", async (backend) => {
     await program(PTHREADS, backend);
     const begin = performance.now();
     const error = await failureOf(run(backend, ["deadlock"]));
-    assert.ok(performance.now() - begin < 1000);
+    assert.ok(performance.now() - begin < 10_000);
     assert.ok(error instanceof DeadlockError);
     assert.match(error.message, /^Cannot go on: the threads wait for each other\n/);
     const [main, one, other] = error.tasks;

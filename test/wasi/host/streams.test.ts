@@ -6,6 +6,7 @@ import { HostError, MemoryPipe, TextOutput, lines } from "stackful/wasi";
 import type { InputSource, OutputTarget } from "stackful/wasi";
 import { inputFrom } from "#src/wasi/host/input";
 import { outputTo } from "#src/wasi/host/output";
+import { processorMs } from "../../processor-time.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -235,11 +236,11 @@ describe("lines()", () => {
     const output = lines((text) => {
       length = text.length;
     });
-    const start = performance.now();
+    const start = processorMs();
     for (let index = 0; index < 300_000; index++) await output.write(Uint8Array.of(120));
     await output.write(Uint8Array.of(10));
     assert.equal(length, 300_000);
-    assert.ok(performance.now() - start < 5000);
+    assert.ok(processorMs() - start < 5000);
   });
 });
 
