@@ -4,7 +4,7 @@ import { currentActivation } from "../link/activation.ts";
 import type { Caller } from "../link/caller.ts";
 import { wrapAsyncWithCaller } from "../link/host-function.ts";
 import type { CallOptions } from "../link/linked-guest.ts";
-import type { Channel } from "../tasks/channel.ts";
+import { Channel } from "../tasks/channel.ts";
 import { currentContext } from "../tasks/participant.ts";
 import { GuestMemory } from "../wasi/preview1/guest-memory.ts";
 import { CHANNEL_CALLS } from "./channel-calls.ts";
@@ -59,9 +59,16 @@ export class GuestTasks {
   readonly #imports: Readonly<Record<string, (...args: never[]) => unknown>>;
   #memory: GuestMemory | undefined;
 
-  /** @throws {RangeError} when `maxTasks` is no number from 1 */
+  /**
+   * @throws {RangeError} when `maxTasks` is no number from 1
+   * @throws {TypeError} when one of `channels` is none
+   */
   constructor({ channels = {}, maxTasks = MAX_TASKS }: GuestTasksOptions = {}) {
     if (!(maxTasks >= 1)) throw new RangeError(`Cannot make GuestTasks: maxTasks must be from 1, received ${maxTasks}`);
+    for (const [name, channel] of Object.entries(channels)) {
+      if (channel instanceof Channel) continue;
+      throw new TypeError(`Cannot make GuestTasks: channel ${name} is ${typeof channel}, expected a Channel`);
+    }
     this.#tasks = new TaskTable(maxTasks);
     const world: World = { tasks: this.#tasks, objects: new Objects(), channels };
     const calls = [TASK_CALLS, CHANNEL_CALLS, SELECT_CALLS, MUTEX_CALLS, LOCK_CALLS].flatMap((make) =>

@@ -417,6 +417,14 @@ describe("new GuestTasks()", () => {
     for (const maxTasks of [0, -1, Number.NaN]) assert.throws(() => new GuestTasks({ maxTasks }), RangeError);
   });
 
+  it("refuses a channel that is none, before a guest opens it", () => {
+    const channels = { rows: [] as unknown as Channel<Uint8Array> };
+    assert.throws(
+      () => new GuestTasks({ channels }),
+      /Cannot make GuestTasks: channel rows is object, expected a Channel/,
+    );
+  });
+
   it("offers what the header imports, and nothing else", () => {
     const header = readFileSync("include/stackful.h", "utf8");
     const wanted = [...header.matchAll(/^STACKFUL__IMPORT\((\w+)\)/gm)].map(([, name]) => name!);
