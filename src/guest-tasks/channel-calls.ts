@@ -6,16 +6,15 @@ import { Errno } from "../wasi/preview1/errno.ts";
 import { GuestChannel, MAX_ELEMENT_BYTES } from "./guest-channel.ts";
 import type { GuestCall } from "./guest-call.ts";
 import { requireFrom } from "./guest-call.ts";
-import { OK } from "./status.ts";
+import { Loan } from "./host-memory.ts";
+import { OK, statusOrThrow } from "./status.ts";
 import type { Call, World } from "./world.ts";
-
-const ok = (): number => OK;
 
 function checkElement(bytes: number): void {
   if (bytes >>> 0 > MAX_ELEMENT_BYTES) throw new Errno("EMSGSIZE");
 }
 
-export const CHANNEL_CALLS: (world: World) => Readonly<Record<string, Call>> = ({ objects, channels }) => ({
+export const CHANNEL_CALLS: (world: World) => Readonly<Record<string, Call>> = ({ objects, channels, memory }) => ({
   channel_new(_call, capacity, elementBytes) {
     checkElement(elementBytes);
     requireFrom(-1, capacity);
@@ -35,17 +34,33 @@ export const CHANNEL_CALLS: (world: World) => Readonly<Record<string, Call>> = (
 
   channel_send(call, handle, element, limit): Soon<number> {
     const channel = objects.get(handle, GuestChannel);
-    return call.answer(channel.channel.sendSoon(channel.read(call.memory, element), call.options), ok, {
-      limit,
-      isShared: channel.isShared,
-    });
+    // Whoever waits to send has a copy, too.
+    const loan = new Loan(memory);
+    loan.take(channel.elementBytes);
+    const finish = (): number => {
+      loan.end();
+      channel.note(memory);
+      return OK;
+    };
+    const fail = (error: unknown): number => {
+      loan.end();
+      return statusOrThrow(error);
+    };
+    try {
+      const sent = channel.channel.sendSoon(channel.read(call.memory, element), call.options);
+      return call.answer(sent, finish, { limit, isShared: channel.isShared, fail, onAbandon: () => loan.end() });
+    } catch (error) {
+      return fail(error);
+    }
   },
 
   channel_receive(call: GuestCall, handle, element, limit): Soon<number> {
     const channel = objects.get(handle, GuestChannel);
-    const { memory } = call;
-    memory.require(element, channel.elementBytes);
-    const finish = (bytes: Uint8Array): number => channel.write(memory, element, bytes);
+    call.memory.require(element, channel.elementBytes);
+    const finish = (bytes: Uint8Array): number => {
+      channel.note(memory);
+      return channel.write(call.memory, element, bytes);
+    };
     return call.answer(channel.channel.receiveSoon(call.options), finish, { limit, isShared: channel.isShared });
   },
 

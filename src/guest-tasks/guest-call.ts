@@ -23,7 +23,7 @@ export interface AnswerOptions {
   readonly isShared?: boolean;
   /** What the guest is told of an error that comes later, if it is not thrown again. */
   readonly fail?: (error: unknown) => number;
-  /** Called if the task is ended while it waits. */
+  /** Called if it is given up: the task is ended while it waits, or would not wait at all. */
   readonly onAbandon?: (() => void) | undefined;
 }
 
@@ -66,14 +66,18 @@ export class GuestCall {
     if (soon instanceof Wait && limit >= 0) {
       if (limit === 0) {
         soon.abandon();
+        onAbandon?.();
         return WOULD_WAIT;
       }
       failAfter(soon, limit, timedOut);
     }
-    // Threads of the guest, which are no tasks, may do what its tasks wait for, and calls of the host.
-    const mayBeWoken = isShared || this.memory.isShared || instanceOf(this.caller)?.module.hasEntries === true;
-    const isOnlyForTasks = limit < 0 && !mayBeWoken;
+    const isOnlyForTasks = limit < 0 && !isShared && this.#hasOnlyTasks;
     return new GuestAnswer(soon, { finish, fail, onAbandon }, isOnlyForTasks ? this.task : undefined);
+  }
+
+  /** Not if threads of the guest, which are no tasks, may do what its tasks wait for, or calls of the host. */
+  get #hasOnlyTasks(): boolean {
+    return !this.memory.isShared && instanceOf(this.caller)?.module.hasEntries !== true;
   }
 
   /** A name of the guest: UTF-8 with a zero at its end. @throws {Errno} `EINVAL` when it is too long */

@@ -10,6 +10,7 @@ import { GuestMemory } from "../wasi/preview1/guest-memory.ts";
 import { CHANNEL_CALLS } from "./channel-calls.ts";
 import { GuestCall } from "./guest-call.ts";
 import { GuestTask } from "./guest-task.ts";
+import { HostMemory } from "./host-memory.ts";
 import { LOCK_CALLS } from "./lock-calls.ts";
 import { MUTEX_CALLS } from "./mutex-calls.ts";
 import { Objects } from "./objects.ts";
@@ -26,6 +27,8 @@ export interface GuestTasksOptions {
   readonly channels?: Readonly<Record<string, Channel<Uint8Array>>> | undefined;
   /** Tasks that live, or have not been joined yet; 100,000 when left out. */
   readonly maxTasks?: number | undefined;
+  /** What their channels, with all that is in them, and locks may take of the host's memory, about; 256 MiB when left out. */
+  readonly maxBytes?: number | undefined;
 }
 
 export interface RunOptions {
@@ -39,6 +42,7 @@ export interface RunOptions {
 const MODULE = "stackful";
 
 const MAX_TASKS = 100_000;
+const MAX_BYTES = 2 ** 28;
 
 /**
  * What guests that include `stackful.h` import.
@@ -60,17 +64,20 @@ export class GuestTasks {
   #memory: GuestMemory | undefined;
 
   /**
-   * @throws {RangeError} when `maxTasks` is no number from 1
+   * @throws {RangeError} when `maxTasks` or `maxBytes` is no number from 1
    * @throws {TypeError} when one of `channels` is none
    */
-  constructor({ channels = {}, maxTasks = MAX_TASKS }: GuestTasksOptions = {}) {
-    if (!(maxTasks >= 1)) throw new RangeError(`Cannot make GuestTasks: maxTasks must be from 1, received ${maxTasks}`);
+  constructor({ channels = {}, maxTasks = MAX_TASKS, maxBytes = MAX_BYTES }: GuestTasksOptions = {}) {
+    for (const [name, value] of Object.entries({ maxTasks, maxBytes })) {
+      if (!(value >= 1)) throw new RangeError(`Cannot make GuestTasks: ${name} must be from 1, received ${value}`);
+    }
     for (const [name, channel] of Object.entries(channels)) {
       if (channel instanceof Channel) continue;
       throw new TypeError(`Cannot make GuestTasks: channel ${name} is ${typeof channel}, expected a Channel`);
     }
     this.#tasks = new TaskTable(maxTasks);
-    const world: World = { tasks: this.#tasks, objects: new Objects(), channels };
+    const memory = new HostMemory(maxBytes);
+    const world: World = { tasks: this.#tasks, objects: new Objects(memory), memory, channels };
     const calls = [TASK_CALLS, CHANNEL_CALLS, SELECT_CALLS, MUTEX_CALLS, LOCK_CALLS].flatMap((make) =>
       Object.entries(make(world)),
     );

@@ -20,7 +20,7 @@ function isUsed(found: object): boolean {
   return found instanceof GuestCondition && found.isUsed;
 }
 
-export const LOCK_CALLS: (world: World) => Readonly<Record<string, Call>> = ({ objects }) => ({
+export const LOCK_CALLS: (world: World) => Readonly<Record<string, Call>> = ({ objects, memory }) => ({
   rwlock_new: () => objects.add((handle) => new GuestRwLock(`${handle}`)),
 
   rwlock_read(call, handle, limit): Soon<number> {
@@ -64,7 +64,7 @@ export const LOCK_CALLS: (world: World) => Readonly<Record<string, Call>> = ({ o
   free(_call, handle) {
     const found = objects.get(handle, Object);
     if (isUsed(found)) throw new Errno("EBUSY");
-    if (found instanceof GuestChannel && !found.isShared) found.channel.close();
+    if (found instanceof GuestChannel) found.drop(memory);
     objects.delete(handle);
     return OK;
   },

@@ -114,23 +114,33 @@ const step: Arbitrary<Step> = record({
   args: tuple(argument, argument, argument),
 });
 
-async function run(module: GuestModule, steps: readonly Step[]): Promise<{ answers: number; error: unknown }> {
+interface Ended {
+  readonly answers: readonly number[];
+  readonly error: unknown;
+}
+
+/** Ends it after `limitMs`. */
+async function run(
+  module: GuestModule,
+  steps: readonly Step[],
+  { maxBytes, limitMs = 10_000 }: { readonly maxBytes?: number; readonly limitMs?: number } = {},
+): Promise<Ended> {
   let position = 0;
-  let answers = 0;
+  const answers: number[] = [];
   let current: Step | undefined;
   const channels = { "": new Channel<Uint8Array>({ capacity: 1 }) };
-  const tasks = new GuestTasks({ channels, maxTasks: 20 });
+  const tasks = new GuestTasks({ channels, maxTasks: 20, maxBytes });
   const host = {
     next: (): number => {
       current = steps[position++];
       return current === undefined ? -1 : NAMES.indexOf(current.name);
     },
     argument: (index: number): number => current!.args[index]!,
-    answer: (): void => void answers++,
+    answer: (_: number, answer: number): void => void answers.push(answer),
   };
   const instance = await instantiate(module, { host, ...tasks.imports() });
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort("enough"), 10);
+  const timer = setTimeout(() => controller.abort("enough"), limitMs);
   let error: unknown;
   try {
     await tasks.run((options) => instance.function("_start").call([], options), { signal: controller.signal });
@@ -165,8 +175,8 @@ describe("A hostile guest", () => {
     const errors = await unhandled(() =>
       check(
         asyncProperty(array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
-          const { answers: more, error } = await run(module, steps);
-          answers += more;
+          const { answers: more, error } = await run(module, steps, { limitMs: 10 });
+          answers += more.length;
           const isExpected =
             error === undefined ||
             error === "enough" ||
@@ -182,6 +192,28 @@ describe("A hostile guest", () => {
     );
     assert.deepEqual(errors, []);
     assert.ok(answers > 2000, `${answers} answers`);
+  });
+
+  onBackends("takes no more of the host's memory than it may", async (backend) => {
+    const module = await moduleOf(backend);
+    const step = (name: Name, ...args: readonly number[]): Step => ({ name, args });
+    const times = (count: number, each: Step): Step[] => Array.from({ length: count }, () => each);
+    const EAGAIN = -6;
+    const maxBytes = 10 * 1024;
+    const made = await run(module, times(12, step("mutex_new")), { maxBytes });
+    assert.deepEqual(made.answers.slice(8), [9, 10, EAGAIN, EAGAIN]);
+    const channel = step("channel_new", -1, 1000);
+    const [send, receive] = [step("channel_send", 1, 0, 0), step("channel_receive", 1, 0, 0)];
+    const sent = await run(module, [channel, ...times(10, send), receive, send, send], { maxBytes });
+    assert.deepEqual(sent.answers.slice(8), [0, 0, EAGAIN, 0, 0, EAGAIN]);
+    const round = [step("channel_new", 0, 1000), step("channel_new", 20, 1000)];
+    for (let handle = 1; handle < 100; handle += 2) {
+      round.push(...times(12, step("channel_send", handle, 0, 0)), ...times(9, step("channel_send", handle + 1, 0, 0)));
+      round.push(step("free", handle), step("free", handle + 1), ...round.slice(0, 2));
+    }
+    const again = await run(module, round, { maxBytes });
+    assert.deepEqual(again.answers.slice(-2), [101, 102]);
+    assert.ok(again.answers.includes(EAGAIN));
   });
 
   /** `stackful_tls`, `stackful_set_tls` and what is said of them. */

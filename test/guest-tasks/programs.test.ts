@@ -414,7 +414,10 @@ describe("The stack of a task in C++", () => {
 
 describe("new GuestTasks()", () => {
   it("refuses a limit that is none", () => {
-    for (const maxTasks of [0, -1, Number.NaN]) assert.throws(() => new GuestTasks({ maxTasks }), RangeError);
+    for (const limit of [0, -1, Number.NaN]) {
+      assert.throws(() => new GuestTasks({ maxTasks: limit }), RangeError);
+      assert.throws(() => new GuestTasks({ maxBytes: limit }), RangeError);
+    }
   });
 
   it("refuses a channel that is none, before a guest opens it", () => {
