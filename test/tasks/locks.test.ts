@@ -266,6 +266,13 @@ describe("Barrier", () => {
 });
 
 describe("Once", () => {
+  check("is refused like anything else when its signal has aborted, also if the value is there", async () => {
+    const once = new Once<number>();
+    assert.equal(await once.get(() => 1), 1);
+    const signal = AbortSignal.abort("enough");
+    assert.equal(await rejection(once.get(() => 2, { signal })), "enough");
+  });
+
   check("makes its value once", async () => {
     const once = new Once<number>();
     let calls = 0;
