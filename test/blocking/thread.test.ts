@@ -36,17 +36,28 @@ const hostFunctions = {
 };
 export type Host = typeof hostFunctions;
 
+/** For threads that are expected to answer, on a machine that may be busy with something else. */
+const PATIENT_MS = 10_000;
+
 let thread: Thread<Calculator> | undefined;
 
 /** One for all tests that leave it as it was. */
 async function calculator(): Promise<Thread<Calculator>> {
   if (thread !== undefined && (await Promise.race([thread.ended, later(undefined, 0)])) !== undefined)
     thread = undefined;
-  thread ??= await startThread<Calculator>(moduleUrl("calculator"), { host: hostFunctions, graceMs: 200 });
+  thread ??= await startThread<Calculator>(moduleUrl("calculator"), { host: hostFunctions, graceMs: PATIENT_MS });
   return thread;
 }
 
 after(() => thread?.close());
+
+/** What `call` gives, as soon as the thread has called never(), where it is blocked. */
+async function blocked<Result>(call: () => Promise<Result>): Promise<{ call: Promise<Result> }> {
+  const before = signals.length;
+  const pending = call();
+  while (signals.length === before) await later(0, 1);
+  return { call: pending };
+}
 
 describe("A thread", () => {
   it("answers calls of the functions that its module exports", async () => {
@@ -153,8 +164,7 @@ describe("A thread", () => {
   it("is interrupted where it is blocked, when nobody waits for its call any more", async () => {
     const busy = await calculator();
     const controller = new AbortController();
-    const call = busy.call("waitForEver", [], { signal: controller.signal });
-    await later(0, 20);
+    const { call } = await blocked(() => busy.call("waitForEver", [], { signal: controller.signal }));
     controller.abort(new Error("enough"));
     await assert.rejects(call, { message: "enough" });
     assert.equal(await busy.exports.add(1, 1), 2);
@@ -168,8 +178,7 @@ describe("A thread", () => {
 
   it("can catch an interrupt", async () => {
     const busy = await calculator();
-    const call = busy.exports.waitAndCatch();
-    await later(0, 20);
+    const { call } = await blocked(() => busy.exports.waitAndCatch());
     await busy.interrupt();
     assert.deepEqual(await call, ["caught", "AbortError"]);
   });
@@ -191,7 +200,7 @@ describe("A thread that ends", () => {
     thread = undefined;
     const own = await startThread<Calculator>(moduleUrl("calculator"), {
       host: hostFunctions,
-      graceMs: 200,
+      graceMs: expected.reason === "unresponsive" ? 200 : PATIENT_MS,
       workerOptions,
     });
     thread = own;
@@ -225,8 +234,7 @@ describe("A thread that ends", () => {
   it("because it goes on after it was interrupted", () =>
     ends(
       async (own) => {
-        const call = own.exports.spinAfterInterrupt();
-        await later(0, 20);
+        const { call } = await blocked(() => own.exports.spinAfterInterrupt());
         await own.interrupt();
         return call;
       },
@@ -235,10 +243,9 @@ describe("A thread that ends", () => {
 
   it("is closed while it is blocked, and runs what it has to clean up", async () => {
     const own = await startThread<Calculator>(moduleUrl("calculator"), { host: hostFunctions });
-    const caught = own.exports.waitAndCatch();
-    await later(0, 20);
+    const { call } = await blocked(() => own.exports.waitAndCatch());
     const closing = own.close();
-    assert.deepEqual(await caught, ["caught", "ThreadError"]);
+    assert.deepEqual(await call, ["caught", "ThreadError"]);
     await closing;
     assert.equal((await own.ended).reason, "exited");
   });

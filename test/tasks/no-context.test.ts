@@ -15,7 +15,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 /** A test that also fails when it leaves a task behind. */
 function check(name: string, body: () => Promise<void>): void {
-  it(name, { timeout: 20_000 }, async () => {
+  it(name, { timeout: 60_000 }, async () => {
     await body();
     await turn();
     assert.deepEqual(dump(), [], "the test leaves tasks behind");
@@ -147,7 +147,8 @@ describe("Without an asynchronous context", () => {
     const instance = await instantiate(bytes, { host }, { backend: "transform" });
     const coroutine = instance.coroutine("loop", { args: [5] });
     const task = spawn(coroutine);
-    await sleep(5);
+    const hasYielded = (): boolean => waits === 3;
+    for (let tries = 0; tries < 5000 && !hasYielded(); tries++) await sleep(1);
     assert.equal(waits, 3);
     task.cancel("stop");
     assert.deepEqual(await task.join(), { state: "cancelled", reason: "stop" });

@@ -25,7 +25,8 @@ async function crashOnce(strategy: SupervisorOptions["strategy"]): Promise<strin
   });
   const running = new Supervisor(["a", "b", "c"].map(child), { strategy }).run();
   while (seen.crashes < 2) await turn();
-  await sleep(5);
+  // Who is started again starts meanwhile.
+  for (let turns = 0; turns < 20; turns++) await turn();
   events.push("end");
   seen.isOver = true;
   await running;

@@ -208,11 +208,13 @@ describe("Task", () => {
   });
 
   check("can be awaited by a task that is cancelled meanwhile", async () => {
-    const inner = spawn(() => sleep(20));
+    let finish: () => void = () => {};
+    const inner = spawn(() => new Promise<void>((resolve) => (finish = resolve)));
     const outer = spawn(async () => inner);
     await turn();
     outer.cancel("stop");
     assert.equal(await stateOf(outer), "cancelled");
+    finish();
     assert.equal(await stateOf(inner), "returned");
   });
 });
@@ -238,13 +240,16 @@ describe("shield()", () => {
   });
 
   check("keeps a wait that has begun", async () => {
+    let finish: () => void = () => {};
     const task = spawn(async () => {
-      await shield(() => sleep(100));
+      await shield(() => until(new Promise<void>((resolve) => (finish = resolve))));
       await sleep(100_000);
     });
     await turn();
     task.cancel();
+    await turn();
     assert.equal(task.state, "waiting");
+    finish();
     assert.equal(await stateOf(task), "cancelled");
   });
 });
