@@ -24,6 +24,6 @@ describe("The demo", () => {
 
   it("lets 1,000 copies of a program sleep at once", () => {
     const [, seconds] = /^→ All of them have ended after ([\d.]+) s/m.exec(show(3)) ?? [];
-    assert.ok(Number(seconds) >= 1 && Number(seconds) < 30, seconds ?? "they have not ended");
+    assert.ok(Number(seconds) >= 1 && Number(seconds) < 100, seconds ?? "they have not ended");
   });
 });

@@ -96,8 +96,8 @@ export class AtomicWait extends Pending<number> implements Resumption {
 
   #startTimer(): void {
     const left = this.#deadline - performance.now();
-    // Timers may be up to a millisecond early.
-    this.#timer = setTimeout(() => this.#look(), Math.min(Math.ceil(left), LONGEST_TIMER_MS));
+    // Timers may be up to a millisecond early. On a busy machine the time may be over by now, and Node warns of negative ones.
+    this.#timer = setTimeout(() => this.#look(), Math.max(0, Math.min(Math.ceil(left), LONGEST_TIMER_MS)));
   }
 
   #look(): void {

@@ -39,9 +39,9 @@ describe("A program that sleeps", () => {
 
   onBackends("holds nothing up", async (backend) => {
     const program = await TestProgram.make("wasi-waits", backend, ["nanosleep", "200"]);
-    await program.start({ timeoutMs: 5000 });
+    await program.start({ timeoutMs: 60_000 });
     const took = Number(/took (\d+) ms/.exec(program.output.text)?.[1]);
-    assert.ok(took >= 200 && took < 2000, program.output.text);
+    assert.ok(took >= 200 && took < 20_000, program.output.text);
   });
 
   onBackends("leaves no timer when it is ended meanwhile", async (backend) => {

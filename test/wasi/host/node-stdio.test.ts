@@ -124,7 +124,7 @@ describe("A program on standard streams", () => {
       output += String(chunk);
     }
     assert.equal(output, "1: early\n2: late\n");
-    assert.ok(ticksOf({ errors: await errors }) > 10, await errors);
+    assert.ok(ticksOf({ errors: await errors }) > 5, await errors);
   });
 
   it("waits for who reads slowly, holds nothing up, and loses nothing at its end", { skip: noShell }, () =>
