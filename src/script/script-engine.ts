@@ -24,7 +24,7 @@ export interface ScriptEngineOptions extends RunLimits {
   readonly thread?: boolean | undefined;
   /** Bytes that the values of scripts may take; as many as the engine can have when left out. */
   readonly maxMemoryBytes?: number | undefined;
-  /** Bytes of stack that each script has, which limit how deep its calls nest; 256 KiB when left out. */
+  /** Bytes of stack that each script has, which limit how deep its calls nest; 192 KiB when left out. */
   readonly stackBytes?: number | undefined;
   /** Gets each line that scripts print; `console.log` when left out. */
   readonly print?: ((text: string) => void) | undefined;
@@ -61,7 +61,8 @@ const ENGINE_OPTIONS: OptionNames<ScriptEngineOptions> = {
   onProgress: true,
 };
 
-const DEFAULT_STACK_BYTES = 256 * 1024;
+/** Less than what native stacks allow, which are about 1 MB: test/script/quickjs.test.ts has the deepest calls that are known. */
+const DEFAULT_STACK_BYTES = 192 * 1024;
 
 /** For whom a host function is running. */
 const current = new CurrentCall<ScriptRun>();

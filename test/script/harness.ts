@@ -57,26 +57,34 @@ const places: readonly (readonly [name: string, options: ScriptEngineOptions])[]
   ...available.slice(0, 1).map(({ name }) => ["thread", { backend: name, thread: true }] as const),
 ];
 
+type TestedLanguage = Pick<LanguageUnderTest, "name" | "make">;
+type Body = (engine: ScriptEngine, notes: unknown[]) => Promise<void>;
+
 /** A test in each place with an engine of its own. */
-export function check(
-  { name, make }: Pick<LanguageUnderTest, "name" | "make">,
-  title: string,
-  body: (engine: ScriptEngine, notes: unknown[]) => Promise<void>,
-  options: ScriptEngineOptions = {},
-): void {
-  if (places.length === 0) it(`${title} (${name})`, { skip: "this runtime has no backend" });
-  for (const [place, placeOptions] of places) {
-    it(`${title} (${name}, ${place})`, async () => {
-      const engine = await ScriptEngine.create(make(), { ...placeOptions, ...options });
-      const notes: unknown[] = [];
-      registerFunctions(engine, notes);
-      try {
-        await body(engine, notes);
-      } finally {
-        await engine.close();
-      }
-    });
+export function check(language: TestedLanguage, title: string, body: Body, options: ScriptEngineOptions = {}): void {
+  if (places.length === 0) it(`${title} (${language.name})`, { skip: "this runtime has no backend" });
+  for (const [place, placeOptions] of places)
+    checkAt(language, `${title} (${language.name}, ${place})`, body, { ...placeOptions, ...options });
+}
+
+/** The same for what a thread changes nothing about. */
+export function checkHere(language: TestedLanguage, title: string, body: Body): void {
+  for (const [place, options] of places) {
+    if (options.thread !== true) checkAt(language, `${title} (${language.name}, ${place})`, body, options);
   }
+}
+
+function checkAt({ make }: TestedLanguage, title: string, body: Body, options: ScriptEngineOptions): void {
+  it(title, async () => {
+    const engine = await ScriptEngine.create(make(), options);
+    const notes: unknown[] = [];
+    registerFunctions(engine, notes);
+    try {
+      await body(engine, notes);
+    } finally {
+      await engine.close();
+    }
+  });
 }
 
 function registerFunctions(engine: ScriptEngine, notes: unknown[]): void {

@@ -1,5 +1,277 @@
+import assert from "node:assert/strict";
+import { describe } from "node:test";
+import { ScriptEngine, ScriptError } from "stackful/script";
 import { quickjs } from "stackful/script/quickjs";
+import { check, checkHere, rejection, sleep } from "./harness.ts";
 import { javascript } from "./javascript.ts";
 import { languageSuite } from "./suite.ts";
 
-languageSuite({ name: "QuickJS", make: () => quickjs(), sources: javascript });
+const language = { name: "QuickJS", make: () => quickjs(), sources: javascript };
+
+languageSuite(language);
+
+describe("QuickJS: promises of scripts", () => {
+  check(language, "are waited for", async (engine) => {
+    assert.equal(await engine.eval("(async () => { await null; return later(1, 7); })()"), 7);
+    assert.equal(await engine.eval("Promise.all([1, Promise.resolve(2)]).then((all) => all.length)"), 2);
+    assert.equal(await engine.eval("async function twice(n) { return (await n) * 2 } twice(2)"), 4);
+    assert.equal(await engine.call("twice", 4), 8);
+  });
+
+  check(language, "reject", async (engine) => {
+    const error = await rejection(engine.eval("Promise.reject(new RangeError('out'))"));
+    assert.ok(error instanceof ScriptError);
+    assert.deepEqual([error.scriptName, error.message], ["RangeError", "out"]);
+    assert.equal(((await rejection(engine.eval("Promise.reject(7)"))) as ScriptError).value, 7);
+  });
+
+  check(language, "are settled by later calls", async (engine) => {
+    const result = engine.eval("let settle; new Promise((resolve) => (settle = resolve))");
+    await sleep(1);
+    await engine.eval("settle({ a: 1 })");
+    assert.deepEqual(await result, { a: 1 });
+  });
+
+  check(language, "that nobody settles end with their limit", async (engine) => {
+    const error = await rejection(engine.eval("new Promise(() => {})", { timeoutMs: 10 }));
+    assert.equal((error as Error).name, "TimeoutError");
+  });
+
+  check(language, "do what is left before the evaluation ends", async (engine, notes) => {
+    await engine.eval("Promise.resolve().then(() => note('job')); note('script')");
+    assert.deepEqual(notes, ["script", "job"]);
+  });
+
+  check(language, "cannot loop for ever", async (engine) => {
+    const source = "const again = () => Promise.resolve().then(again); again()";
+    const error = await rejection(engine.eval(source, { timeoutMs: 50 }));
+    assert.equal((error as Error).name, "TimeoutError");
+  });
+});
+
+describe("QuickJS: errors", () => {
+  check(language, "have their name, message, stack and fields", async (engine) => {
+    const source = "function thrower() { throw Object.assign(new TypeError('mine'), { code: 7 }) } thrower()";
+    const error = await rejection(engine.eval(source, { fileName: "plugin.js" }));
+    assert.ok(error instanceof ScriptError);
+    assert.deepEqual([error.scriptName, error.message], ["TypeError", "mine"]);
+    assert.equal((error as { readonly code?: unknown }).code, 7);
+    assert.match(error.scriptStack, /thrower \(plugin\.js/);
+    assert.doesNotMatch(error.scriptStack, /stackful/);
+    assert.equal(error.value, error);
+  });
+
+  check(language, "of any type", async (engine) => {
+    for (const [source, value] of [
+      ["'text'", "text"],
+      ["null", null],
+      ["{ a: 1 }", { a: 1 }],
+      ["undefined", undefined],
+    ] as const) {
+      const error = await rejection(engine.eval(`throw ${source === "{ a: 1 }" ? "({ a: 1 })" : source}`));
+      assert.ok(error instanceof ScriptError);
+      assert.deepEqual(error.value, value);
+    }
+  });
+
+  check(language, "in the text of a script", async (engine) => {
+    const error = await rejection(engine.eval("let = = 1"));
+    assert.equal((error as ScriptError).scriptName, "SyntaxError");
+  });
+
+  check(language, "of the host are of their class, and keep their fields", async (engine) => {
+    const source =
+      "try { fail('no') } catch (e) { [e instanceof RangeError, e.name, e.code, e.stack.includes('script')] }";
+    assert.deepEqual(await engine.eval(source), [true, "RangeError", "E_NO", true]);
+  });
+
+  check(language, "of the host that are no errors", async (engine) => {
+    engine.register("throwText", async () => Promise.reject("text")); // oxlint-disable-line prefer-promise-reject-errors
+    assert.equal(await engine.eval("try { throwText() } catch (e) { e }"), "text");
+  });
+
+  check(language, "as values", async (engine) => {
+    const error = await engine.eval("new EvalError('value')");
+    assert.ok(error instanceof ScriptError);
+    assert.equal(error.scriptName, "EvalError");
+  });
+
+  check(language, "while others wait have the stack of their own script", async (engine) => {
+    const body = (index: number): string => `
+      function level${index}(n) {
+        later(${(index * 7) % 11});
+        if (n > 0) return level${index}(n - 1);
+        try { null.field; } catch (error) { return error.stack; }
+      }
+      later(1, level${index}(${index % 5}))`;
+    const stacks = await Promise.all(Array.from({ length: 50 }, (_, index) => engine.eval(body(index))));
+    for (const [index, stack] of stacks.entries()) {
+      const names = String(stack).match(/level\d+/g) ?? [];
+      assert.deepEqual(
+        names,
+        Array.from({ length: (index % 5) + 1 }, () => `level${index}`),
+      );
+    }
+  });
+});
+
+describe("QuickJS: values", () => {
+  check(language, "that JSON does not have", async (engine) => {
+    await engine.eval(javascript.functions);
+    const value = [undefined, new Date(5), new Map<unknown, unknown>([["a", new Set([1n])]]), [Number.NaN, -0], null];
+    assert.deepEqual(await engine.call("same", value), value);
+    assert.deepEqual(await engine.call("same", "half \u{D800}"), "half \u{D800}");
+    assert.deepEqual(
+      await engine.call("same", JSON.parse('{"__proto__": 1, "$": [2]}')),
+      JSON.parse('{"__proto__": 1, "$": [2]}'),
+    );
+  });
+
+  check(language, "are read with their getters, which may wait", async (engine) => {
+    assert.deepEqual(await engine.eval("({ get slow() { return later(1, 5) }, fast: 1 })"), { slow: 5, fast: 1 });
+    const error = await rejection(engine.eval("note({ get slow() { return later(1, 5) } })"));
+    assert.match((error as Error).message, /Cannot wait/);
+  });
+
+  check(language, "that cannot cross", async (engine) => {
+    assert.match(((await rejection(engine.eval("Symbol('s')"))) as Error).message, /symbol/);
+    assert.match(((await rejection(engine.eval("const o = {}; o.o = o; o"))) as Error).message, /itself/);
+    assert.match(((await rejection(engine.eval("note(Promise.resolve())"))) as Error).message, /promise/);
+  });
+});
+
+describe("QuickJS: modules", () => {
+  const sources: Readonly<Record<string, string>> = {
+    "lib/one.js": "import { two } from './two.js'; export const one = two - 1;",
+    "lib/two.js": "export const two = later(1, 2);",
+  };
+  const loadModule = async (name: string): Promise<string> => {
+    await sleep(1);
+    const source = sources[name];
+    if (source === undefined) throw new Error(`no module ${name}`);
+    return source;
+  };
+
+  check(
+    language,
+    "are loaded by the host, which may take its time",
+    async (engine) => {
+      const source = "import { one } from './lib/one.js'; export const result = one; export default later(1, 'x');";
+      assert.deepEqual(await engine.eval(source, { module: true, fileName: "main.js" }), { default: "x", result: 1 });
+      assert.equal(await engine.eval("import('lib/two.js').then((m) => m.two)"), 2);
+      const error = await rejection(engine.eval("import 'missing'", { module: true }));
+      assert.match((error as Error).message, /no module missing|missing/);
+    },
+    { loadModule },
+  );
+
+  check(language, "need somebody who loads them", async (engine) => {
+    const error = await rejection(engine.eval("import 'a'", { module: true }));
+    assert.match((error as Error).message, /loadModule|'a'/);
+  });
+});
+
+/** Each takes another way through the engine, with more or less of its own stack and of the native one. */
+const ENDLESS_NESTING: readonly string[] = [
+  "[".repeat(100_000),
+  "(".repeat(100_000),
+  "[...".repeat(10_000),
+  "JSON.parse('['.repeat(1e6))",
+  "JSON.stringify((() => { let a = []; for (let i = 0; i < 1e5; i++) a = [a]; return a })())",
+  "new RegExp('(?:'.repeat(1e5))",
+  "eval('1' + '+1'.repeat(1e5))",
+  "eval('-'.repeat(1e5) + 1)",
+  "let f = () => 1; for (let i = 0; i < 1e5; i++) f = f.bind(); f()",
+  "(function f() { [1].map(f) })()",
+  "(function f() { [2, 1].sort(f) })()",
+  "(function f() { 'a'.replace(/a/, f) })()",
+  "(function f() { new Proxy({}, { get: f }).x })()",
+  "(function f() { JSON.stringify({ toJSON: f }) })()",
+  "(function f() { f.apply(null, []) })()",
+  "(function f() { eval('f()') })()",
+  "let o = { toString() { return '' + this } }; '' + o",
+  "(function* g() { yield* g() })().next()",
+  "(async function f() { await f() })()",
+  "class A { constructor() { new A } } new A",
+  "(function f() { Reflect.construct(f, []) })()",
+  "(function f() { for (const x of { [Symbol.iterator]: f }); })()",
+  "(function f(...a) { f(...a, 1) })()",
+  "(function f() { `${{ toString: f }}` })()",
+  "(function f() { Promise.resolve({ get then() { f() } }) })()",
+];
+
+describe("QuickJS: scripts that are not well-meaning", () => {
+  check(language, "change what is global", async (engine) => {
+    await engine.eval(`
+      Array.prototype[Symbol.iterator] = Map.prototype.get = JSON.parse = JSON.stringify = Object.keys = Promise.prototype.then =
+        Reflect.apply = Error.prototype.toString = () => { throw 1 };
+      globalThis.Error = globalThis.Promise = globalThis.Object = globalThis.eval = undefined;
+      function same(value) { return value }`);
+    assert.deepEqual(await engine.call("same", { a: [1, "two"] }), { a: [1, "two"] });
+    assert.equal(await engine.eval("try { fail('no') } catch (e) { e.message }"), "no");
+  });
+
+  check(language, "throw while they are read", async (engine) => {
+    const error = await rejection(engine.eval("({ get a() { throw new Error('trap') } })"));
+    assert.match((error as Error).message, /trap/);
+    const thrown = await rejection(engine.eval("throw { get message() { throw 1 }, get name() { throw 2 } }"));
+    assert.ok(thrown instanceof ScriptError);
+    assert.equal(await engine.eval("1 + 1"), 2);
+  });
+
+  for (const source of ENDLESS_NESTING) {
+    const title = source.length > 60 ? `${source.slice(0, 10)}…` : source;
+    checkHere(language, `nest without end: ${title}`, async (engine) => {
+      const result = await engine.eval(source, { timeoutMs: 2000 }).catch((error: unknown) => error);
+      if (result instanceof ScriptError) assert.match(result.message, /overflow|memory/);
+      // Neither was the engine cut off in the middle of anything.
+      assert.equal(await engine.eval("1 + 1"), 2);
+    });
+  }
+
+  check(language, "are too deep for the host", async (engine) => {
+    assert.ok((await rejection(engine.eval("let a = []; for (let i = 0; i < 1e5; i++) a = [a]; a"))) instanceof Error);
+    assert.equal(await engine.eval("1 + 1"), 2);
+  });
+
+  check(language, "match for ever", async (engine) => {
+    const error = await rejection(engine.eval("/(a+)+$/.test('a'.repeat(40) + 'b')", { timeoutMs: 50 }));
+    assert.equal((error as Error).name, "TimeoutError");
+    assert.equal(await engine.eval("1 + 1"), 2);
+  });
+});
+
+describe("QuickJS: printing", () => {
+  const lines: string[] = [];
+  check(
+    language,
+    "goes to the host",
+    async (engine) => {
+      lines.length = 0;
+      await engine.eval("print('a', 1, { b: [2] }); console.error(undefined, null)");
+      // What a thread prints is a message.
+      await sleep(5);
+      assert.deepEqual(lines, ['a 1 {"b":[2]}', "undefined null"]);
+    },
+    { print: (line) => lines.push(line) },
+  );
+});
+
+describe("ScriptEngine.create()", () => {
+  check(language, "refuses options that are none", async () => {
+    const create = (options: object): Promise<unknown> => rejection(ScriptEngine.create(quickjs(), options));
+    assert.match(String(await create({ timeout: 5 })), /unknown option timeout/);
+    assert.match(String(await create({ timeoutMs: -1 })), /RangeError.*timeoutMs/);
+    assert.match(String(await create({ maxMemoryBytes: 0.5 })), /RangeError.*maxMemoryBytes/);
+    assert.match(String(await create({ onProgress: 1 })), /TypeError.*onProgress/);
+    assert.match(String(await rejection(ScriptEngine.create({} as never))), /quickjs\(\)/);
+  });
+
+  check(language, "makes engines that refuse what makes no sense", async (engine) => {
+    assert.throws(() => engine.register("1a", () => {}), /identifier/);
+    assert.throws(() => engine.register("a", 1 as never), /function/);
+    assert.match(String(await rejection(engine.eval(1 as never))), /TypeError/);
+    assert.match(String(await rejection(engine.eval("1", { signals: 1 } as never))), /unknown option/);
+    assert.match(String(await rejection(engine.call("not a name"))), /identifier/);
+  });
+});

@@ -20,22 +20,25 @@ export type PreludeFunction = (typeof PRELUDE_FUNCTIONS)[number];
 
 export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
   "use strict";
+  const { Array, ArrayBuffer, BigInt, Date, Error, Map, Number, Object, Promise, Set, String, TypeError, Uint8Array, WeakMap } = globalThis;
   const { stringify, parse } = JSON;
   const { isArray } = Array;
   const { isView } = ArrayBuffer;
-  const { entries, keys, defineProperty, hasOwn, is, getPrototypeOf } = Object;
+  const { keys, defineProperty, hasOwn, is, getPrototypeOf } = Object;
   const { apply } = Reflect;
   const { isFinite } = Number;
   const evaluate = globalThis.eval;
   const { join: arrayJoin, filter: arrayFilter } = Array.prototype;
-  const { split: stringSplit, includes: stringIncludes } = String.prototype;
+  const { split: stringSplit, includes: stringIncludes, lastIndexOf, slice: stringSlice } = String.prototype;
   const promiseThen = Promise.prototype.then;
-  const [getTime, mapForEach, setForEach] = [Date.prototype.getTime, Map.prototype.forEach, Set.prototype.forEach];
-  const [mapGet, mapSet, mapHas, mapDelete] = [Map.prototype.get, Map.prototype.set, Map.prototype.has, Map.prototype.delete];
-  const [weakGet, weakSet, weakHas] = [WeakMap.prototype.get, WeakMap.prototype.set, WeakMap.prototype.has];
-  const bufferSlice = ArrayBuffer.prototype.slice;
-  const typedArray = getPrototypeOf(Uint8Array);
-  const errors = { EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
+  const { getTime } = Date.prototype;
+  const { forEach: mapForEach, get: mapGet, set: mapSet, has: mapHas, delete: mapDelete } = Map.prototype;
+  const { forEach: setForEach, add: setAdd } = Set.prototype;
+  const { get: weakGet, set: weakSet } = WeakMap.prototype;
+  const { slice: bufferSlice } = ArrayBuffer.prototype;
+  const { EvalError, RangeError, ReferenceError, SyntaxError, URIError } = globalThis;
+  const errors = { __proto__: null, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
+  // Nothing below iterates, destructures arrays or spreads: what iterates arrays can be changed. Nor does it look up anything global.
   const call = (callee, target, ...args) => apply(callee, target, args);
   const tag = (...parts) => ({ $: parts });
 
@@ -69,7 +72,9 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
 
   function encodeError(error, buffers, path) {
     const fields = {};
-    for (const key of keys(error)) {
+    const names = keys(error);
+    for (let i = 0; i < names.length; i++) {
+      const key = names[i];
       const field = error[key];
       if (typeof field === "string" || typeof field === "number" || typeof field === "boolean") fields[key] = encodeAny(field, buffers, path);
     }
@@ -110,7 +115,9 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
     }
     if (value instanceof Promise) throw new TypeError("Cannot pass a promise to the host inside of another value: await it first");
     const fields = {};
-    for (const key of keys(value)) {
+    const names = keys(value);
+    for (let i = 0; i < names.length; i++) {
+      const key = names[i];
       const field = encodeAny(value[key], buffers, path);
       if (key === "__proto__") defineProperty(fields, key, { value: field, enumerable: true, configurable: true, writable: true });
       else fields[key] = field;
@@ -142,14 +149,17 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
   /** A wire of the value. */
   function encode(value) {
     const buffers = [];
-    const text = stringify(encodeAny(value, buffers, null));
-    return [text, ...buffers];
+    const wire = [stringify(encodeAny(value, buffers, null))];
+    for (let i = 0; i < buffers.length; i++) wire[i + 1] = buffers[i];
+    return wire;
   }
 
   const encodeAll = (...values) => encode(values);
 
   function decodeFields(fields, buffers) {
-    for (const key of keys(fields)) {
+    const names = keys(fields);
+    for (let i = 0; i < names.length; i++) {
+      const key = names[i];
       const field = fields[key];
       if (typeof field !== "object" || field === null) continue;
       const value = decodeAny(field, buffers);
@@ -159,27 +169,40 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
   }
 
   function decodeError({ name, message, fields, host }, buffers) {
-    const Kind = hasOwn(errors, name) ? errors[name] : Error;
+    const Kind = errors[name] ?? Error;
     const error = new Kind(message);
     if (error.name !== name) defineProperty(error, "name", { value: name, configurable: true, writable: true });
-    for (const key of keys(fields ?? {})) if (!(key in error)) error[key] = decodeAny(fields[key], buffers);
+    const names = keys(fields ?? {});
+    for (let i = 0; i < names.length; i++) {
+      const key = names[i];
+      if (key in error) continue;
+      defineProperty(error, key, { value: decodeAny(fields[key], buffers), enumerable: true, configurable: true, writable: true });
+    }
     if (host !== undefined) call(weakSet, hostErrors, error, makeHostKey(host));
     return error;
   }
 
   function decodeTagged(parts, buffers) {
-    const [kind, first, second] = parts;
-    switch (kind) {
+    const first = parts[1];
+    switch (parts[0]) {
       case "o": return decodeFields(first, buffers);
       case "u": return undefined;
       case "d": return +first;
       case "n": return BigInt(first);
       case "t": return new Date(first === null ? NaN : first);
       case "b": return new Uint8Array(buffers[first]);
-      case "m": return new Map(decodeAny(first, buffers));
-      case "s": return new Set(decodeAny(first, buffers));
+      case "m": {
+        const map = new Map();
+        for (let i = 0; i < first.length; i++) call(mapSet, map, decodeAny(first[i][0], buffers), decodeAny(first[i][1], buffers));
+        return map;
+      }
+      case "s": {
+        const set = new Set();
+        for (let i = 0; i < first.length; i++) call(setAdd, set, decodeAny(first[i], buffers));
+        return set;
+      }
       case "f": return call(mapGet, functions, first);
-      case "h": return hostFunction(first, second);
+      case "h": return hostFunction(first, parts[2]);
       case "e": return decodeError(first, buffers);
     }
   }
@@ -217,15 +240,15 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
 
   /** Calls a function by its number, or a global one by the expression that names it. */
   function invoke(target, text, ...buffers) {
-    const args = value(text, ...buffers);
+    const args = decodeAny(parse(text), buffers);
     if (typeof target === "number") {
       const callee = call(mapGet, functions, target);
       if (callee === undefined) throw new TypeError("The function was disposed of");
       return finish(apply(callee, undefined, args));
     }
-    const end = target.lastIndexOf(".");
-    const owner = end < 0 ? undefined : evaluate(target.slice(0, end));
-    const callee = end < 0 ? evaluate("typeof " + target + " === 'undefined' ? undefined : " + target) : owner[target.slice(end + 1)];
+    const end = call(lastIndexOf, target, ".");
+    const owner = end < 0 ? undefined : evaluate(call(stringSlice, target, 0, end));
+    const callee = end < 0 ? evaluate("typeof " + target + " === 'undefined' ? undefined : " + target) : owner[call(stringSlice, target, end + 1)];
     if (typeof callee !== "function") throw new TypeError(target + " is not a function");
     return finish(apply(callee, owner, args));
   }
@@ -235,9 +258,10 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
 
   /** Makes a function of the host a global one, or one of an object. */
   function define(id, ...path) {
-    const name = path.pop();
+    const name = path[path.length - 1];
     let owner = globalThis;
-    for (const part of path) {
+    for (let i = 0; i < path.length - 1; i++) {
+      const part = path[i];
       if (typeof owner[part] !== "object" || owner[part] === null) {
         defineProperty(owner, part, { value: {}, writable: true, enumerable: true, configurable: true });
       }

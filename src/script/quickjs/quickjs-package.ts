@@ -9,6 +9,7 @@
 import { decodeModule } from "../../binary/decode-module.ts";
 import { ModuleEditor } from "../../binary/editor.ts";
 import { bytesOf, compile } from "../../instantiate.ts";
+import { takeRoomOnStack } from "./native-stack.ts";
 import type { BackendName } from "../../backends/choose.ts";
 import type { GuestModule } from "../../link/guest-module.ts";
 
@@ -153,5 +154,5 @@ function withAllocator(bytes: Uint8Array<ArrayBuffer>, names: ReadonlyMap<string
     if (found === undefined) throw new Error(`Cannot start QuickJS: its module exports no ${name}`);
     if (found.name !== name) editor.export(name, "function", found.index);
   }
-  return editor.build();
+  return takeRoomOnStack(editor.build());
 }

@@ -3,8 +3,7 @@
  * so that replies may come in any order.
  */
 
-import type { ScriptLanguageOrigin } from "../language.ts";
-import type { RuntimeOptions, SourceOptions } from "../language.ts";
+import type { RuntimeOptions, ScriptLanguageOrigin, SourceOptions } from "../language.ts";
 import type { WireValue } from "../wire.ts";
 
 /** What the thread is started with. */

@@ -37,6 +37,10 @@ export class ScriptReferences {
     return made;
   }
 
+  isOfHost(callee: HostFunction): boolean {
+    return this.#hostNumbers.has(callee);
+  }
+
   /** @throws {TypeError} when it is not what stands for a function of the host */
   numberOfHostFunction(callee: HostFunction): number {
     const number = this.#hostNumbers.get(callee);
@@ -55,7 +59,7 @@ export class ScriptReferences {
 
   /** An error that has crossed from the host: as it leaves, it is known to have been there. */
   asHostError(error: ScriptError): Error {
-    const number = this.#hostErrorNumbers.get(Object(error.cause));
+    const number = this.numberOfHostError(error);
     const thrown = Object.assign(new Error(error.message), error);
     Object.defineProperty(thrown, "name", { value: error.scriptName });
     if (number === undefined) return thrown;

@@ -50,7 +50,7 @@ async function startRuntime(): Promise<ScriptRuntime> {
     functions: {
       fromScript: (reference) => references.makeScriptFunction(reference),
       referenceOf: (value) => references.referenceOf(value),
-      callHost: callHost,
+      callHost,
     },
   });
 }
@@ -64,8 +64,9 @@ function command(order: Command): Promise<unknown> {
   });
 }
 
-function callHost(callee: HostFunction, args: readonly unknown[], run: ScriptRun): Promise<unknown> {
-  // It was made for a number of the host, below.
+function callHost(callee: HostFunction, args: readonly unknown[], run: ScriptRun): unknown {
+  // What a language brings itself, such as `print`.
+  if (!references.isOfHost(callee)) return (callee as (...values: readonly unknown[]) => unknown)(...args);
   const number = references.numberOfHostFunction(callee);
   return command({ kind: "call", run: numbers.get(run)!, callee: number, args: encodeWire(args, target) });
 }

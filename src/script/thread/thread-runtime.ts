@@ -174,7 +174,7 @@ export class ThreadRuntime implements ScriptRuntime {
   #settle(number: number, operations: number, { isFulfilled, value }: Outcome): void {
     const pending = this.#take(number);
     // If it was stopped there because of its limit it is now here, too.
-    pending?.run?.tick(operations, false);
+    void pending?.run?.tick(operations, false);
     const decoded = decodeWire(value, this.#target);
     if (isFulfilled) pending?.resolve(decoded);
     else pending?.reject(decoded);
@@ -203,8 +203,8 @@ export class ThreadRuntime implements ScriptRuntime {
   async #answer(order: Command): Promise<unknown> {
     if (order.kind === "load") return this.#options.loadModule?.(order.name);
     const { run } = this.#pending.get(order.run) ?? {};
-    // It has ended meanwhile: nobody waits for the answer.
-    if (run === undefined) return undefined;
+    // Nobody waits for the answer any more.
+    if (run === undefined || run.isStopped) return undefined;
     if (order.kind === "progress") return run.tick(order.operations, true);
     const callee = this.#references.get(order.callee) as HostFunction;
     return this.#options.functions.callHost(callee, decodeWire(order.args, this.#target) as unknown[], run);
