@@ -256,11 +256,13 @@ describe("shield()", () => {
 
 describe("until()", () => {
   check("waits for a task on nobody's behalf: others go on waiting when the first is cancelled", async () => {
-    const target = spawn(() => sleep(5).then(() => "value"));
+    const values = new Channel<string>();
+    const target = spawn(() => values.receive());
     const [first, second] = [spawn(() => until(target)), spawn(() => until(target))];
     await turn();
     first.cancel("the first one");
     assert.deepEqual(await first.join(), { state: "cancelled", reason: "the first one" });
+    await values.send("value");
     assert.deepEqual(await second.join(), { state: "returned", value: "value" });
   });
 
