@@ -56,7 +56,8 @@ export class Scope {
 
   /**
    * Has `cleanup` called when the scope ends, in turn with its children: what came last is ended first. Also when it is ending
-   * already, so that whoever has just opened something can still have it closed.
+   * already, so that whoever has just opened something can still have it closed. A scope that is cancelled does not wait for its body
+   * before: closing what that waits for may be what ends it.
    *
    * @throws {Error} when the scope has ended
    */

@@ -226,6 +226,19 @@ describe("scope()", () => {
     assert.throws(() => kept?.defer(() => {}), /Cannot defer: the scope has ended/);
   });
 
+  check("does its cleanups beside a body that waits for what they end", async () => {
+    const controller = new AbortController();
+    const scoped = scope(
+      async (scope) => {
+        await new Promise<void>((onClose) => scope.defer(onClose));
+      },
+      { signal: controller.signal },
+    );
+    await turn();
+    controller.abort("enough");
+    assert.equal(await rejection(scoped), "enough");
+  });
+
   check("does every cleanup although one throws, and rejects with its error", async () => {
     const events: string[] = [];
     const failed = scope((scope) => {
