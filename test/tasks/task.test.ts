@@ -3,6 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { describe } from "node:test";
 import { Mutex, Channel, TaskLocal, dump, select, shield, sleep, spawn, until, yieldNow } from "stackful/tasks";
 import type { Priority, Task } from "stackful/tasks";
+import { defer } from "../conformance/harness.ts";
 import { check, never, rejection, stateOf, turn } from "./harness.ts";
 
 describe("spawn()", () => {
@@ -208,13 +209,13 @@ describe("Task", () => {
   });
 
   check("can be awaited by a task that is cancelled meanwhile", async () => {
-    let finish: () => void = () => {};
-    const inner = spawn(() => new Promise<void>((resolve) => (finish = resolve)));
+    const { promise, resolve } = defer();
+    const inner = spawn(() => promise);
     const outer = spawn(async () => inner);
     await turn();
     outer.cancel("stop");
     assert.equal(await stateOf(outer), "cancelled");
-    finish();
+    resolve(undefined);
     assert.equal(await stateOf(inner), "returned");
   });
 });
@@ -240,16 +241,16 @@ describe("shield()", () => {
   });
 
   check("keeps a wait that has begun", async () => {
-    let finish: () => void = () => {};
+    const { promise, resolve } = defer();
     const task = spawn(async () => {
-      await shield(() => until(new Promise<void>((resolve) => (finish = resolve))));
+      await shield(() => until(promise));
       await sleep(100_000);
     });
     await turn();
     task.cancel();
     await turn();
     assert.equal(task.state, "waiting");
-    finish();
+    resolve(undefined);
     assert.equal(await stateOf(task), "cancelled");
   });
 });
