@@ -90,22 +90,8 @@ async function slowdown(): Promise<GroupResult[]> {
     ];
     groups.push(await measure({ title: `QuickJS, ${title}`, operations: RUNS_PER_SAMPLE, samples: SAMPLES, rows }));
   }
-  return [...groups, meanOf(groups)];
-}
-
-function meanOf(groups: readonly GroupResult[]): GroupResult {
-  const mean = (pick: (row: RowResult) => number, at: number): number =>
-    Math.exp(groups.reduce((sum, { rows }) => sum + Math.log(pick(rows[at]!)), 0) / groups.length);
-  const row = (at: number): RowResult => ({
-    ...groups[0]!.rows[at]!,
-    ns: mean(({ ns }) => ns, at),
-    quartiles: [mean(({ quartiles }) => quartiles[0], at), mean(({ quartiles }) => quartiles[1], at)],
-    ratio: mean(({ ratio }) => ratio, at),
-    bestRatio: mean(({ bestRatio }) => bestRatio, at),
-  });
   const title = `QuickJS, geometric mean of ${groups.length} workloads; goal 1.05x`;
-  const rows = groups[0]!.rows.map((_, at) => (at === 1 ? { ...row(at), limit: MEAN_LIMIT } : row(at)));
-  return { title, samples: groups[0]!.samples, rows };
+  return [...groups, geometricMean(groups, title, [undefined, MEAN_LIMIT])];
 }
 
 // -- Size

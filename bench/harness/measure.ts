@@ -117,3 +117,22 @@ export function compared(
   });
   return [row(base.name, [base.value]), { ...row(name, values), limit: base.limit }];
 }
+
+/** Of groups with the same rows; `limits` are those of the mean, row by row. */
+export function geometricMean(
+  groups: readonly GroupResult[],
+  title: string,
+  limits: readonly (number | undefined)[],
+): GroupResult {
+  const mean = (pick: (row: RowResult) => number, at: number): number =>
+    Math.exp(groups.reduce((sum, { rows }) => sum + Math.log(pick(rows[at]!)), 0) / groups.length);
+  const rows = groups[0]!.rows.map((row, at): RowResult => ({
+    ...row,
+    ns: mean(({ ns }) => ns, at),
+    quartiles: [mean(({ quartiles }) => quartiles[0], at), mean(({ quartiles }) => quartiles[1], at)],
+    ratio: mean(({ ratio }) => ratio, at),
+    bestRatio: mean(({ bestRatio }) => bestRatio, at),
+    limit: limits[at],
+  }));
+  return { title, samples: groups[0]!.samples, rows };
+}
