@@ -7,13 +7,11 @@
  * (waiting-functions.ts), which calls the host. In a memory that is not shared, waiting traps and nobody can be woken: those stay.
  */
 
-import { moveHints, readBranchHints } from "../binary/branch-hints.ts";
-import type { BranchHint, BranchHints, Edit } from "../binary/branch-hints.ts";
-import { ImportingEditor } from "../binary/importing-editor.ts";
+import type { Edit } from "../binary/branch-hints.ts";
 import { InstructionReader } from "../binary/instructions.ts";
 import type { BinaryModule } from "../binary/module.ts";
 import { opcode } from "../binary/opcodes.ts";
-import { SECTION } from "../binary/sections.ts";
+import { RenumberingEditor } from "../binary/renumbering-editor.ts";
 import { Writer } from "../binary/writer.ts";
 import { ATOMICS_MODULE, WAIT_NAME, WAIT_TYPE, WAKE_NAME, WAKE_TYPE, WaitingFunctions } from "./waiting-functions.ts";
 import type { WaitingInstruction } from "./waiting-functions.ts";
@@ -25,8 +23,6 @@ const INSTRUCTIONS: ReadonlyMap<number, WaitingInstruction> = new Map([
 ]);
 
 const CALL = opcode("call");
-const RETURN_CALL = opcode("return_call");
-const REF_FUNC = opcode("ref.func");
 /** In the alignment of a memory access: the index of the memory follows. */
 const HAS_MEMORY_INDEX = 0x40;
 
@@ -64,9 +60,8 @@ export function suspendWaits(module: BinaryModule): Uint8Array<ArrayBuffer> {
   return new WaitsEditor(module).build();
 }
 
-class WaitsEditor extends ImportingEditor {
+class WaitsEditor extends RenumberingEditor {
   readonly #functions: WaitingFunctions;
-  readonly #hints = new Map<number, readonly BranchHint[]>();
   /** Index of a shared memory → its number among them. */
   readonly #shared: ReadonlyMap<number, number>;
 
@@ -79,60 +74,14 @@ class WaitsEditor extends ImportingEditor {
     this.#shared = new Map(shared.map((index, position) => [index, position]));
     for (const [index, position] of this.#shared) this.export(sharedMemoryName(position), "memory", index);
     this.#functions = new WaitingFunctions(this);
-    const bodies = this.#copyBodies();
-    this.rewrites.set(SECTION.code, (writer) => writer.bytes(bodies.view()));
+    this.rewriteCode((reader) => this.#editOf(reader));
   }
 
-  protected override branchHints(): BranchHints {
-    return this.#hints;
-  }
-
-  /** All bodies of the module with their sizes, as the code section has them. */
-  #copyBodies(): Writer {
-    const { bodies, bytes, importedFunctions } = this.module;
-    const hints = readBranchHints(this.module);
-    const writer = new Writer(bytes.length);
-    const reader = new InstructionReader(bytes);
-    for (let body = 0; body * 2 < bodies.length; body++) {
-      const start = bodies[body * 2]!;
-      const end = bodies[body * 2 + 1]!;
-      const edits = this.#editsOf(reader, start, end);
-      writer.u32(edits.reduce((size, edit) => size + edit.bytes.length - (edit.end - edit.start), end - start));
-      let copied = start;
-      for (const edit of edits) {
-        writer.bytes(bytes, copied, edit.start);
-        writer.bytes(edit.bytes);
-        copied = edit.end;
-      }
-      writer.bytes(bytes, copied, end);
-      const ofFunction = hints.get(importedFunctions + body);
-      if (ofFunction) this.#hints.set(this.renumbered(importedFunctions + body), moveHints(ofFunction, start, edits));
-    }
-    return writer;
-  }
-
-  #editsOf(reader: InstructionReader, start: number, end: number): Edit[] {
-    const edits: Edit[] = [];
-    reader.enterBody(start, end);
-    while (reader.next()) {
-      const { opcode: current } = reader;
-      if (current === CALL || current === RETURN_CALL || current === REF_FUNC) {
-        const index = reader.index();
-        if (index >= this.imported) edits.push(this.#renumber(reader, index));
-      } else {
-        const instruction = INSTRUCTIONS.get(current);
-        const sharedIndex = instruction === undefined ? undefined : this.#shared.get(memoryOf(reader));
-        if (instruction === undefined || sharedIndex === undefined) continue;
-        edits.push(this.#replaceBy(reader, instruction, sharedIndex));
-      }
-    }
-    return edits;
-  }
-
-  #renumber({ immediates, position }: InstructionReader, index: number): Edit {
-    const writer = new Writer(8);
-    writer.u32(this.renumbered(index));
-    return { start: immediates, end: position, bytes: writer.toBytes() };
+  #editOf(reader: InstructionReader): Edit | undefined {
+    const instruction = INSTRUCTIONS.get(reader.opcode);
+    const sharedIndex = instruction === undefined ? undefined : this.#shared.get(memoryOf(reader));
+    if (instruction === undefined || sharedIndex === undefined) return undefined;
+    return this.#replaceBy(reader, instruction, sharedIndex);
   }
 
   #replaceBy(reader: InstructionReader, instruction: WaitingInstruction, sharedIndex: number): Edit {
