@@ -15,7 +15,7 @@ import { transformModule } from "#src/transform/transform-module";
 import { asyncify } from "./harness/binaryen.ts";
 import type { Asyncified } from "./harness/binaryen.ts";
 import { addedImports } from "./harness/first-module.ts";
-import { compared, measure, quantile } from "./harness/measure.ts";
+import { compared, geometricMean, measure, quantile } from "./harness/measure.ts";
 import type { GroupResult, Row, RowResult } from "./harness/measure.ts";
 import { installedGuests } from "./harness/packages.ts";
 import { runParts } from "./harness/parts.ts";

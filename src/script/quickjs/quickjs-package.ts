@@ -63,7 +63,7 @@ export interface QuickJSOptions {
   /** What the package, or another variant without `asyncify`, exports by default. */
   readonly variant?: QuickJSVariant | undefined;
   /** Where its WebAssembly module is, or its bytes. */
-  readonly wasm?: URL | BufferSource | undefined;
+  readonly wasm?: URL | string | BufferSource | undefined;
 }
 
 /** The package itself, once. */
@@ -87,7 +87,7 @@ async function openPackage(options: QuickJSOptions): Promise<QuickJSPackage> {
   const load = await variant.importModuleLoader();
   const exportNames = await findExportNames(load);
   const bytes = withAllocator(
-    await bytesOf(options.wasm ?? new URL(import.meta.resolve(`${PACKAGE}/wasm`))),
+    await bytesOf(sourceOf(options.wasm ?? import.meta.resolve(`${PACKAGE}/wasm`))),
     exportNames,
   );
   const modules = new Map<string, Promise<GuestModule>>();
@@ -114,6 +114,10 @@ async function importVariant(): Promise<QuickJSVariant> {
   // Where it was loaded as CommonJS its default export is one level deeper.
   const variant = module.default as QuickJSVariant & { readonly default?: QuickJSVariant };
   return variant.default ?? variant;
+}
+
+function sourceOf(wasm: URL | string | BufferSource): URL | BufferSource {
+  return typeof wasm === "string" ? new URL(wasm) : wasm;
 }
 
 /** What the package's JavaScript takes each export for. */

@@ -15,9 +15,15 @@ export type { QuickJSOptions } from "./quickjs-package.ts";
  * ```
  */
 export function quickjs(options: QuickJSOptions = {}): ScriptLanguage {
+  const { wasm } = options;
   return {
     name: "QuickJS",
-    origin: { module: import.meta.url, factory: "quickjs", options },
+    // A URL cannot be cloned.
+    origin: {
+      module: import.meta.url,
+      factory: "quickjs",
+      options: { ...options, wasm: wasm instanceof URL ? wasm.href : wasm },
+    },
     start: (runtimeOptions) => QuickJSRuntime.start(options, runtimeOptions),
   };
 }

@@ -66,7 +66,7 @@ export class ThreadRuntime implements ScriptRuntime {
       options: { backend, maxMemoryBytes, stackBytes },
       canLoadModules: options.loadModule !== undefined,
     };
-    const thread = startPlatformThread({ entry: SCRIPT_THREAD_ENTRY, name: `scripts of ${name}`, data });
+    const thread = startThread(name, data);
     const runtime = new ThreadRuntime(thread, options);
     try {
       await runtime.#started();
@@ -214,6 +214,14 @@ export class ThreadRuntime implements ScriptRuntime {
     this.#end = end;
     for (const { reject } of this.#pending.values()) reject(end);
     this.#pending.clear();
+  }
+}
+
+function startThread(language: string, data: ThreadData): StartedThread {
+  try {
+    return startPlatformThread({ entry: SCRIPT_THREAD_ENTRY, name: `scripts of ${language}`, data });
+  } catch (cause) {
+    throw new TypeError(`Cannot run ${language} on a thread: what it was given cannot be cloned`, { cause });
   }
 }
 
