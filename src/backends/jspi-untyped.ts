@@ -20,7 +20,7 @@ import { isDeclaredAsync, isExportedFunction } from "../link/host-function.ts";
 import { isEngineRefusal, isPending } from "../link/import-side.ts";
 import { bindCaller, lookUpImport, nestImports, refusePromises } from "../link/imports.ts";
 import type { HostImports } from "../link/imports.ts";
-import type { CallOptions, GuestFiber, LinkedGuest } from "../link/linked-guest.ts";
+import type { CallOptions, FiberBody, FiberOptions, GuestFiber, LinkedGuest } from "../link/linked-guest.ts";
 import { StackPool } from "../link/stacks.ts";
 import { CURRENT, GENERATION, REPORT_ENDS, countEnd, countStart, readWord, writeWord } from "../link/switchboard.ts";
 import { callSynchronously } from "../link/synchronous-call.ts";
@@ -96,8 +96,8 @@ export class UntypedJspiGuest implements LinkedGuest, BodyRunner {
     }
   }
 
-  fiber(name: string, toArguments: (input: unknown) => readonly unknown[], options: CallOptions): GuestFiber {
-    return new GuestBody(this, { name, toArguments, options });
+  fiber(body: FiberBody, options: FiberOptions): GuestFiber {
+    return new GuestBody(this, body, options);
   }
 
   startBody(body: GuestBody, input: unknown): void {
@@ -108,9 +108,9 @@ export class UntypedJspiGuest implements LinkedGuest, BodyRunner {
     return NEVER_SYNC;
   }
 
-  async #runBody({ name, toArguments, activation, options }: GuestBody, input: unknown): Promise<unknown> {
-    const run: Run = (record) => this.#run(name, record, toArguments(input));
-    return this.#calls.startActivation(run, activation, options);
+  async #runBody(body: GuestBody, input: unknown): Promise<unknown> {
+    const run: Run = (record) => this.#run(body.name, record, body.argumentsFor(input));
+    return this.#calls.startActivation(run, body.activation, body.options);
   }
 
   /** What generated code does for other guests: enter the record, leave it at the first suspension, end it. */

@@ -32,7 +32,14 @@ import { bindCaller, lookUpImport, nestImports, refusePromises } from "../link/i
 import type { HostImports } from "../link/imports.ts";
 import { buildLinkModule, linkEntries } from "../link/link-module.ts";
 import type { Entry, LinkModule, LinkedEntries, LinkedHost } from "../link/link-module.ts";
-import type { CallOptions, GuestFiber, LinkedGuest, LinkOptions } from "../link/linked-guest.ts";
+import type {
+  CallOptions,
+  FiberBody,
+  FiberOptions,
+  GuestFiber,
+  LinkedGuest,
+  LinkOptions,
+} from "../link/linked-guest.ts";
 import type { PreparedGuest } from "../link/prepare.ts";
 import { guestMemory, makeStackPool } from "../link/guest-stacks.ts";
 import type { StackPool } from "../link/stacks.ts";
@@ -193,8 +200,8 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
     return this.#synchronously(() => body(...args));
   }
 
-  fiber(name: string, toArguments: (input: unknown) => readonly unknown[], options: CallOptions): GuestFiber {
-    return new GuestBody(this, { name, toArguments, options });
+  fiber(body: FiberBody, options: FiberOptions): GuestFiber {
+    return new GuestBody(this, body, options);
   }
 
   startBody(body: GuestBody, input: unknown): void {
@@ -205,12 +212,12 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
     return NEVER_SYNC;
   }
 
-  async #runBody({ name, toArguments, activation, options }: GuestBody, input: unknown): Promise<unknown> {
-    const entry = this.#entry(name);
-    const args = toArguments(input);
-    if (entry === undefined) return this.#callUnshimmed(name, args);
+  async #runBody(body: GuestBody, input: unknown): Promise<unknown> {
+    const entry = this.#entry(body.name);
+    const args = body.argumentsFor(input);
+    if (entry === undefined) return this.#callUnshimmed(body.name, args);
     const run: Run = (record) => this.#run(entry, record, args);
-    return this.#calls.startActivation(run, activation, options);
+    return this.#calls.startActivation(run, body.activation, body.options);
   }
 
   /** Starts an activation on `record`. */

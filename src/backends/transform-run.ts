@@ -43,8 +43,7 @@ export class Run implements Waiter, GuestTrace {
   readonly #record: number;
   readonly #end: Waiter;
   #stack: SuspendedStack | undefined;
-  /** Whether it is in the middle of {@link Run.#leave}: what it waits for may be there at once. */
-  #isLeaving = false;
+  /** What to do at the end of {@link Run.#leave}, while it is in the middle of that: what it waits for may be there at once. */
   #next: (() => void) | undefined;
   /** Itself, for those who tell it from code that is not its own. */
   #inContext: InContext | undefined;
@@ -90,7 +89,7 @@ export class Run implements Waiter, GuestTrace {
   resolve(value: unknown): void {
     const guest = this.#guest;
     const record = this.#record;
-    if (this.#isLeaving || !guest.isOnTop(record)) {
+    if (this.#next !== undefined || !guest.isOnTop(record)) {
       this.#postpone(() => this.resolve(value));
       return;
     }
@@ -117,7 +116,7 @@ export class Run implements Waiter, GuestTrace {
   reject(error: unknown): void {
     const guest = this.#guest;
     const record = this.#record;
-    if (this.#isLeaving || !guest.isOnTop(record)) {
+    if (this.#next !== undefined || !guest.isOnTop(record)) {
       this.#postpone(() => this.reject(error));
       return;
     }
@@ -137,7 +136,7 @@ export class Run implements Waiter, GuestTrace {
   }
 
   #postpone(goOn: () => void): void {
-    if (this.#isLeaving) this.#next = goOn;
+    if (this.#next !== undefined) this.#next = goOn;
     // What is on top of it stands on the native stack, too, and is gone when that is empty.
     else queueMicrotask(goOn);
   }
@@ -159,13 +158,12 @@ export class Run implements Waiter, GuestTrace {
     }
     this.#guest.switches.leave(this.#record);
     this.#stack = outcome.stack;
-    this.#isLeaving = true;
+    this.#next = stayAway;
     this.#wait(outcome.value);
-    this.#isLeaving = false;
     const next = this.#next;
     this.#next = undefined;
     // Recursion ends after a thousand times: a guest that is unwound, and waits again and again, is stopped then.
-    next?.();
+    next();
   }
 
   #wait(answer: unknown): void {
@@ -193,6 +191,8 @@ export class Run implements Waiter, GuestTrace {
     this.#end.reject(error);
   }
 }
+
+function stayAway(): void {}
 
 /**
  * Who waits for the next input of a coroutine. The guest's host functions are to see the asynchronous context that it was started in, not

@@ -28,7 +28,14 @@ import { guestMemory, makeStackPool } from "../link/guest-stacks.ts";
 import { isExportedFunction } from "../link/host-function.ts";
 import { bindCaller, lookUpImport, nestImports, refusePromises } from "../link/imports.ts";
 import type { HostImports } from "../link/imports.ts";
-import type { CallOptions, GuestFiber, LinkedGuest, LinkOptions } from "../link/linked-guest.ts";
+import type {
+  CallOptions,
+  FiberBody,
+  FiberOptions,
+  GuestFiber,
+  LinkedGuest,
+  LinkOptions,
+} from "../link/linked-guest.ts";
 import type { PreparedGuest } from "../link/prepare.ts";
 import type { StackPool } from "../link/stacks.ts";
 import { linkSwitches } from "../link/switch-module.ts";
@@ -159,15 +166,15 @@ export class TransformGuest implements LinkedGuest, BodyRunner, RunningGuest {
     return record === 0 ? this.#synchronously(body) : this.#synchronouslyOn(record, body);
   }
 
-  fiber(name: string, toArguments: (input: unknown) => readonly unknown[], options: CallOptions): GuestFiber {
-    return new GuestBody(this, { name, toArguments, options });
+  fiber(body: FiberBody, options: FiberOptions): GuestFiber {
+    return new GuestBody(this, body, options);
   }
 
   startBody(body: GuestBody, input: unknown): void {
     const { name, activation, options } = body;
     let args: readonly unknown[];
     try {
-      args = this.#argumentsFor(name, body.toArguments(input));
+      args = this.#argumentsFor(name, body.argumentsFor(input));
     } catch (error) {
       body.reject(error);
       return;

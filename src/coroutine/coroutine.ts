@@ -37,8 +37,8 @@ export function fiberOf(coroutine: Coroutine): Fiber<unknown, unknown, unknown> 
  */
 export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
   readonly #fiber: Fiber<Input, Yield, Return>;
-  readonly #takesBacktraces: boolean;
-  #resumer = "";
+  /** `undefined`: it takes no backtraces. */
+  #resumer: string | undefined;
 
   static {
     privateFiberOf = (coroutine) => coroutine.#fiber;
@@ -51,7 +51,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
   /** Made by a guest's `instance.coroutine()`, not by users. */
   constructor(fiber: Fiber<Input, Yield, Return>, options: { readonly backtraces?: boolean | undefined } = {}) {
     this.#fiber = fiber;
-    this.#takesBacktraces = options.backtraces === true;
+    this.#resumer = options.backtraces === true ? "" : undefined;
   }
 
   get state(): CoroutineState {
@@ -73,7 +73,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
    * this at the end of their `coroutineStack`.
    */
   get backtrace(): string {
-    return this.#resumer;
+    return this.#resumer ?? "";
   }
 
   /**
@@ -83,7 +83,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
    * @throws the reason of its signal, if that has ended it
    */
   resumeAsync(input: Input): Promise<IteratorResult<Yield, Return>> {
-    if (this.#takesBacktraces) this.#resumer = takeBacktrace();
+    if (this.#resumer !== undefined) this.#resumer = takeBacktrace();
     return this.#step("resume", () => this.#fiber.resume(input));
   }
 
@@ -121,7 +121,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
 
   /** Resumes it by throwing `error` from the pending `suspend()`; one that never started ends at once. */
   throwAsync(error: unknown): Promise<IteratorResult<Yield, Return>> {
-    if (this.#takesBacktraces) this.#resumer = takeBacktrace();
+    if (this.#resumer !== undefined) this.#resumer = takeBacktrace();
     const isFresh = this.#state === "created";
     return this.#step("throw into", () => {
       // Thrown here, before the body has begun, it takes the same way as from the fiber.
@@ -196,7 +196,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
     const { syncRefusal } = this.#fiber;
     if (syncRefusal !== undefined) throw new BackendUnavailableError(`Cannot ${verb} synchronously`, [syncRefusal]);
     this.#enter(verb);
-    if (this.#takesBacktraces) this.#resumer = takeBacktrace();
+    if (this.#resumer !== undefined) this.#resumer = takeBacktrace();
   }
 
   #enter(verb: string): void {
@@ -230,7 +230,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
 
   #failed(error: unknown): unknown {
     if (this.#state === "running" && !this.#isEnding) this.#state = "threw";
-    if (this.#takesBacktraces) linkBacktrace(error, this.#resumer);
+    if (this.#resumer !== undefined) linkBacktrace(error, this.#resumer);
     return error;
   }
 

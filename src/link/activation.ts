@@ -2,10 +2,12 @@
 
 import { fiberOf } from "../coroutine/coroutine.ts";
 import type { Coroutine } from "../coroutine/coroutine.ts";
-import { ForcedUnwind, SuspendError } from "../coroutine/errors.ts";
+import { SuspendError } from "../coroutine/errors.ts";
 import { Pending } from "../coroutine/pending.ts";
 import { Suspension } from "../coroutine/suspend.ts";
 import { REFUEL_MODULE } from "../preemption/counter.ts";
+import { ActivationEnd } from "./activation-end.ts";
+import type { Deadline } from "./activation-end.ts";
 import { Gate } from "./gate.ts";
 import { Pause } from "./pause.ts";
 import {
@@ -20,7 +22,6 @@ import {
   words,
   writeWord,
 } from "./switchboard.ts";
-import { uncatchableTrap } from "./uncatchable-trap.ts";
 import { Abandoning, Once } from "./waiter.ts";
 import type { Waiter } from "./waiter.ts";
 
@@ -33,9 +34,6 @@ export interface ActivationHooks {
   /** @internal Whose call it is. */
   readonly owner?: object | undefined;
 }
-
-/** How often a body is sent a {@link ForcedUnwind} before it is ended by a trap. */
-export const MAX_UNWINDS = 1000;
 
 /** Block of a record → its activation. Most calls have none. Records are numbered without gaps, and an array is what is found fastest. */
 const activations: (Activation | undefined)[] = [];
@@ -65,15 +63,6 @@ interface Taker {
 /** Who has started or resumed an activation: another one, nobody that runs in a guest, or somebody of whom that is not known. */
 export type Resumer = Activation | "nobody" | "unknown";
 
-/** When something has to be over. */
-interface Deadline {
-  /** On the clock of `performance.now()`. */
-  readonly at: number;
-  readonly expire: () => void;
-}
-
-const NOTHING: readonly unknown[] = [];
-
 /** The activation that is the body of `coroutine`. (A weak map of a million costs its garbage collection seconds.) */
 function bodyOf(coroutine: Coroutine): Activation | undefined {
   const fiber: object = fiberOf(coroutine);
@@ -96,13 +85,8 @@ export class Activation {
   /** Names of its guest's imports that can be waited in, by their position. */
   #importNames: readonly string[] = [];
   #isInside = false;
-  #abortController: AbortController | undefined;
-  /** What is thrown at every suspension point from now on. */
-  #cancellation: unknown;
-  #isCancelled = false;
-  /** All that it was cancelled with: a body may still be ending with the first when the second comes. */
-  #sent: readonly unknown[] = NOTHING;
-  #unwinds = 0;
+  /** Made when there is something to it: there are a million suspended activations, and hardly one is ended from outside. */
+  #end: ActivationEnd | undefined;
   /** `undefined`: open, as most are all the time. */
   #gate: Gate<Activation> | undefined;
   /** Whether it waits for a promise and nothing has told the engine yet to continue it. */
@@ -116,12 +100,6 @@ export class Activation {
   #input: Waiter | undefined;
   /** Whether whoever has resumed it waits on the native stack: it may suspend its coroutine, but not wait for a promise. */
   isResumedSynchronously = false;
-  /** When it has to be over, on the clock of `performance.now()`, and what to do then. */
-  deadline: Deadline | undefined;
-  /** Whether the error that it is being ended with was thrown in it. */
-  #isTold = false;
-  /** Times that it was interrupted since. */
-  #interruptions = 0;
 
   constructor(hooks: ActivationHooks = {}) {
     this.hooks = hooks;
@@ -177,52 +155,41 @@ export class Activation {
     if (activationOf(this.#record) === this) activations[this.#record >> BLOCK_SHIFT] = undefined;
   }
 
+  /** When it has to be over, and what to do then. */
+  setDeadline(deadline: Deadline): void {
+    this.#ending.deadline = deadline;
+  }
+
   /** Aborts when it is cancelled. */
   get signal(): AbortSignal {
-    this.#abortController ??= new AbortController();
-    if (this.#isCancelled) this.#abortController.abort(reasonOf(this.#cancellation));
-    return this.#abortController.signal;
+    return this.#ending.signal;
   }
 
   get isCancelled(): boolean {
-    return this.#isCancelled;
+    return this.#end?.isBegun === true;
   }
 
   /** The error that it is being ended with. */
   get cancellation(): unknown {
-    return this.#cancellation;
+    return this.#end?.error;
   }
 
   /** Whether `error` is what it was ended with, or the trap that finished a body which would not stop. */
   isEnding(error: unknown): boolean {
-    return this.#isCancelled && (this.#sent.includes(error) || error === uncatchableTrap());
+    return this.#end?.isWith(error) === true;
   }
 
   /** Throws `error` at its suspension point, now or when it comes to one, and at every further one. */
   cancel(error: unknown): void {
-    this.#cancellation = error;
-    this.#isCancelled = true;
-    this.#isTold = false;
-    this.#sent = [...this.#sent, error];
-    this.#abortController?.abort(reasonOf(error));
+    this.#ending.begin(error);
     this.#gate?.top?.cancel(error);
     this.release();
     this.interrupt(error);
   }
 
-  /**
-   * The error to throw where it is interrupted while it runs, if any. What it is being ended with is thrown once: what runs then are
-   * its cleanups, which have some time before a trap ends them.
-   */
+  /** The error to throw where it is interrupted while it runs, if any. */
   interruption(now: number): { readonly error: unknown } | undefined {
-    const { deadline } = this;
-    if (deadline !== undefined && now >= deadline.at) deadline.expire();
-    if (!this.#isCancelled) return undefined;
-    if (this.#isTold && this.#cancellation instanceof ForcedUnwind) {
-      return ++this.#interruptions > MAX_UNWINDS ? { error: uncatchableTrap() } : undefined;
-    }
-    this.#isTold = true;
-    return { error: this.#cancellation };
+    return this.#end?.atInterruption(now);
   }
 
   /** Throws `error` where it waits now, if it does. */
@@ -231,7 +198,7 @@ export class Activation {
       const interrupt = this.#interrupt;
       this.#interrupt = undefined;
       this.#input = undefined;
-      if (interrupt !== undefined && this.#isCancelled) this.#isTold = true;
+      if (interrupt !== undefined) this.#end?.noteTold();
       interrupt?.reject(error);
     });
   }
@@ -285,7 +252,7 @@ export class Activation {
    * those that a promise resolves to; the waiter is told the next input then.
    */
   wait(answer: unknown, waiter: Waiter): void {
-    if (this.#isCancelled && !(answer instanceof Pause)) {
+    if (this.isCancelled && !(answer instanceof Pause)) {
       waiter.reject(this.#refusal(answer));
       return;
     }
@@ -297,7 +264,7 @@ export class Activation {
     this.#isWaiting = true;
     this.#interrupt = once;
     const resolve = (value: unknown): void => {
-      if (value instanceof Suspension && !this.#isCancelled) this.#suspend(value, once);
+      if (value instanceof Suspension && !this.isCancelled) this.#suspend(value, once);
       else this.#goOn(once, () => once.resolve(value));
     };
     const reject = (reason: unknown): void => this.#goOn(once, () => once.reject(reason));
@@ -377,9 +344,11 @@ export class Activation {
     // Nobody will ever look at how the host function ends: it must not be reported as an unhandled rejection.
     if (answer instanceof Pending) answer.abandon();
     else if (!(answer instanceof Suspension)) Promise.resolve(answer as PromiseLike<unknown>).catch(() => {});
-    this.#isTold = true;
-    const isStubborn = this.#cancellation instanceof ForcedUnwind && ++this.#unwinds > MAX_UNWINDS;
-    return isStubborn ? uncatchableTrap() : this.#cancellation;
+    return this.#ending.atWait();
+  }
+
+  get #ending(): ActivationEnd {
+    return (this.#end ??= new ActivationEnd());
   }
 }
 
@@ -390,11 +359,6 @@ export function runHook(record: number, isEntering: number): void {
   } catch (error) {
     void Promise.reject(error);
   }
-}
-
-/** What a host function is told: why, rather than how. */
-function reasonOf(cancellation: unknown): unknown {
-  return cancellation instanceof ForcedUnwind && cancellation.cause !== undefined ? cancellation.cause : cancellation;
 }
 
 const keep = (value: unknown): unknown => value;

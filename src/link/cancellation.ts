@@ -42,7 +42,7 @@ export function watchCancellation(
   const expire = (): void => cancel(timeoutError(activation, timeoutMs!));
   const timer = startTimer(timeoutMs, expire);
   // For a guest that never lets a timer fire.
-  if (timeoutMs !== undefined) activation.deadline = { at: performance.now() + timeoutMs, expire };
+  if (timeoutMs !== undefined) activation.setDeadline({ at: performance.now() + timeoutMs, expire });
   return {
     throwIfCancelled: () => {
       if (isCancelled) throw reason;
@@ -91,7 +91,7 @@ export function cancellationSignal(
   // For a guest that never lets a timer fire.
   const deadline = new AbortController();
   const expire = (): void => deadline.abort(timeoutError(activation, timeoutMs));
-  activation.deadline = { at: performance.now() + timeoutMs, expire };
+  activation.setDeadline({ at: performance.now() + timeoutMs, expire });
   return AbortSignal.any([...signals, deadline.signal]);
 }
 

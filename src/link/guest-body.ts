@@ -9,13 +9,30 @@ import type { Waiter } from "./activation.ts";
 import { cancellationSignal } from "./cancellation.ts";
 import { defer } from "./deferred.ts";
 import type { Deferred } from "./deferred.ts";
-import type { CallOptions, GuestFiber } from "./linked-guest.ts";
+import type { FiberBody, FiberOptions, GuestFiber } from "./linked-guest.ts";
 import { requireNativeStack } from "./native-stack.ts";
 import { uncatchableTrap } from "./uncatchable-trap.ts";
 
 type Step = IteratorResult<unknown, unknown>;
 /** How a body has ended. */
 type Outcome = { readonly step: Step } | { readonly error: unknown };
+
+/** The end of a body that did not just return to whoever resumed it. */
+interface BodyEnd {
+  isReset: boolean;
+  /** How it has ended if nobody was waiting for it: told to whoever resumes it next. */
+  outcome: Outcome | undefined;
+  /** The error that it ended with, if that is not the one it was ended with. */
+  failure: { readonly error: unknown } | undefined;
+  /** Whoever waits for its end. */
+  reached: Deferred<void> | undefined;
+}
+
+/** What ends a body from outside. */
+interface SignalListener {
+  readonly signal: AbortSignal;
+  stop: (() => void) | undefined;
+}
 
 /** Who is told what a resume came to. */
 interface Resumption {
@@ -41,37 +58,46 @@ export function endWith(body: GuestBody, ended: Promise<unknown>): void {
 
 export class GuestBody implements GuestFiber, Waiter {
   readonly activation: Activation;
-  /** The exported function. */
-  readonly name: string;
-  /** Makes its arguments of the first input. */
-  readonly toArguments: (input: unknown) => readonly unknown[];
-  readonly options: CallOptions;
+  readonly #function: FiberBody;
+  readonly options: FiberOptions;
   readonly #runner: BodyRunner;
-  #isReset = false;
   /** What the pending resume is told. */
   #step: Resumption | undefined;
   /** Where the pending `suspend()` gets its result from, and the activation that waits for it: the body's, or one inside it. */
   #input: Waiter | undefined;
   #holder: Activation | undefined;
-  /** How the body has ended if nobody was waiting for it: told to whoever resumes it next. */
-  #outcome: Outcome | undefined;
   #hasEnded = false;
-  /** The error that it ended with, if that is not the one it was ended with. */
-  #failure: { readonly error: unknown } | undefined;
-  /** Whoever waits for its end. */
-  #ended: Deferred<void> | undefined;
+  /** Made when there is something to it: there are a million suspended bodies, and most just return. */
+  #end: BodyEnd | undefined;
+  readonly #listener: SignalListener | undefined;
 
-  readonly signal: AbortSignal | undefined;
-  #stopListening: (() => void) | undefined;
-
-  constructor(runner: BodyRunner, { name, toArguments, options }: Pick<GuestBody, "name" | "toArguments" | "options">) {
+  constructor(runner: BodyRunner, body: FiberBody, options: FiberOptions) {
     this.#runner = runner;
     this.activation = new Activation(options);
-    this.name = name;
-    this.toArguments = toArguments;
+    this.#function = body;
     this.options = options;
-    this.signal = cancellationSignal(this.activation, options);
+    const signal = cancellationSignal(this.activation, options);
+    this.#listener = signal && { signal, stop: undefined };
     keepContexts();
+  }
+
+  /** The name of the exported function. */
+  get name(): string {
+    return this.#function.name;
+  }
+
+  /** Its arguments: one input is one of them, or all in an array where it has several. */
+  argumentsFor(input: unknown): readonly unknown[] {
+    const { args } = this.options;
+    if (args !== undefined) return args;
+    const paramCount = this.#function.type?.params.length;
+    if (paramCount === 0) return [];
+    if (Array.isArray(input) && paramCount !== 1) return input;
+    return input === undefined && paramCount === undefined ? [] : [input];
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.#listener?.signal;
   }
 
   get syncRefusal(): SyncRefusal | undefined {
@@ -88,8 +114,9 @@ export class GuestBody implements GuestFiber, Waiter {
 
   attach(coroutine: Coroutine): void {
     this.activation.becomeBody(coroutine, this);
-    const signal = this.signal;
-    if (signal === undefined) return;
+    const listener = this.#listener;
+    if (listener === undefined) return;
+    const { signal } = listener;
     const onAbort = (): void => {
       const isAwaited = coroutine.state === "running";
       const ended = coroutine.unwind(signal.reason);
@@ -97,7 +124,7 @@ export class GuestBody implements GuestFiber, Waiter {
       if (isAwaited) ended.catch(() => {});
     };
     signal.addEventListener("abort", onAbort, { once: true });
-    this.#stopListening = () => signal.removeEventListener("abort", onAbort);
+    listener.stop = () => signal.removeEventListener("abort", onAbort);
   }
 
   resume(input: unknown): Promise<Step> {
@@ -162,8 +189,9 @@ export class GuestBody implements GuestFiber, Waiter {
   }
 
   #resume(value: unknown): void {
-    if (this.#outcome !== undefined) {
-      this.#settle(this.#outcome);
+    const outcome = this.#end?.outcome;
+    if (outcome !== undefined) {
+      this.#settle(outcome);
       return;
     }
     const input = this.#input;
@@ -183,8 +211,9 @@ export class GuestBody implements GuestFiber, Waiter {
   }
 
   #resumeThrowing(error: unknown): void {
-    if (this.#outcome !== undefined) {
-      this.#settle(this.#outcome);
+    const outcome = this.#end?.outcome;
+    if (outcome !== undefined) {
+      this.#settle(outcome);
       return;
     }
     const input = this.#input;
@@ -203,7 +232,7 @@ export class GuestBody implements GuestFiber, Waiter {
   }
 
   reset(): Promise<void> {
-    this.#isReset = true;
+    this.#ending.isReset = true;
     return this.#endWith(uncatchableTrap());
   }
 
@@ -212,13 +241,18 @@ export class GuestBody implements GuestFiber, Waiter {
     const holder = this.#holder;
     this.#input = undefined;
     this.#holder = undefined;
-    this.#stopListening?.();
+    this.#listener?.stop?.();
     this.activation.cancel(error);
     // The input may be awaited by an inner coroutine, on top of this one: that one is unwound with it.
     if (input !== undefined && holder?.takesInput(input) === true) input.reject(error);
-    if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
+    const end = this.#ending;
+    if (end.failure !== undefined) return Promise.reject(end.failure.error);
     if (this.#hasEnded) return Promise.resolve();
-    return (this.#ended ??= defer()).promise;
+    return (end.reached ??= defer()).promise;
+  }
+
+  get #ending(): BodyEnd {
+    return (this.#end ??= { isReset: false, outcome: undefined, failure: undefined, reached: undefined });
   }
 
   take(value: unknown, holder: Activation, input: Waiter): void {
@@ -234,7 +268,7 @@ export class GuestBody implements GuestFiber, Waiter {
 
   /** It has returned `value`. */
   resolve(value: unknown): void {
-    this.#end();
+    this.#finish();
     if (this.activation.isCancelled) this.#settle({ error: this.#endReason() });
     else this.#settle({ step: { done: true, value } });
   }
@@ -242,30 +276,31 @@ export class GuestBody implements GuestFiber, Waiter {
   /** It has thrown `error`. */
   reject(error: unknown): void {
     const isExpected = this.activation.isEnding(error);
-    if (!isExpected) this.#failure = { error };
-    this.#end();
+    if (!isExpected) this.#ending.failure = { error };
+    this.#finish();
     this.#settle({ error: isExpected ? this.#endReason() : error });
   }
 
   #settle(outcome: Outcome): void {
     const pending = this.#step;
     this.#step = undefined;
-    if (pending === undefined) this.#outcome = outcome;
+    if (pending === undefined) this.#ending.outcome = outcome;
     else if ("step" in outcome) pending.resolve(outcome.step);
     else pending.reject(outcome.error);
   }
 
-  #end(): void {
+  #finish(): void {
     this.#hasEnded = true;
-    this.#stopListening?.();
+    this.#listener?.stop?.();
     this.activation.end();
-    if (this.#failure === undefined) this.#ended?.resolve();
-    else this.#ended?.reject(this.#failure.error);
+    const end = this.#end;
+    if (end?.failure === undefined) end?.reached?.resolve();
+    else end.reached?.reject(end.failure.error);
   }
 
   /** What a pending resume is told about a body that was ended from outside. */
   #endReason(): unknown {
-    if (this.#isReset) return new ForcedUnwind("The coroutine was reset");
+    if (this.#end?.isReset === true) return new ForcedUnwind("The coroutine was reset");
     return this.signal?.aborted === true ? this.signal.reason : this.activation.cancellation;
   }
 }

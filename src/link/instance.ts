@@ -10,15 +10,13 @@ import type { AnyExports, AsyncExports, AsyncFunction, FunctionName, FunctionOf 
 import type { GuestExport, GuestModule } from "./guest-module.ts";
 import { GuestFunction } from "./guest-function.ts";
 import type { HostFunctionType } from "./host-function.ts";
-import type { CallOptions, LinkedGuest } from "./linked-guest.ts";
+import type { CallOptions, FiberOptions, LinkedGuest } from "./linked-guest.ts";
 import type { Meter } from "./meter.ts";
 import type { StackPool } from "./stacks.ts";
 import { Wormhole } from "./wormhole.ts";
 
 /** How a coroutine begins. */
-export interface CoroutineOptions extends CallOptions {
-  /** Arguments of the body; when left out, the first input is its argument. */
-  readonly args?: readonly unknown[] | undefined;
+export interface CoroutineOptions extends FiberOptions {
   /**
    * Whether errors that leave it are linked to the stack that resumed it, by their property `coroutineStack`. Costs a few
    * microseconds at each resume; `false` when left out.
@@ -186,9 +184,7 @@ export class Instance<Exports extends object = AnyExports> {
     if (options.args !== undefined && !Array.isArray(options.args)) {
       throw new TypeError(`Cannot make coroutine "${name}": args must be an array, received ${typeof options.args}`);
     }
-    const paramCount = this.#functionExport(name).type?.params.length;
-    const toArguments = (input: unknown): readonly unknown[] => options.args ?? argumentsOf(input, paramCount);
-    const fiber = this.#linked.fiber(name, toArguments, options);
+    const fiber = this.#linked.fiber(this.#functionExport(name), options);
     const coroutine = new Coroutine(fiber, options);
     fiber.attach(coroutine);
     // What crosses between host and guest is only known to the user, who says it in the type parameters.
@@ -218,10 +214,4 @@ const INSTANCE = Symbol("stackful.instance");
 /** The instance that called a host function. */
 export function instanceOf({ exports }: Pick<Caller, "exports">): Instance | undefined {
   return (exports as { readonly [INSTANCE]?: Instance })[INSTANCE];
-}
-
-function argumentsOf(input: unknown, paramCount: number | undefined): readonly unknown[] {
-  if (paramCount === 0) return [];
-  if (Array.isArray(input) && paramCount !== 1) return input;
-  return input === undefined && paramCount === undefined ? [] : [input];
 }

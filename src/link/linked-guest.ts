@@ -8,6 +8,7 @@
 import type { Coroutine } from "../coroutine/coroutine.ts";
 import type { Fiber } from "../coroutine/fiber.ts";
 import type { ActivationHooks } from "./activation.ts";
+import type { GuestExport } from "./guest-module.ts";
 import type { Stack, StackOptions, StackPool } from "./stacks.ts";
 
 /** How to run one activation. */
@@ -19,6 +20,15 @@ export interface CallOptions extends ActivationHooks {
   /** Runs it on this stack instead of one from the pool. */
   readonly stack?: Stack | undefined;
 }
+
+/** How to run the body of a fiber. */
+export interface FiberOptions extends CallOptions {
+  /** Arguments of the body; when left out, they are made of the first input. */
+  readonly args?: readonly unknown[] | undefined;
+}
+
+/** The exported function that is the body of a fiber. */
+export type FiberBody = Pick<GuestExport, "name" | "type">;
 
 /** What a guest is linked with, beside its imports. */
 export interface LinkOptions {
@@ -48,6 +58,6 @@ export interface LinkedGuest {
   call(name: string, args: readonly unknown[], options?: CallOptions): Promise<unknown>;
   /** Calls it on the caller's stack. @throws {SuspendError} when the guest would have to wait */
   callSync(name: string, args: readonly unknown[]): unknown;
-  /** A fiber whose body is the exported function `name`; `toArguments` makes its arguments of the first input. */
-  fiber(name: string, toArguments: (input: unknown) => readonly unknown[], options: CallOptions): GuestFiber;
+  /** A fiber whose body is an exported function. */
+  fiber(body: FiberBody, options: FiberOptions): GuestFiber;
 }

@@ -7,7 +7,7 @@
 
 import type { Coroutine } from "../coroutine/coroutine.ts";
 import type { SyncRefusal } from "../coroutine/fiber.ts";
-import type { CallOptions, GuestFiber, LinkedGuest } from "./linked-guest.ts";
+import type { CallOptions, FiberBody, FiberOptions, GuestFiber, LinkedGuest } from "./linked-guest.ts";
 import type { Meter } from "./meter.ts";
 import type { StackPool } from "./stacks.ts";
 
@@ -48,8 +48,8 @@ export class MeteredGuest implements LinkedGuest {
     return this.#meter.settled(this.#guest.callSync(name, args));
   }
 
-  fiber(name: string, toArguments: (input: unknown) => readonly unknown[], options: CallOptions): GuestFiber {
-    return new MeteredFiber(this.#guest.fiber(name, toArguments, options), this.#meter);
+  fiber(body: FiberBody, options: FiberOptions): GuestFiber {
+    return new MeteredFiber(this.#guest.fiber(body, options), this.#meter);
   }
 }
 
