@@ -16,6 +16,9 @@ interface NodeStart<Data> {
   readonly epitaph: MailboxMemory;
 }
 
+/** What `node --input-type=module --eval …` has been given, and a thread, which runs a file, does not take. */
+const isForEval = (flag: string): boolean => flag.startsWith("--input-type=");
+
 const EXITED = 1;
 const FAILED = 2;
 
@@ -48,6 +51,8 @@ export function startNodeThread<Data>({ entry, name, data, transfer = [], option
   const start: NodeStart<Data> = { data, values: values.port2, life: life.port2, epitaph: epitaphMemory };
   const worker = new NodeWorker(entry, {
     name,
+    // Not without need: what is inherited may hold flags that cannot be given.
+    ...(process.execArgv.some(isForEval) && { execArgv: process.execArgv.filter((flag) => !isForEval(flag)) }),
     ...(options as WorkerOptions),
     workerData: start,
     transferList: [values.port2, life.port2, ...(transfer as readonly MessagePort[])],

@@ -11,38 +11,38 @@ const language = { name: "QuickJS", make: () => quickjs(), sources: javascript }
 languageSuite(language);
 
 describe("QuickJS: promises of scripts", () => {
-  check(language, "are waited for", async (engine) => {
+  checkHere(language, "are waited for", async (engine) => {
     assert.equal(await engine.eval("(async () => { await null; return later(1, 7); })()"), 7);
     assert.equal(await engine.eval("Promise.all([1, Promise.resolve(2)]).then((all) => all.length)"), 2);
     assert.equal(await engine.eval("async function twice(n) { return (await n) * 2 } twice(2)"), 4);
     assert.equal(await engine.call("twice", 4), 8);
   });
 
-  check(language, "reject", async (engine) => {
+  checkHere(language, "reject", async (engine) => {
     const error = await rejection(engine.eval("Promise.reject(new RangeError('out'))"));
     assert.ok(error instanceof ScriptError);
     assert.deepEqual([error.scriptName, error.message], ["RangeError", "out"]);
     assert.equal(((await rejection(engine.eval("Promise.reject(7)"))) as ScriptError).value, 7);
   });
 
-  check(language, "are settled by later calls", async (engine) => {
+  checkHere(language, "are settled by later calls", async (engine) => {
     const result = engine.eval("let settle; new Promise((resolve) => (settle = resolve))");
     await sleep(1);
     await engine.eval("settle({ a: 1 })");
     assert.deepEqual(await result, { a: 1 });
   });
 
-  check(language, "that nobody settles end with their limit", async (engine) => {
+  checkHere(language, "that nobody settles end with their limit", async (engine) => {
     const error = await rejection(engine.eval("new Promise(() => {})", { timeoutMs: 10 }));
     assert.equal((error as Error).name, "TimeoutError");
   });
 
-  check(language, "do what is left before the evaluation ends", async (engine, notes) => {
+  checkHere(language, "do what is left before the evaluation ends", async (engine, notes) => {
     await engine.eval("Promise.resolve().then(() => note('job')); note('script')");
     assert.deepEqual(notes, ["script", "job"]);
   });
 
-  check(language, "cannot loop for ever", async (engine) => {
+  checkHere(language, "cannot loop for ever", async (engine) => {
     const source = "const again = () => Promise.resolve().then(again); again()";
     const error = await rejection(engine.eval(source, { timeoutMs: 50 }));
     assert.equal((error as Error).name, "TimeoutError");
@@ -116,7 +116,7 @@ describe("QuickJS: errors", () => {
 });
 
 describe("QuickJS: values", () => {
-  check(language, "that JSON does not have", async (engine) => {
+  checkHere(language, "that JSON does not have", async (engine) => {
     await engine.eval(javascript.functions);
     const value = [undefined, new Date(5), new Map<unknown, unknown>([["a", new Set([1n])]]), [Number.NaN, -0], null];
     assert.deepEqual(await engine.call("same", value), value);
@@ -127,13 +127,13 @@ describe("QuickJS: values", () => {
     );
   });
 
-  check(language, "are read with their getters, which may wait", async (engine) => {
+  checkHere(language, "are read with their getters, which may wait", async (engine) => {
     assert.deepEqual(await engine.eval("({ get slow() { return later(1, 5) }, fast: 1 })"), { slow: 5, fast: 1 });
     const error = await rejection(engine.eval("note({ get slow() { return later(1, 5) } })"));
     assert.match((error as Error).message, /Cannot wait/);
   });
 
-  check(language, "that cannot cross", async (engine) => {
+  checkHere(language, "that cannot cross", async (engine) => {
     assert.match(((await rejection(engine.eval("Symbol('s')"))) as Error).message, /symbol/);
     assert.match(((await rejection(engine.eval("const o = {}; o.o = o; o"))) as Error).message, /itself/);
     assert.match(((await rejection(engine.eval("note(Promise.resolve())"))) as Error).message, /promise/);
@@ -201,7 +201,7 @@ const ENDLESS_NESTING: readonly string[] = [
 ];
 
 describe("QuickJS: scripts that are not well-meaning", () => {
-  check(language, "change what is global", async (engine) => {
+  checkHere(language, "change what is global", async (engine) => {
     await engine.eval(`
       Array.prototype[Symbol.iterator] = Map.prototype.get = JSON.parse = JSON.stringify = Object.keys = Promise.prototype.then =
         Reflect.apply = Error.prototype.toString = () => { throw 1 };
@@ -211,7 +211,7 @@ describe("QuickJS: scripts that are not well-meaning", () => {
     assert.equal(await engine.eval("try { fail('no') } catch (e) { e.message }"), "no");
   });
 
-  check(language, "throw while they are read", async (engine) => {
+  checkHere(language, "throw while they are read", async (engine) => {
     const error = await rejection(engine.eval("({ get a() { throw new Error('trap') } })"));
     assert.match((error as Error).message, /trap/);
     const thrown = await rejection(engine.eval("throw { get message() { throw 1 }, get name() { throw 2 } }"));
@@ -229,12 +229,12 @@ describe("QuickJS: scripts that are not well-meaning", () => {
     });
   }
 
-  check(language, "are too deep for the host", async (engine) => {
+  checkHere(language, "are too deep for the host", async (engine) => {
     assert.ok((await rejection(engine.eval("let a = []; for (let i = 0; i < 1e5; i++) a = [a]; a"))) instanceof Error);
     assert.equal(await engine.eval("1 + 1"), 2);
   });
 
-  check(language, "match for ever", async (engine) => {
+  checkHere(language, "match for ever", async (engine) => {
     const error = await rejection(engine.eval("/(a+)+$/.test('a'.repeat(40) + 'b')", { timeoutMs: 50 }));
     assert.equal((error as Error).name, "TimeoutError");
     assert.equal(await engine.eval("1 + 1"), 2);
@@ -258,7 +258,7 @@ describe("QuickJS: printing", () => {
 });
 
 describe("ScriptEngine.create()", () => {
-  check(language, "refuses options that are none", async () => {
+  checkHere(language, "refuses options that are none", async () => {
     const create = (options: object): Promise<unknown> => rejection(ScriptEngine.create(quickjs(), options));
     assert.match(String(await create({ timeout: 5 })), /unknown option timeout/);
     assert.match(String(await create({ timeoutMs: -1 })), /RangeError.*timeoutMs/);
@@ -267,7 +267,7 @@ describe("ScriptEngine.create()", () => {
     assert.match(String(await rejection(ScriptEngine.create({} as never))), /quickjs\(\)/);
   });
 
-  check(language, "makes engines that refuse what makes no sense", async (engine) => {
+  checkHere(language, "makes engines that refuse what makes no sense", async (engine) => {
     assert.throws(() => engine.register("1a", () => {}), /identifier/);
     assert.throws(() => engine.register("a", 1 as never), /function/);
     assert.match(String(await rejection(engine.eval(1 as never))), /TypeError/);
