@@ -3,6 +3,9 @@
 import { Trap, backends, instantiate as instantiateAny, suspend } from "../../dist/index.js";
 import { startThread, workerCoroutine } from "../../dist/blocking/index.js";
 import { Channel, Mutex, scope, select, sleep, spawn } from "../../dist/tasks/index.js";
+import { ScriptEngine } from "../../dist/script/index.js";
+import { lua } from "../../dist/script/lua/lua.js";
+import { quickjs } from "../../dist/script/quickjs/quickjs.js";
 import { MemoryFileSystem, WASI, lines } from "../../dist/wasi/index.js";
 
 /** The backend under test. */
@@ -276,6 +279,33 @@ const others = {
     equal(await coroutine.resumeAsync(6), { done: true, value: [5, 6] });
   },
 };
+
+const packages = new URL("/node_modules/", location.href);
+const languages = {
+  QuickJS: [
+    quickjs({
+      glue: new URL("@jitl/quickjs-wasmfile-release-sync/dist/emscripten-module.browser.mjs", packages),
+      wasm: new URL("@jitl/quickjs-wasmfile-release-sync/dist/emscripten-module.wasm", packages),
+    }),
+    "later(20) + later(1)",
+  ],
+  Lua: [lua({ wasm: new URL("wasmoon/dist/glue.wasm", packages) }), "return later(20) + later(1)"],
+};
+
+async function runScripts([language, source], options) {
+  const engine = await ScriptEngine.create(language, options);
+  engine.register("later", (ms) => new Promise((resolve) => setTimeout(resolve, ms, ms)));
+  equal(await Promise.all([engine.eval(source), engine.eval(source)]), [21, 21]);
+  const { name } = await rejection(engine.eval(source.replace("20", "1e6"), { timeoutMs: 10 }));
+  equal(name, "TimeoutError");
+  equal(await engine.eval(source), 21);
+  await engine.close();
+}
+
+for (const [name, language] of Object.entries(languages)) {
+  tests[`scripts of ${name} wait, and are stopped`] = () => runScripts(language, { backend });
+  others[`scripts of ${name} run in a worker`] = () => runScripts(language, { thread: true });
+}
 
 const results = [];
 

@@ -60,8 +60,10 @@ export const makeMemory = (): WebAssembly.Memory =>
 
 /** Where to take the parts of the package from that cannot be found where this runs. */
 export interface QuickJSOptions {
-  /** What the package, or another variant without `asyncify`, exports by default. */
+  /** What the package, or another variant without `asyncify`, exports by default. Not for a thread, which takes `glue`. */
   readonly variant?: QuickJSVariant | undefined;
+  /** Where the package's JavaScript for this platform is: `emscripten-module.browser.mjs`, say. */
+  readonly glue?: URL | string | undefined;
   /** Where its WebAssembly module is, or its bytes. */
   readonly wasm?: URL | string | BufferSource | undefined;
 }
@@ -70,7 +72,9 @@ export interface QuickJSOptions {
 let installed: Promise<QuickJSPackage> | undefined;
 
 export function quickJSPackage(options: QuickJSOptions): Promise<QuickJSPackage> {
-  if (options.variant !== undefined || options.wasm !== undefined) return openPackage(options);
+  if (options.variant !== undefined || options.glue !== undefined || options.wasm !== undefined) {
+    return openPackage(options);
+  }
   if (installed === undefined) {
     installed = openPackage(options);
     // It may be installed by then.
@@ -80,11 +84,7 @@ export function quickJSPackage(options: QuickJSOptions): Promise<QuickJSPackage>
 }
 
 async function openPackage(options: QuickJSOptions): Promise<QuickJSPackage> {
-  const variant = options.variant ?? (await importVariant());
-  if (variant?.type !== "sync") {
-    throw new TypeError(`Cannot start QuickJS: expected a variant of type "sync", received ${variant?.type}`);
-  }
-  const load = await variant.importModuleLoader();
+  const load = await loaderOf(options);
   const exportNames = await findExportNames(load);
   const bytes = withAllocator(
     await bytesOf(sourceOf(options.wasm ?? import.meta.resolve(`${PACKAGE}/wasm`))),
@@ -100,6 +100,14 @@ async function openPackage(options: QuickJSOptions): Promise<QuickJSPackage> {
       return module;
     },
   };
+}
+
+async function loaderOf({ variant: given, glue }: QuickJSOptions): Promise<EmscriptenLoader> {
+  if (glue !== undefined)
+    return ((await import(/* @vite-ignore */ String(glue))) as { readonly default: EmscriptenLoader }).default;
+  const variant = given ?? (await importVariant());
+  if (variant?.type === "sync") return variant.importModuleLoader();
+  throw new TypeError(`Cannot start QuickJS: expected a variant of type "sync", received ${variant?.type}`);
 }
 
 async function importVariant(): Promise<QuickJSVariant> {

@@ -15,14 +15,14 @@ export type { QuickJSOptions } from "./quickjs-package.ts";
  * ```
  */
 export function quickjs(options: QuickJSOptions = {}): ScriptLanguage {
-  const { wasm } = options;
+  const text = (place: unknown): unknown => (place instanceof URL ? place.href : place);
   return {
     name: "QuickJS",
     // A URL cannot be cloned.
     origin: {
       module: import.meta.url,
       factory: "quickjs",
-      options: { ...options, wasm: wasm instanceof URL ? wasm.href : wasm },
+      options: { ...options, glue: text(options.glue), wasm: text(options.wasm) },
     },
     start: (runtimeOptions) => QuickJSRuntime.start(options, runtimeOptions),
   };
