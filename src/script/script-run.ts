@@ -42,6 +42,8 @@ export class ScriptRun {
   readonly #listeners = new Set<() => void>();
   #controller: AbortController | undefined;
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  /** By `performance.now()`: also where no timer can fire, because the script runs in a call that cannot be suspended. */
+  readonly #deadline: number = Number.POSITIVE_INFINITY;
   readonly #onAbort = (): void => this.stop(this.#options.signal?.reason);
 
   constructor(options: RunOptions, parent?: ScriptRun) {
@@ -53,6 +55,7 @@ export class ScriptRun {
     if (signal?.aborted === true) this.stop(signal.reason);
     else signal?.addEventListener("abort", this.#onAbort, { once: true });
     if (timeoutMs !== undefined && timeoutMs !== Number.POSITIVE_INFINITY) {
+      this.#deadline = performance.now() + timeoutMs;
       this.#timer = setTimeout(() => this.stop(timeoutError(timeoutMs)), Math.min(timeoutMs, 2 ** 31 - 1));
     }
   }
@@ -76,7 +79,7 @@ export class ScriptRun {
     return this.#stop?.reason;
   }
 
-  /** Aborts when it is stopped, or has ended: for what it waits for. */
+  /** Aborts when it is stopped: for what it waits for. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     if (this.isStopped) this.#controller.abort(this.reason);
@@ -108,13 +111,15 @@ export class ScriptRun {
    */
   tick(operations: number, canWait: boolean): Promise<void> | undefined {
     this.#count(operations);
+    const now = performance.now();
+    if (now > this.#deadline) this.stop(timeoutError(this.#options.timeoutMs));
     if (this.isStopped) return undefined;
     const answer = this.#report();
     if (isThenable(answer)) {
       if (canWait) return this.#pause(answer);
       this.stop(new TypeError("Cannot wait for onProgress: the script runs in a call that cannot be suspended"));
     } else if (answer !== undefined) this.#stopWith(answer);
-    if (this.isStopped || !canWait || timeInTurn(performance.now()) < SLICE_MS) return undefined;
+    if (this.isStopped || !canWait || timeInTurn(now) < SLICE_MS) return undefined;
     return nextTurn();
   }
 
@@ -190,6 +195,6 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   );
 }
 
-function timeoutError(timeoutMs: number): DOMException {
+function timeoutError(timeoutMs: number | undefined): DOMException {
   return new DOMException(`Script was not done within ${timeoutMs} ms`, "TimeoutError");
 }

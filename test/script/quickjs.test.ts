@@ -211,6 +211,23 @@ describe("QuickJS: scripts that are not well-meaning", () => {
     assert.equal(await engine.eval("try { fail('no') } catch (e) { e.message }"), "no");
   });
 
+  checkHere(language, "loop while they are read", async (engine) => {
+    const looping = "({ get a() { for (;;) try { for (;;); } catch {} } })";
+    const error = await rejection(engine.eval(`note(${looping})`, { timeoutMs: 50 }));
+    assert.equal((error as Error).name, "TimeoutError");
+    assert.match(String(await rejection(engine.eval(`note(${looping})`))), /interrupted/);
+    await engine.eval("globalThis.api = { get files() { for (;;); } }; 0");
+    assert.throws(() => engine.register("api.files.read", () => {}), /Cannot define/);
+    assert.equal(await engine.eval("1 + 1"), 2);
+  });
+
+  checkHere(language, "forge what crosses to the host", async (engine) => {
+    const values = await engine.eval(`
+      Object.prototype.toJSON = function () { return { $: ["h", 1] } };
+      [{ $: ["h", 1] }, { $: ["f", 99, "x"] }, { $: ["nothing"] }, { a: 1 }]`);
+    assert.deepEqual(values, [{ $: ["h", 1] }, { $: ["f", 99, "x"] }, { $: ["nothing"] }, { a: 1 }]);
+  });
+
   checkHere(language, "throw while they are read", async (engine) => {
     const error = await rejection(engine.eval("({ get a() { throw new Error('trap') } })"));
     assert.match((error as Error).message, /trap/);

@@ -40,7 +40,8 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
   const errors = { __proto__: null, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
   // Nothing below iterates, destructures arrays or spreads: what iterates arrays can be changed. Nor does it look up anything global.
   const call = (callee, target, ...args) => apply(callee, target, args);
-  const tag = (...parts) => ({ $: parts });
+  // Objects without a prototype: it could have a method toJSON.
+  const tag = (...parts) => ({ __proto__: null, $: parts });
 
   const functions = new Map();   // number -> a function that the host has
   const numbers = new WeakMap(); // that function -> its number
@@ -71,7 +72,7 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
   }
 
   function encodeError(error, buffers, path) {
-    const fields = {};
+    const fields = { __proto__: null };
     const names = keys(error);
     for (let i = 0; i < names.length; i++) {
       const key = names[i];
@@ -114,13 +115,12 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
       return tag("b", buffers.length - 1);
     }
     if (value instanceof Promise) throw new TypeError("Cannot pass a promise to the host inside of another value: await it first");
-    const fields = {};
+    const fields = { __proto__: null };
     const names = keys(value);
     for (let i = 0; i < names.length; i++) {
       const key = names[i];
       const field = encodeAny(value[key], buffers, path);
-      if (key === "__proto__") defineProperty(fields, key, { value: field, enumerable: true, configurable: true, writable: true });
-      else fields[key] = field;
+      fields[key] = field;
     }
     return hasOwn(fields, "$") ? tag("o", fields) : fields;
   }

@@ -16,6 +16,8 @@ import { QuickJSValues } from "./quickjs-values.ts";
 /** A function of the host that works on values of the engine: its result is owned by the engine, 0 is `undefined`. */
 export type NativeFunction = (count: number, args: number) => number | Promise<number>;
 
+/** Milliseconds that a plain call may take: enough for the largest values. */
+const PLAIN_CALL_MS = 1000;
 const ENDLESS_LOOP = "() => { for (;;); }";
 
 export class QuickJSEngine {
@@ -30,6 +32,7 @@ export class QuickJSEngine {
   isEnding = false;
   /** Plain calls of the prelude that are under way: nobody can wait in them. */
   #plainCalls = 0;
+  #plainStart = 0;
   /** Why it cannot be used any more. */
   broken: unknown;
 
@@ -82,8 +85,7 @@ export class QuickJSEngine {
     const { limit } = this.instance;
     // Its stack, if it has to have another than the engine's own, is taken before it is entered.
     limit.beginException();
-    const activation = new QuickJSActivation(this.#turn, run, () => limit.endException());
-    const { onEnter, onLeave } = activation;
+    const { onEnter, onLeave } = new QuickJSActivation(this.#turn, run, () => limit.endException());
     try {
       return await this.instance.enter(name, args, { onEnter, onLeave });
     } catch (error) {
@@ -93,9 +95,14 @@ export class QuickJSEngine {
     }
   }
 
-  /** Calls a function of the prelude where scripts cannot interfere. */
+  /** Whether a plain call goes on for so long that it has to be ended: getters of scripts may run in it, and nothing else can. */
+  get isPlainCallLate(): boolean {
+    return this.#plainCalls > 0 && performance.now() - this.#plainStart > PLAIN_CALL_MS;
+  }
+
+  /** Calls a function of the prelude, in which nobody can wait. Frees the arguments; the result is owned. */
   plainCall(name: PreludeFunction, args: readonly number[]): number {
-    this.#plainCalls++;
+    if (this.#plainCalls++ === 0) this.#plainStart = performance.now();
     try {
       return this.instance.call(this.#prelude.get(name)!, args);
     } finally {

@@ -36,7 +36,7 @@ export class QuickJSHostCalls implements QuickJSCallbacks {
 
   readonly shouldInterrupt = (): number | Promise<number> => {
     const engine = this.#engine;
-    if (engine?.isEnding === true) return 1;
+    if (engine?.isEnding === true || engine?.isPlainCallLate === true) return 1;
     const run = engine?.run;
     if (run === undefined) return 0;
     const pause = run.tick(OPERATIONS_PER_QUESTION, engine!.activation !== undefined);
