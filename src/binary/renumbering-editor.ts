@@ -12,6 +12,8 @@ const CALL = opcode("call");
 const RETURN_CALL = opcode("return_call");
 const REF_FUNC = opcode("ref.func");
 
+type TargetOf = (index: number, caller: number) => number;
+
 export class RenumberingEditor extends ImportingEditor {
   readonly #hints = new Map<number, readonly BranchHint[]>();
 
@@ -19,11 +21,11 @@ export class RenumberingEditor extends ImportingEditor {
    * Writes the code anew, with functions by their new indices; to be called once, before the module is built.
    *
    * @param editOf what is to be put in place of the current instruction of a reader, or before it; those that name functions are not asked for
-   * @param targetOf the new index of the function that code names instead of this one
+   * @param targetOf the new index of the function that the code of `caller` names instead of this one; both by their indices in the module
    */
   protected rewriteCode(
     editOf: (reader: InstructionReader) => Edit | undefined,
-    targetOf: (index: number) => number = (index) => this.renumbered(index),
+    targetOf: TargetOf = (index) => this.renumbered(index),
   ): void {
     const bodies = this.#copyBodies(editOf, targetOf);
     this.rewrites.set(SECTION.code, (writer) => writer.bytes(bodies.view()));
@@ -34,7 +36,7 @@ export class RenumberingEditor extends ImportingEditor {
   }
 
   /** All bodies of the module with their sizes, as the code section has them. */
-  #copyBodies(editOf: (reader: InstructionReader) => Edit | undefined, targetOf: (index: number) => number): Writer {
+  #copyBodies(editOf: (reader: InstructionReader) => Edit | undefined, targetOf: TargetOf): Writer {
     const { bodies, bytes, importedFunctions } = this.module;
     const hints = readBranchHints(this.module);
     const writer = new Writer(bytes.length);
@@ -45,7 +47,7 @@ export class RenumberingEditor extends ImportingEditor {
       const edits: Edit[] = [];
       reader.enterBody(start, end);
       while (reader.next()) {
-        const edit = namesFunction(reader) ? renumber(reader, targetOf) : editOf(reader);
+        const edit = namesFunction(reader) ? renumber(reader, importedFunctions + body, targetOf) : editOf(reader);
         if (edit !== undefined) edits.push(edit);
       }
       writer.u32(edits.reduce((size, edit) => size + edit.bytes.length - (edit.end - edit.start), end - start));
@@ -67,9 +69,9 @@ function namesFunction({ opcode: current }: InstructionReader): boolean {
   return current === CALL || current === RETURN_CALL || current === REF_FUNC;
 }
 
-function renumber(reader: InstructionReader, targetOf: (index: number) => number): Edit | undefined {
+function renumber(reader: InstructionReader, caller: number, targetOf: TargetOf): Edit | undefined {
   const index = reader.index();
-  const target = targetOf(index);
+  const target = targetOf(index, caller);
   if (target === index) return undefined;
   return { start: reader.immediates, end: reader.position, bytes: encodeIndex(target) };
 }

@@ -109,6 +109,26 @@ for (const { name: backend } of usable) {
     }
   });
 
+  describe(`Lua on ${backend}, collecting garbage by generations`, () => {
+    for (const place of ["a finalizer", "a finalizer that garbage calls"]) {
+      it(`ends a script in ${place}`, async () => {
+        const engine = await start(backend);
+        engine.register("wait", () => new Promise(() => {}));
+        await engine.eval("collectgarbage('generational')");
+        for (const body of ["wait()", "while true do end"]) {
+          const controller = new AbortController();
+          const reason = new Error("enough");
+          const run = engine.eval(PLACES[place]!.replace("BODY", body), { signal: controller.signal });
+          await turn();
+          controller.abort(reason);
+          assert.equal(await rejection(run), reason);
+          await assertUsable(engine);
+        }
+        await engine.close();
+      });
+    }
+  });
+
   describe(`Lua on ${backend} limits`, () => {
     it("operations, as exactly as it counts them, whoever makes them", async () => {
       const engine = await start(backend);

@@ -203,6 +203,18 @@ for (const { name: backend } of usable) {
           assert.equal(again.cause, failure);
         }
         assert.equal(await engine.eval("select(2, pcall(fail))"), failure);
+        // What another WebAssembly module throws is no jump of Lua.
+        const { Tag, Exception } = WebAssembly as unknown as Record<
+          "Tag" | "Exception",
+          new (...args: unknown[]) => object
+        >;
+        const foreign = new Exception(new Tag({ parameters: [] }), []);
+        engine.register("failPlainly", () => Promise.reject(foreign));
+        assert.equal(await engine.eval("select(2, pcall(failPlainly))"), foreign);
+        engine.register("failPlainly", () => {
+          throw foreign as Error;
+        });
+        assert.equal((await failureOf(engine, "failPlainly()")).cause, foreign);
         for (const thrown of ["text", 7, true]) {
           engine.register("failPlainly", () => Promise.reject(thrown));
           assert.equal(await engine.eval("select(2, pcall(failPlainly))"), thrown);
@@ -328,6 +340,23 @@ for (const { name: backend } of usable) {
         const error = await failureOf(engine, "twice(function() error('from below', 0) end, 1)");
         assert.equal(error.message, "from below");
         assert.ok(error.cause instanceof ScriptError);
+      }));
+
+    it("lets nobody resume or close the thread of another script, whether it waits or has ended", () =>
+      using(backend, async ({ engine, open }) => {
+        const waiting = engine.eval("other = coroutine.running() return wait(1) + 1");
+        await turn();
+        const touched = "coroutine.status(other), coroutine.resume(other)";
+        const closed = "select(2, pcall(coroutine.close, other))";
+        assert.deepEqual(await engine.eval(touched), ["normal", false, "cannot resume non-suspended coroutine"]);
+        assert.match((await engine.eval(closed)) as string, /cannot close a normal coroutine/);
+        assert.match((await engine.eval("debug.traceback(other)")) as string, /in function 'wait'/);
+        open(1, 41);
+        assert.equal(await waiting, 42);
+        assert.deepEqual(await engine.eval(touched), ["dead", false, "cannot resume dead coroutine"]);
+        assert.equal(await engine.eval(closed), true);
+        await failureOf(engine, "other = coroutine.running() error({})");
+        assert.deepEqual(await engine.eval(touched), ["dead", false, "cannot resume dead coroutine"]);
       }));
 
     it("takes away what reaches out of the engine", () =>

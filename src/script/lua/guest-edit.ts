@@ -37,6 +37,7 @@ import {
   RUN,
   TRAP,
 } from "./lua-layout.ts";
+import { findProtectedCall } from "./protected-calls.ts";
 import { unknownBuild } from "./unknown-build.ts";
 
 /** Functions that are exported in addition. */
@@ -50,6 +51,7 @@ export const PUSH_HOST_FUNCTION = "script_push_host_function";
 export const PUSH_METAMETHODS = "script_push_metamethods";
 
 const STORE = opcode("i32.store");
+const ANY = -1;
 
 /** @throws {WebAssembly.CompileError} when this is not the build of Lua that it is made for */
 export function editLua(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -61,14 +63,30 @@ class LuaEditor extends LuaFunctions {
     super(module);
     this.#checkLayout();
     this.#addExports();
-    const resume = this.#addResume();
     const expire = this.#addExpire();
-    const original = this.indexOf("lua_resume");
     const counted = findCountedEnds(module);
+    const targets = this.#targets(this.#addResume());
     this.rewriteCode(
       (reader) => (counted.has(reader.start) ? this.#count(reader, expire) : undefined),
-      (index) => (this.renumbered(index) === original ? resume : this.renumbered(index)),
+      (index, caller) => targets.get(caller)?.get(index) ?? targets.get(ANY)!.get(index) ?? this.renumbered(index),
     );
+  }
+
+  /** Caller → what it calls → what it calls instead. */
+  #targets(resume: number): ReadonlyMap<number, ReadonlyMap<number, number>> {
+    const { caller, allocate, free } = findProtectedCall(this.module);
+    const ignore = this.addFunction(consumer, "script:ignore");
+    const original = this.module.exports.find(({ name }) => name === "lua_resume")!.index;
+    return new Map([
+      [ANY, new Map([[original, resume]])],
+      [
+        caller,
+        new Map([
+          [allocate, this.indexOf("stackAlloc")],
+          [free, ignore.index],
+        ]),
+      ],
+    ]);
   }
 
   /** What `lua_sethook` writes shows where the fields are. */
@@ -112,19 +130,22 @@ class LuaEditor extends LuaFunctions {
   }
 
   /**
-   * A run, on a thread of Lua that nothing runs on; gives the status of Lua.
+   * A run, on a thread of Lua that nothing runs on; gives the status of Lua. The thread is left empty: a script may have kept it, and could
+   * otherwise resume it with what lies there.
    *
    *     (func (export "script_run") (param $L i32) (result i32)
    *       (global.set $left (OPERATIONS_PER_TICK))
    *       (call $lua_pushcclosure (local.get $L) ($failed) (i32.const 0))
    *       (call $lua_pushcclosure (local.get $L) ($body) (i32.const 0))
-   *       (call $lua_pcallk (local.get $L) (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 0)))
+   *       (call $lua_pcallk (local.get $L) (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 0))
+   *       (call $lua_settop (local.get $L) (i32.const 0)))
    */
   #addRun(): void {
     const { code } = this.#exported(RUN_SCRIPT, unary);
     code.i32Const(OPERATIONS_PER_TICK).globalSet(this.left);
     for (const slot of ["failed", "body"] as const) this.emitPush(code, slot);
     code.localGet(0).i32Const(0).i32Const(0).i32Const(1).i32Const(0).i32Const(0).call(this.indexOf("lua_pcallk"));
+    code.localGet(0).i32Const(0).call(this.indexOf("lua_settop"));
   }
 
   /** The same for functions that do not wait (`protected`), without a message handler; what it returns is on the stack afterwards, or the error. */
@@ -142,18 +163,24 @@ class LuaEditor extends LuaFunctions {
   }
 
   /**
-   * In place of `lua_resume`: a coroutine belongs to the run of whoever resumes it.
+   * In place of `lua_resume`: while a coroutine runs, it belongs to the run of whoever has resumed it. Afterwards, and if it cannot be resumed,
+   * it belongs to whom it did before: it may be the thread of another run.
    *
-   *     (func $resume (param $L i32) (param $from i32) (param $arguments i32) (param $results i32) (result i32)
-   *       (if (local.get $from) (then (i32.store (i32.sub (local.get $L) (4)) (i32.load (i32.sub (local.get $from) (4))))))
-   *       (call $lua_resume (local.get $L) (local.get $from) (local.get $arguments) (local.get $results)))
+   *     (func $resume (param $L i32) (param $from i32) (param $arguments i32) (param $results i32) (result i32) (local $before i32)
+   *       (local.set $before (i32.load (i32.sub (local.get $L) (RUN))))
+   *       (if (local.get $from) (then (i32.store (i32.sub (local.get $L) (RUN)) (i32.load (i32.sub (local.get $from) (RUN))))))
+   *       (call $lua_resume (local.get $L) (local.get $from) (local.get $arguments) (local.get $results))
+   *       (i32.store (i32.sub (local.get $L) (RUN)) (local.get $before)))
    */
   #addResume(): number {
     const added = this.addFunction({ params: [I32, I32, I32, I32], results: [I32] }, "script:resume");
+    const before = added.local(I32);
     const { code } = added;
+    code.localGet(0).i32Const(RUN).i32Sub().i32Load().localSet(before);
     code.localGet(1).if();
     code.localGet(0).i32Const(RUN).i32Sub().localGet(1).i32Const(RUN).i32Sub().i32Load().i32Store().end();
     code.localGet(0).localGet(1).localGet(2).localGet(3).call(this.indexOf("lua_resume"));
+    code.localGet(0).i32Const(RUN).i32Sub().localGet(before).i32Store();
     return added.index;
   }
 

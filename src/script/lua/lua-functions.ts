@@ -59,7 +59,7 @@ export class LuaFunctions extends RenumberingEditor {
     const imports = Object.entries(IMPORTS).map(([name, type]) => ({ module: HOST_MODULE, name, type }));
     super(module, imports);
     for (const [position, { name }] of imports.entries()) this.#imports.set(name, this.imported + position);
-    this.#firstSlot = module.tables[0]!.minimum;
+    this.#firstSlot = module.tables[0]?.minimum ?? unknownBuild("it has no table");
     this.left = this.#global(OPERATIONS_LEFT, OPERATIONS_PER_TICK);
     this.#used = this.#global(BYTES_USED, 0);
     this.#limit = this.#global(BYTES_LIMIT, -1);

@@ -133,7 +133,7 @@ export class LuaHostCalls {
       if (isThenable(answer)) return this.#wait(L, activity.run, answer);
     } catch (error) {
       this.#requireGoing(activity.run);
-      return this.#throw(L, error);
+      return this.#throwHostError(L, error);
     }
     this.#requireGoing(activity.run);
     return this.#give(L, answer);
@@ -156,7 +156,7 @@ export class LuaHostCalls {
   readonly #finish = (L: number): number => {
     const answer = this.#answers.get(L)!;
     this.#answers.delete(L);
-    return "error" in answer ? this.#throw(L, answer.error) : this.#give(L, answer.value);
+    return "error" in answer ? this.#throwHostError(L, answer.error) : this.#give(L, answer.value);
   };
 
   #give(L: number, value: unknown): number {
@@ -169,9 +169,14 @@ export class LuaHostCalls {
     }
   }
 
-  /** Pushes an error that Lua is to throw. */
+  /** Has Lua throw what JavaScript has, unless Lua has thrown that itself. */
   #throw(L: number, error: unknown): number {
     if (isLuaError(error)) throw error;
+    return this.#throwHostError(L, error);
+  }
+
+  /** Pushes an error that Lua is to throw. One of another WebAssembly module is an object like others. */
+  #throwHostError(L: number, error: unknown): number {
     const { pusher } = this.#parts!;
     this.#state.withoutCollector(() => {
       if (typeof error === "object" && error !== null) pusher.pushError(L, error);
