@@ -8,6 +8,7 @@
 import type { HostObjects } from "./host-objects.ts";
 import type { HostImports } from "../../link/imports.ts";
 import { ScriptError } from "../script-errors.ts";
+import type { ScriptErrorParts } from "../script-errors.ts";
 import type { RuntimeOptions } from "../language.ts";
 import { STOPPED, isThenable } from "../script-run.ts";
 import type { ScriptRun } from "../script-run.ts";
@@ -130,7 +131,12 @@ export class LuaHostCalls {
     let answer: unknown;
     try {
       answer = this.#functions.callHost(object.callee, args, activity.run);
-      if (isThenable(answer)) return this.#wait(L, activity.run, answer);
+      if (isThenable(answer)) {
+        if (!this.#state.isCalled) return this.#wait(L, activity.run, answer);
+        // Nobody is going to look at it.
+        answer.then(undefined, () => {});
+        throw new TypeError("Cannot wait for a function of the host here: the host is reading a value of the script");
+      }
     } catch (error) {
       this.#requireGoing(activity.run);
       return this.#throwHostError(L, error);
@@ -195,7 +201,7 @@ export class LuaHostCalls {
   #ask(activity: LuaActivity, operations: number): Promise<void> | undefined {
     const { run } = activity;
     this.#notice(activity);
-    const pause = run.tick(operations, true);
+    const pause = run.tick(operations, !this.#state.isCalled);
     this.#requireGoing(run);
     return pause?.then(() => this.#requireGoing(run));
   }
@@ -231,30 +237,41 @@ export class LuaHostCalls {
   /** The error is at index 1, as text at index 2. It may be replaced by another on the way out; the last one counts. */
   readonly #failed = (L: number): unknown => {
     const activity = this.#activityOf(L);
-    if (activity === undefined) return undefined;
-    const error = this.#state.withoutCollector(() => this.#errorOf(L, activity));
-    activity.failure = { error };
+    // Where there is no room any more, looking at an error is one.
+    if (activity === undefined || this.#state.isCalled) return undefined;
+    this.#state.withoutCollector(() => {
+      const parts = this.#errorParts(L, activity);
+      let scriptStack = "";
+      try {
+        scriptStack = this.#stackOf(L);
+      } finally {
+        activity.failure = { error: new ScriptError(this.#text(L, 2), { ...parts, scriptStack }) };
+      }
+    });
     return this.#charge(activity);
   };
 
-  #errorOf(L: number, { isSyntaxError }: LuaActivity): ScriptError {
+  #text(L: number, index: number): string {
+    const { api, memory } = this.#state;
+    return memory.readText(api.lua_tolstring(L, index, 0), api.script_length(L, index));
+  }
+
+  #stackOf(L: number): string {
+    this.#state.api.luaL_traceback(L, L, 0, 1);
+    return this.#text(L, -1);
+  }
+
+  #errorParts(L: number, { isSyntaxError }: LuaActivity): ScriptErrorParts {
     const { reader, objects, state } = this.#parts!;
-    const { api, memory } = state;
-    const message = memory.readText(api.lua_tolstring(L, 2, 0), api.script_length(L, 2));
-    api.luaL_traceback(L, L, 0, 1);
-    const scriptStack = memory.readText(api.lua_tolstring(L, -1, 0), api.script_length(L, -1));
-    const type = api.lua_type(L, 1);
-    const object = type === TYPE.userdata ? objects.at(api.lua_touserdata(L, 1)) : undefined;
+    const { api } = state;
+    const isUserdata = api.lua_type(L, 1) === TYPE.userdata;
+    const object = isUserdata ? objects.at(api.lua_touserdata(L, 1)) : undefined;
     if (object !== undefined && "error" in object) {
       const { name } = object.error as { readonly name?: unknown };
-      return new ScriptError(message, {
-        scriptName: typeof name === "string" ? name : "Error",
-        scriptStack,
-        cause: object.error,
-      });
+      return { scriptName: typeof name === "string" ? name : "Error", cause: object.error };
     }
     const scriptName = isSyntaxError ? "SyntaxError" : undefined;
-    return new ScriptError(message, { scriptName, scriptStack, value: readOr(() => reader.read(L, 1), message) });
+    return { scriptName, value: readOr(() => reader.read(L, 1), this.#text(L, 2)) };
   }
 }
 

@@ -64,7 +64,7 @@ export class LuaRuntime implements ScriptRuntime {
       [HOST_MODULE]: { ...calls.imports, inside: body.inside },
     };
     const instance: Instance = await instantiate(await compiledLua(source, backend), imports, {
-      stacks: { bytes: stackBytes },
+      stacks: { bytes: Math.max(stackBytes, MIN_STACK_BYTES) },
     });
     return new LuaRuntime(new LuaState(instance, body, maxMemoryBytes), calls, options);
   }
@@ -199,6 +199,12 @@ export class LuaRuntime implements ScriptRuntime {
     });
   }
 }
+
+/**
+ * Lua itself limits how deep functions of C nest, to 200, and 191 KiB are the most that was found to be needed for that (`string.format` in
+ * `__tostring`); to write a number takes 8 KiB more. A stack that is too little for it would end the engine instead of the script.
+ */
+const MIN_STACK_BYTES = 256 * 1024;
 
 /** What the prelude takes, and gives. */
 const METAMETHODS = 3;

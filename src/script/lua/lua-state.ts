@@ -51,6 +51,7 @@ export class LuaState {
   readonly #run: ReturnType<Instance["function"]>;
   /** Address of a byte that says why the garbage collector does not run; 0 as long as it is not known. */
   #collectorStops = 0;
+  #calls = 0;
 
   /**
    * @param inside whose import the instance has
@@ -91,15 +92,21 @@ export class LuaState {
     this.memory.bytes[this.#collectorStops] = bits;
   }
 
-  /** Runs `body` while no garbage is collected: a finalizer would run a script where it cannot wait. */
+  /** Whether JavaScript is making calls of {@link LuaState.api}: what Lua asks its host for meanwhile cannot wait. */
+  get isCalled(): boolean {
+    return this.#calls > 0;
+  }
+
+  /** Runs `body`, which makes calls of {@link LuaState.api}, while no garbage is collected: a finalizer would run a script where it cannot wait. */
   withoutCollector<Result>(body: () => Result): Result {
-    if (this.#collectorStops === 0) return body();
-    const before = this.collectorStops;
-    this.collectorStops = before | STOPPED_BY_PROGRAM;
+    const before = this.#collectorStops === 0 ? 0 : this.collectorStops;
+    if (this.#collectorStops !== 0) this.collectorStops = before | STOPPED_BY_PROGRAM;
+    this.#calls++;
     try {
       return body();
     } finally {
-      this.collectorStops = before;
+      this.#calls--;
+      if (this.#collectorStops !== 0) this.collectorStops = before;
     }
   }
 
