@@ -17,8 +17,8 @@ const MODULE = `${PACKAGE}/dist/glue.wasm`;
 /** Backend → what it runs. */
 type CompiledModules = Map<string, Promise<GuestModule>>;
 
-/** Of the package itself, and of modules that were given: each is made ready once. */
-const installed: CompiledModules = new Map();
+/** By where they come from, "" for the package itself, or by the bytes that were given: each is made ready once. */
+const fetched = new Map<string, CompiledModules>();
 const given = new WeakMap<Uint8Array, CompiledModules>();
 
 /**
@@ -27,16 +27,24 @@ const given = new WeakMap<Uint8Array, CompiledModules>();
  * @throws {Error} when the package is not installed, or of another version
  */
 export function compiledLua({ wasm }: LuaOptions, backend: BackendName | "auto"): Promise<GuestModule> {
-  if (wasm !== undefined && !(wasm instanceof Uint8Array)) return compileFrom(wasm, backend);
-  const modules = wasm === undefined ? installed : (given.get(wasm) ?? new Map<string, Promise<GuestModule>>());
-  if (wasm !== undefined) given.set(wasm, modules);
+  const modules = modulesOf(wasm);
   const known = modules.get(backend);
   if (known !== undefined) return known;
   const module = compileFrom(wasm, backend);
   modules.set(backend, module);
-  // It may be installed by then.
+  // It may be there by then.
   module.catch(() => modules.delete(backend));
   return module;
+}
+
+function modulesOf(wasm: LuaOptions["wasm"]): CompiledModules {
+  const isGiven = wasm instanceof Uint8Array;
+  const known = isGiven ? given.get(wasm) : fetched.get(String(wasm ?? ""));
+  if (known !== undefined) return known;
+  const modules: CompiledModules = new Map();
+  if (isGiven) given.set(wasm, modules);
+  else fetched.set(String(wasm ?? ""), modules);
+  return modules;
 }
 
 async function compileFrom(wasm: LuaOptions["wasm"], backend: BackendName | "auto"): Promise<GuestModule> {
