@@ -51,7 +51,7 @@ async function run(module: string, name: string, input: unknown): Promise<unknow
 
 const answerer = new Answerer(line, {
   describe: () => "the body of the coroutine",
-  handle: ({ args: [module, name, input] }) => run(module as string, name as string, input),
+  handle: (_call, [module, name, input]) => run(module as string, name as string, input),
 });
 
 inside.onMessage(() => answerer.look());

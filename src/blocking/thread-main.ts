@@ -85,8 +85,8 @@ function answerNested(call: Message): void {
 
 const answerer = new Answerer(line, {
   describe: (name) => names[name] ?? String(name),
-  handle: (call) => {
-    const { id, name, args } = call;
+  handle: (call, args) => {
+    const { id, name } = call;
     if (name === RESOLVE_NAME) return resolveName(String(args[0]));
     return servedCall.run(serve(id, call), () => functions[name]?.(...args));
   },

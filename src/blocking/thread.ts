@@ -101,7 +101,7 @@ export class Thread<Module extends object> {
     });
     this.#answerer = new Answerer(this.#line, {
       describe: (number) => `host.${functions[number]?.name ?? String(number)}`,
-      handle: (call) => servedCall.run(serve(call.id, call, this), () => functions[call.name]?.call([...call.args])),
+      handle: (call, args) => servedCall.run(serve(call.id, call, this), () => functions[call.name]?.call([...args])),
       onAnswer: (answer) => this.#onNestedAnswer(answer),
     });
     this.loaded = new Promise((resolve, reject) => {

@@ -12,14 +12,13 @@ export interface IncomingCall {
   readonly id: number;
   readonly name: number;
   readonly owner: number;
-  readonly args: readonly unknown[];
   /** Aborts when nobody waits for its answer any more. */
   readonly signal: AbortSignal;
 }
 
 export interface AnswererOptions {
   /** Returns or throws the answer, or returns a promise of it. */
-  readonly handle: (call: IncomingCall) => unknown;
+  readonly handle: (call: IncomingCall, args: readonly unknown[]) => unknown;
   /** What is called, for messages. */
   readonly describe: (name: number) => string;
   /** Is given what answers a call of this thread, if it makes any. */
@@ -29,20 +28,22 @@ export interface AnswererOptions {
 /** How long an answer waits for room before the event loop turns. There is room as soon as the other thread has looked. */
 const RETRY_MS = 1;
 
+/**
+ * Without its arguments: code that runs on its behalf keeps it, with all promises that are made meanwhile, and that would let strings and bytes
+ * of megabytes outlive the call, into the part of the heap where collecting them takes long.
+ */
 class OpenCall extends Abandonable implements IncomingCall {
   readonly id: number;
   readonly name: number;
   readonly owner: number;
   readonly depth: number;
-  readonly args: readonly unknown[];
 
-  constructor({ id, name, owner, depth, value }: Message) {
+  constructor({ id, name, owner, depth }: Message) {
     super();
     this.id = id;
     this.name = name;
     this.owner = owner;
     this.depth = depth;
-    this.args = value as unknown[]; // what BlockingCaller sends
   }
 }
 
@@ -115,7 +116,7 @@ export class Answerer {
     this.#open.push(call);
     let answer: unknown;
     try {
-      answer = this.#options.handle(call);
+      answer = this.#options.handle(call, message.value as unknown[]); // what BlockingCaller sends
     } catch (error) {
       this.#answer(call, KIND.threw, error);
       return;

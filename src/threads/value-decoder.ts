@@ -2,7 +2,7 @@
 
 import { addOwnProperties, bareError } from "./error-parts.ts";
 import type { EncoderRoom } from "./value-encoder.ts";
-import { BYTE_CLASSES, TAG } from "./value-layout.ts";
+import { BYTE_CLASSES, TAG, paddingAt } from "./value-layout.ts";
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -166,6 +166,7 @@ class ValueDecoder {
   #binary(): ArrayBuffer | ArrayBufferView {
     const number = this.#bytes[this.#at++]!;
     const count = this.#count();
+    this.#at += paddingAt(this.#at);
     const buffer = new ArrayBuffer(count);
     new Uint8Array(buffer).set(this.#bytes.subarray(this.#at, this.#at + count));
     this.#at += count;

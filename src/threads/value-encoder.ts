@@ -1,7 +1,7 @@
 /** Writes values into shared memory; value-layout.ts draws how. */
 
 import { errorParts } from "./error-parts.ts";
-import { BYTE_CLASSES, SHORT_STRING, TAG } from "./value-layout.ts";
+import { BYTE_CLASSES, SHORT_STRING, TAG, paddingAt } from "./value-layout.ts";
 
 /** Where an encoder writes. */
 export interface EncoderRoom {
@@ -14,6 +14,10 @@ export class NotEncodable extends Error {}
 
 /** There is no room for a value. */
 export class NoRoom extends Error {}
+
+/** Made once: to capture a stack each time would cost more than to write a value. */
+const notEncodable = new NotEncodable();
+const noRoom = new NoRoom();
 
 const utf8 = new TextEncoder();
 
@@ -73,22 +77,26 @@ class ValueEncoder {
         else this.#object(value);
         break;
       default:
-        throw new NotEncodable();
+        throw notEncodable;
     }
   }
 
   /** Makes room for `count` bytes and claims them. @returns where they start */
   #claim(count: number): number {
     const start = this.length;
-    if (start + count > this.#end) {
-      const room = this.#grow(start + count, start);
-      if (room === undefined) throw new NoRoom();
-      this.#bytes = room.bytes;
-      this.#view = room.view;
-      this.#end = room.bytes.length;
-    }
+    this.#reserve(count);
     this.length = start + count;
     return start;
+  }
+
+  #reserve(count: number): void {
+    const needed = this.length + count;
+    if (needed <= this.#end) return;
+    const room = this.#grow(needed, this.length);
+    if (room === undefined) throw noRoom;
+    this.#bytes = room.bytes;
+    this.#view = room.view;
+    this.#end = room.bytes.length;
   }
 
   #tag(tag: number): void {
@@ -140,6 +148,8 @@ class ValueEncoder {
   }
 
   #longString(text: string): void {
+    // Before it is converted: that costs more than whatever is done if there is no room. It takes a byte for a character at least.
+    this.#reserve(text.length);
     if (!text.isWellFormed()) {
       this.#utf16(text);
       return;
@@ -178,7 +188,7 @@ class ValueEncoder {
 
   #array(array: readonly unknown[]): void {
     // Holes and further properties are left to the platform.
-    if (Object.keys(array).length !== array.length) throw new NotEncodable();
+    if (Object.keys(array).length !== array.length) throw notEncodable;
     this.#tagged(TAG.array, array.length);
     for (const element of array) this.write(element);
   }
@@ -186,7 +196,7 @@ class ValueEncoder {
   #properties(object: object): void {
     const prototype: unknown = Object.getPrototypeOf(object);
     // Objects of other classes may be anything, also such that the platform refuses.
-    if (prototype !== null && prototype !== Object.prototype) throw new NotEncodable();
+    if (prototype !== null && prototype !== Object.prototype) throw notEncodable;
     this.#tag(TAG.object);
     this.#entries(object);
   }
@@ -218,13 +228,14 @@ class ValueEncoder {
     const isBuffer = binary instanceof ArrayBuffer;
     const buffer = isBuffer ? binary : binary.buffer;
     // Shared memory stays shared, and what can be resized can be resized: the platform sees to that.
-    if (!(buffer instanceof ArrayBuffer) || isResizable(buffer)) throw new NotEncodable();
+    if (!(buffer instanceof ArrayBuffer) || isResizable(buffer)) throw notEncodable;
     const number = isBuffer ? 0 : BYTE_CLASSES.indexOf(nameOf(binary));
-    if (number < 0) throw new NotEncodable();
+    if (number < 0) throw notEncodable;
     const start = this.#claim(6);
     this.#bytes[start] = TAG.bytes;
     this.#bytes[start + 1] = number;
     this.#view.setUint32(start + 2, binary.byteLength, true);
+    this.#claim(paddingAt(this.length));
     const at = this.#claim(binary.byteLength);
     const from = isBuffer ? new Uint8Array(binary) : new Uint8Array(buffer, binary.byteOffset, binary.byteLength);
     this.#bytes.set(from, at);

@@ -13,7 +13,7 @@
  *     map           u32 entries, two values for each
  *     set           u32 elements, the elements
  *     date          f64
- *     bytes         u8 class of the view, u32 bytes, the bytes
+ *     bytes         u8 class of the view, u32 bytes, padding up to a multiple of 8, the bytes
  *     error         three strings: class, name and message; then properties as an object has them, see error-parts.ts
  *     again         u32 number: the object that came as number so-and-so, counted from 0 in the order in which they begin
  *
@@ -61,3 +61,8 @@ export const BYTE_CLASSES: readonly string[] = [
 
 /** Strings of at most so many characters are written one by one; the platform's conversion costs more to call. */
 export const SHORT_STRING = 48;
+
+/** Bytes up to a multiple of 8: engines copy from and to memory that is shared a byte at a time where the two are aligned differently. */
+export function paddingAt(position: number): number {
+  return -position & 7;
+}

@@ -71,6 +71,13 @@ describe("A mailbox", () => {
 
   it("passes a date that is none", () => assert.ok(Number.isNaN((through(new Date(NaN)) as Date).getTime())));
 
+  it("passes bytes wherever they come to lie", () => {
+    for (let length = 0; length < 20; length++) {
+      const value = ["x".repeat(length), new Uint8Array([1, 2, 3]), length, new Float64Array([0.5])];
+      assert.deepEqual(through(value), value);
+    }
+  });
+
   it("passes a part of a buffer without the rest of it", () => {
     const bytes = through(new Uint8Array(new ArrayBuffer(100), 10, 4)) as Uint8Array;
     assert.deepEqual([bytes.length, bytes.buffer.byteLength], [4, 4]);
