@@ -36,7 +36,12 @@ const BROWSERS = {
   ],
 };
 
-const TYPES = { ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".html": "text/html" };
+const TYPES = {
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+  ".html": "text/html",
+};
 
 function serve(onReport) {
   const server = createServer((request, response) => {

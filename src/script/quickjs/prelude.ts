@@ -40,8 +40,9 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
   const errors = { __proto__: null, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
   // Nothing below iterates, destructures arrays or spreads: what iterates arrays can be changed. Nor does it look up anything global.
   const call = (callee, target, ...args) => apply(callee, target, args);
-  // Objects without a prototype: it could have a method toJSON.
-  const tag = (...parts) => ({ __proto__: null, $: parts });
+  // What is made into text has no method toJSON, whatever prototypes have.
+  const plain = (array) => defineProperty(array, "toJSON", { value: undefined });
+  const tag = (...parts) => ({ __proto__: null, $: plain(parts) });
 
   const functions = new Map();   // number -> a function that the host has
   const numbers = new WeakMap(); // that function -> its number
@@ -79,7 +80,7 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
       const field = error[key];
       if (typeof field === "string" || typeof field === "number" || typeof field === "boolean") fields[key] = encodeAny(field, buffers, path);
     }
-    const parts = { name: String(error.name), message: String(error.message), stack: ownStack(error), fields };
+    const parts = { __proto__: null, name: String(error.name), message: String(error.message), stack: ownStack(error), fields };
     const key = call(weakGet, hostErrors, error);
     if (key !== undefined) parts.host = hostKeyId(key);
     return tag("e", parts);
@@ -95,19 +96,19 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
     if (isArray(value)) {
       const elements = [];
       for (let i = 0; i < value.length; i++) elements[i] = encodeAny(value[i], buffers, path);
-      return elements;
+      return plain(elements);
     }
     if (value instanceof Error) return encodeError(value, buffers, path);
     if (value instanceof Date) return tag("t", call(getTime, value));
     if (value instanceof Map) {
       const list = [];
-      call(mapForEach, value, (field, key) => { list[list.length] = [encodeAny(key, buffers, path), encodeAny(field, buffers, path)]; });
-      return tag("m", list);
+      call(mapForEach, value, (field, key) => { list[list.length] = plain([encodeAny(key, buffers, path), encodeAny(field, buffers, path)]); });
+      return tag("m", plain(list));
     }
     if (value instanceof Set) {
       const list = [];
       call(setForEach, value, (element) => { list[list.length] = encodeAny(element, buffers, path); });
-      return tag("s", list);
+      return tag("s", plain(list));
     }
     if (value instanceof ArrayBuffer) { buffers[buffers.length] = value; return tag("b", buffers.length - 1); }
     if (isView(value)) {
