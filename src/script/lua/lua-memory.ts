@@ -15,15 +15,15 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class LuaMemory {
   readonly #memory: WebAssembly.Memory;
-  readonly #exports: Pick<LuaExports, "malloc" | "free">;
+  readonly #allocator: Pick<LuaExports, "malloc" | "free">;
   readonly #scratch: number;
   #bytes: Uint8Array;
   #words: Int32Array;
 
-  constructor(memory: WebAssembly.Memory, exports: Pick<LuaExports, "malloc" | "free">) {
+  constructor(memory: WebAssembly.Memory, allocator: Pick<LuaExports, "malloc" | "free">) {
     this.#memory = memory;
-    this.#exports = exports;
-    this.#scratch = exports.malloc(SCRATCH_BYTES);
+    this.#allocator = allocator;
+    this.#scratch = allocator.malloc(SCRATCH_BYTES);
     this.#bytes = new Uint8Array(memory.buffer);
     this.#words = new Int32Array(memory.buffer);
   }
@@ -48,12 +48,12 @@ export class LuaMemory {
   with<Result>(content: string | Uint8Array, use: (address: number, bytes: number) => Result): Result {
     const most = typeof content === "string" ? content.length * MAX_BYTES_PER_UNIT : content.length;
     if (most < SCRATCH_BYTES) return use(this.#scratch, this.#write(content, this.#scratch));
-    const block = this.#exports.malloc(most + 1);
+    const block = this.#allocator.malloc(most + 1);
     if (block === 0) throw new RangeError("Cannot pass text to script: there is no memory for it");
     try {
       return use(block, this.#write(content, block));
     } finally {
-      this.#exports.free(block);
+      this.#allocator.free(block);
     }
   }
 
