@@ -25,6 +25,21 @@ export function trapFor(error: unknown): unknown {
   return made;
 }
 
+/**
+ * `error` as a trap: an object that looks like it, of its class and with its properties. Guest code cannot catch it, also where it comes
+ * from a host function that has called the guest and been told of it.
+ */
+export function uncatchable<Wanted extends Error>(error: Wanted): Wanted {
+  const made = makeTrap();
+  if (!(made instanceof Error)) return error;
+  Object.setPrototypeOf(made, Object.getPrototypeOf(error) as object);
+  Object.defineProperties(made, Object.getOwnPropertyDescriptors(error));
+  inDisguise.add(made);
+  return made as Wanted; // has all that is to be seen of it; private fields are not needed
+}
+
+const inDisguise = new WeakSet<object>();
+
 /** What the trap was made for; any other error itself. */
 export function errorBehind(error: unknown): unknown {
   return error instanceof Error && errors.has(error) ? errors.get(error) : error;
@@ -32,7 +47,7 @@ export function errorBehind(error: unknown): unknown {
 
 /** Whether it is one of these traps. */
 export function isUncatchable(error: unknown): boolean {
-  return error instanceof Error && (error === trap || errors.has(error));
+  return error instanceof Error && (error === trap || errors.has(error) || inDisguise.has(error));
 }
 
 function makeTrap(): unknown {

@@ -6,7 +6,7 @@ import { MEMORY_MAKER } from "../link/imports.ts";
 import type { MakeMemory } from "../link/imports.ts";
 import type { Instance } from "../link/instance.ts";
 import type { CallOptions } from "../link/linked-guest.ts";
-import { isUncatchable, trapFor } from "../link/uncatchable-trap.ts";
+import { isUncatchable, uncatchable } from "../link/uncatchable-trap.ts";
 import { WasiExit } from "./exit.ts";
 import { systemClock } from "./host/clock.ts";
 import { systemRandom } from "./host/random.ts";
@@ -207,7 +207,7 @@ function programOf(options: WasiOptions): Program {
     random,
     descriptors,
     snapshot: PREVIEW_1,
-    exit: (code: number) => trapFor(new WasiExit(code)),
+    exit: (code: number) => uncatchable(new WasiExit(code)),
   };
   // Last, when nothing can fail any more: what is open has to be closed.
   for (const descriptor of openPreopens(options.preopens ?? {})) program.descriptors.add(descriptor, FIRST_PREOPEN);
