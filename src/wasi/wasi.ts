@@ -129,9 +129,20 @@ export class WASI {
     if ("_initialize" in instance.exports) await instance.function("_initialize" as never).call([] as never, options);
   }
 
-  /** Closes all that is open. `start` does so itself; a library does not end otherwise. */
-  async close(): Promise<void> {
-    await this.#closeAll();
+  /**
+   * Closes all that is open, when all that was written has gone. `start` does so itself; a library does not end otherwise, nor does what is
+   * never started: its directories are open from the beginning.
+   *
+   * @param options.signal ends the wait for streams that nobody takes anything from: they are left as they are
+   * @throws the reason of `signal`, if that aborts before
+   */
+  async close({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    await unlessAborted(this.#closeAll(), signal);
+  }
+
+  /** {@link WASI.close}: `await using wasi = new WASI({ … })`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   #begin(action: string): void {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { HostError, MemoryFileSystem, SymbolicLink } from "stackful/wasi";
+import type { MemoryTree } from "stackful/wasi";
 import { ROOT } from "./file-systems.ts";
 import { GuestCalls, READ_WRITE, fails } from "./guest-calls.ts";
 
@@ -24,6 +25,27 @@ describe("MemoryFileSystem", () => {
       empty: { new: new TextEncoder().encode("made") },
       folder: { nested: { file: new TextEncoder().encode("deep") }, link: new SymbolicLink("nested/file") },
     });
+  });
+
+  it("has directories inside each other as deep as one likes", () => {
+    const deep = 50_000;
+    let tree: MemoryTree = { end: "text" };
+    for (let level = 0; level < deep; level++) tree = { d: tree };
+    let found = new MemoryFileSystem(tree, { maxEntries: 2 * deep }).tree();
+    for (let level = 0; level < deep; level++) found = found["d"] as MemoryTree;
+    assert.deepEqual(Object.keys(found), ["end"]);
+  });
+
+  it("keeps files in the order in which they were made, also with names that objects have", () => {
+    const tree = Object.fromEntries([
+      ["b", "1"],
+      ["__proto__", "2"],
+      ["a", { toString: "3" }],
+    ]);
+    const found = new MemoryFileSystem(tree).tree();
+    assert.deepEqual(Object.keys(found), ["b", "__proto__", "a"]);
+    assert.equal(Object.getPrototypeOf(found), Object.prototype);
+    assert.deepEqual(Object.keys(found["a"] as MemoryTree), ["toString"]);
   });
 
   it("copies bytes it is given, and gives copies", () => {

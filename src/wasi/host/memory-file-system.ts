@@ -125,16 +125,26 @@ function bytesOf(content: string | Uint8Array): Uint8Array {
   return typeof content === "string" ? new TextEncoder().encode(content) : content;
 }
 
-function fill(folder: MemoryFolder, tree: MemoryTree): void {
-  for (const [name, content] of Object.entries(tree)) {
-    if (name === "" || name === "." || name === ".." || /[/\0]/.test(name)) {
-      throw new TypeError(`Cannot make a file system: "${name}" is no name of a file`);
+/** Trees are walked without recursion: guests make directories inside each other as deep as they like. */
+function fill(root: MemoryFolder, tree: MemoryTree): void {
+  const rest: [MemoryFolder, MemoryTree][] = [[root, tree]];
+  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+    const [folder, contents] = next;
+    for (const [name, content] of Object.entries(contents)) {
+      requireName(name);
+      const inner = add(folder, name, content);
+      if (inner !== undefined) rest.push(inner);
     }
-    add(folder, name, content);
   }
 }
 
-function add(folder: MemoryFolder, name: string, content: MemoryTree[string]): void {
+function requireName(name: string): void {
+  if (name !== "" && name !== "." && name !== ".." && !/[/\0]/.test(name)) return;
+  throw new TypeError(`Cannot make a file system: "${name}" is no name of a file`);
+}
+
+/** @returns a folder with what is to be put into it, if it is one */
+function add(folder: MemoryFolder, name: string, content: MemoryTree[string]): [MemoryFolder, MemoryTree] | undefined {
   if (content instanceof SymbolicLink) {
     folder.addLink(name, content.target);
   } else if (typeof content === "string" || content instanceof Uint8Array) {
@@ -142,8 +152,9 @@ function add(folder: MemoryFolder, name: string, content: MemoryTree[string]): v
   } else {
     const inner = new MemoryFolder(folder.device);
     folder.add(name, inner);
-    fill(inner, content);
+    return [inner, content];
   }
+  return undefined;
 }
 
 function addFile(folder: MemoryFolder, name: string, bytes: Uint8Array): void {
@@ -156,13 +167,23 @@ function addFile(folder: MemoryFolder, name: string, bytes: Uint8Array): void {
   }
 }
 
-function treeOf(folder: MemoryFolder): MemoryTree {
-  const contents = Array.from(folder.entries, ([name, node]): [string, MemoryTree[string]] => [name, contentOf(node)]);
-  return Object.fromEntries<MemoryTree[string]>(contents);
+function treeOf(root: MemoryFolder): MemoryTree {
+  const tree: Record<string, MemoryTree[string]> = {};
+  const rest: [MemoryFolder, typeof tree][] = [[root, tree]];
+  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+    const [folder, contents] = next;
+    for (const [name, node] of folder.entries) {
+      const inner: typeof tree = {};
+      if (node instanceof MemoryFolder) rest.push([node, inner]);
+      const value = node instanceof MemoryFolder ? inner : contentOf(node);
+      // An assignment would set the prototype where a file is called `__proto__`.
+      Object.defineProperty(contents, name, { value, writable: true, enumerable: true, configurable: true });
+    }
+  }
+  return tree;
 }
 
-function contentOf(node: MemoryNode): MemoryTree[string] {
-  if (node instanceof MemoryFolder) return treeOf(node);
+function contentOf(node: MemoryFile | MemoryLink): MemoryTree[string] {
   return node instanceof MemoryLink ? new SymbolicLink(node.target) : node.content();
 }
 
