@@ -12,7 +12,7 @@ interface FileSystem {
   writeFile(file: string | URL, bytes: Uint8Array, options: { flag: string }): Promise<void>;
   rename(from: string | URL, to: string | URL): Promise<void>;
   rm(file: string | URL, options: { force: boolean }): Promise<void>;
-  mkdir(directory: string | URL, options: { recursive: boolean }): Promise<unknown>;
+  mkdir(directory: string | URL): Promise<unknown>;
   readdir(directory: string | URL): Promise<string[]>;
   stat(file: string | URL): Promise<{ readonly size: number; readonly mtimeMs: number }>;
   utimes(file: string | URL, accessed: Date, modified: Date): Promise<void>;
@@ -21,6 +21,7 @@ interface FileSystem {
 /** What is used of the `process` of Node, Deno and Bun. */
 interface NodeProcess {
   readonly pid: number;
+  readonly platform: string;
   emitWarning?(warning: string, name: string): void;
 }
 
@@ -73,7 +74,7 @@ export class DirectoryCache {
     let files: FileSystem | undefined;
     try {
       files = await fileSystem();
-      await files.mkdir(this.#directory, { recursive: true });
+      await makeDirectory(files, this.#directory);
       await files.writeFile(temporary, bytes, { flag: "wx" });
       await files.rename(temporary, this.#path(`${key}.wasm`));
       await this.#prune(files);
@@ -117,13 +118,46 @@ export class DirectoryCache {
   }
 }
 
+/**
+ * With those above it that are missing. Not with the option `recursive`: where an existing directory says that a new one in it cannot be found,
+ * as `/proc` does, Node tries for ever.
+ */
+async function makeDirectory(files: FileSystem, directory: string | URL): Promise<void> {
+  try {
+    await files.mkdir(directory);
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return;
+    const above = directoryAbove(directory);
+    if (codeOf(error) !== "ENOENT" || above === undefined) throw error;
+    await makeDirectory(files, above);
+    await files.mkdir(directory).catch((again: unknown) => {
+      if (codeOf(again) !== "EEXIST") throw again;
+    });
+  }
+}
+
+/** `undefined`: there is none in its path. */
+function directoryAbove(directory: string | URL): string | URL | undefined {
+  if (typeof directory === "string") {
+    const isWindows = runtimeProcess()?.platform === "win32";
+    const parts = isWindows ? /^(.*[^/\\])[/\\]+[^/\\]+[/\\]*$/ : /^(.*[^/])\/+[^/]+\/*$/;
+    return parts.exec(directory)?.[1];
+  }
+  const above = new URL("./", directory.href.replace(/\/+$/, ""));
+  return above.href.length < directory.href.length ? above : undefined;
+}
+
 function requireKey(key: string): string {
   if (KEY.test(key)) return key;
   throw new RangeError(`Cannot find cached module: expected a SHA-256 in hexadecimal, received ${JSON.stringify(key)}`);
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+  return codeOf(error) === "ENOENT";
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
 function runtimeProcess(): NodeProcess | undefined {

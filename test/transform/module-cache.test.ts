@@ -282,6 +282,27 @@ describe("moduleCache({ directory })", () => {
     },
   );
 
+  it(
+    "gives up where no directory can be made",
+    { skip: process.platform !== "linux" && "it is about /proc" },
+    async () => {
+      for (const directory of ["/proc/none", "/proc/none/deeper", pathToFileURL("/proc/none/deeper")]) {
+        const errors: unknown[] = [];
+        const cache = moduleCache({ directory, onError: (error) => errors.push(error) });
+        await cache.set(key, Uint8Array.of(1));
+        assert.equal(await cache.get(key), undefined);
+        assert.match(String(errors), /ENOENT/);
+      }
+    },
+  );
+
+  it("makes all directories that are missing", async () => {
+    for (const directory of [`${newDirectory()}/a//b/`, pathToFileURL(`${newDirectory()}/a/b/c`)]) {
+      await moduleCache({ directory }).set(key, Uint8Array.of(1));
+      assert.deepEqual([...(await moduleCache({ directory }).get(key))!], [1]);
+    }
+  });
+
   it("warns when nobody asked to be told", async () => {
     const file = path.join(scratch, "another-file");
     writeFileSync(file, "");
