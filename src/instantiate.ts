@@ -4,6 +4,7 @@ import { GuestAtomics } from "./atomics/guest-atomics.ts";
 import { ATOMICS_MODULE } from "./atomics/waiting-functions.ts";
 import { chooseBackend } from "./backends/choose.ts";
 import type { BackendName } from "./backends/choose.ts";
+import { keepingEdits } from "./backends/kept-edits.ts";
 import { openPackedGuest } from "./backends/packaged-guest.ts";
 import type { AnyExports } from "./link/exports.ts";
 import { STACK_OPTIONS, requireOneOf, requireOptions } from "./link/check-options.ts";
@@ -30,8 +31,8 @@ export interface CompileOptions extends PrepareOptions {
   /** Whether its coroutines have to be resumed on the stack of the caller: {@link Coroutine.resume}, `for … of`. */
   readonly syncResume?: boolean | undefined;
   /**
-   * Where backend `transform` keeps what it has made of guests: what `moduleCache()` gives, anything like it, or `false` for nowhere. In
-   * the memory of this process when left out, at most 32 MiB.
+   * Where is kept what was made of guests: what `moduleCache()` gives, anything like it, or `false` for nowhere. When left out, what backend
+   * `transform` has made is kept in the memory of this process, at most 32 MiB.
    */
   readonly cache?: ModuleCache | false | undefined;
 }
@@ -106,7 +107,7 @@ function checkOptions(action: string, options: InstantiateOptions, names: Readon
   throw new TypeError(`Cannot ${action}: cache must be what moduleCache() gives, or have get() and set(), or be false`);
 }
 
-async function moduleOf(source: GuestSource | Promise<GuestSource>, options: PrepareOptions): Promise<GuestModule> {
+async function moduleOf(source: GuestSource | Promise<GuestSource>, options: CompileOptions): Promise<GuestModule> {
   // Not awaited without need: the bytes are those of now, whatever the caller does with its buffer afterwards.
   const guest = source instanceof Promise ? await source : source;
   if (guest instanceof GuestModule) return sameOptions(guest, options);
@@ -117,7 +118,7 @@ async function moduleOf(source: GuestSource | Promise<GuestSource>, options: Pre
   }
   const bytes = await bytesOf(guest);
   const packed = openPackedGuest(bytes);
-  return packed ? sameOptions(packed, options) : prepareModule(bytes, options);
+  return packed ? sameOptions(packed, options) : prepareModule(bytes, options, keepingEdits(options.cache));
 }
 
 /** What is asked for that cannot be done to a module without its bytes. */

@@ -62,8 +62,10 @@ import {
   writeWord,
   THREW,
 } from "../link/switchboard.ts";
+import { keepingEdits } from "./kept-edits.ts";
 import { packedMemories } from "./packaged-guest.ts";
 import { Suspending, promising } from "./promise-integration.ts";
+import type { CacheOption } from "./transformed-guest.ts";
 
 /** Why this runtime cannot use the backend; `undefined` if it can. */
 export function jspiRefusal(): string | undefined {
@@ -72,8 +74,8 @@ export function jspiRefusal(): string | undefined {
 }
 
 /** Compiles what instances of a guest share. */
-export async function prepareForJspi(module: GuestModule): Promise<void> {
-  if (module.prepared !== undefined) await linkModuleOf(module, module.prepared);
+export async function prepareForJspi(module: GuestModule, cache?: CacheOption): Promise<void> {
+  if (module.prepared !== undefined) await linkModuleOf(module, module.prepared, cache);
 }
 
 /** Why a coroutine cannot be resumed on the stack of its caller. */
@@ -331,9 +333,9 @@ function endCutOff(record: number): void {
   (starters.get(record) ?? guests.get(readWord(record, GUEST)))?.deref()?.endCutOff(record);
 }
 
-function linkModuleOf(module: GuestModule, prepared: PreparedGuest): Promise<LinkModule> {
+function linkModuleOf(module: GuestModule, prepared: PreparedGuest, cache?: CacheOption): Promise<LinkModule> {
   const known = module.generated.get("jspi") as Promise<LinkModule> | undefined;
-  const link = known ?? buildLinkModule(prepared);
+  const link = known ?? buildLinkModule(prepared, keepingEdits(cache));
   module.generated.set("jspi", link);
   return link;
 }

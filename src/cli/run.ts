@@ -23,7 +23,7 @@ export const runCommand: Command = {
   details: `All that stands behind the program is for the program. '-' as program is standard input, which the program then does not have.
 
 The exit code is that of the program; of copies, the highest. 134: a trap, 124: --timeout, 130: Ctrl-C, which unwinds the program; a second one
-kills it. What backend 'transform' makes of a program is kept where STACKFUL_CACHE_DIR says, or the platform has its caches.`,
+kills it. What is made of a program is kept where STACKFUL_CACHE_DIR says, or the platform has its caches.`,
   async run(given) {
     const options = runOptions(given);
     const file = given.positionals[0]!;

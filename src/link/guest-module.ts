@@ -6,7 +6,9 @@ import type { BinaryModule } from "../binary/module.ts";
 import type { Precision } from "../preemption/count-instructions.ts";
 import type { HostFunctionType } from "./host-function.ts";
 import type { GuestImport } from "./imports.ts";
-import { prepareGuest } from "./prepare.ts";
+import { makeEdit } from "./module-edit.ts";
+import type { EditModule } from "./module-edit.ts";
+import { count, counting, prepareGuest } from "./prepare.ts";
 import type { PreparedGuest, PrepareOptions } from "./prepare.ts";
 
 /** Functions that linkers and headers export of programs: the host does not call them of its own accord. */
@@ -116,19 +118,27 @@ export class GuestModule {
 }
 
 /** @throws {WebAssembly.CompileError} when the bytes are no module */
-export async function prepareModule(bytes: Uint8Array<ArrayBuffer>, options: CompileOptions): Promise<GuestModule> {
+export async function prepareModule(
+  bytes: Uint8Array<ArrayBuffer>,
+  options: CompileOptions,
+  edit: EditModule = makeEdit,
+): Promise<GuestModule> {
   const preparation: PrepareOptions = {
     overlaps: options.overlap !== "queue",
     checksStack: options.stackChecks !== false,
     suspendsWaits: options.atomicWaits !== "block",
-    precision: precisionOf(options),
     maxMemoryBytes: options.maxMemoryBytes,
   };
+  const precision = precisionOf(options);
   // What is added to a guest makes indices valid that were not, so that it could reach what is none of its business. The engine
   // judges in threads of its own meanwhile: what it has compiled is not used.
   const judgement = WebAssembly.compile(bytes);
   try {
-    return new GuestModule(prepareGuest(bytes, preparation), options);
+    const prepared = prepareGuest(bytes, preparation);
+    if (precision === undefined) return new GuestModule(prepared, options);
+    const make = (): Uint8Array<ArrayBuffer> => count(prepared.bytes, precision);
+    const counted = await edit(prepared.bytes, { name: `count ${precision}`, make });
+    return new GuestModule(counting(prepared, counted), options);
   } finally {
     await judgement;
   }

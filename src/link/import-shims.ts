@@ -109,8 +109,9 @@ function isOwnReference(type: ValueType): boolean {
 
 /** A copy of a guest with shims. */
 export interface ShimmedGuest {
-  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly shims: readonly ShimmedImport[];
+  /** Its bytes: all of its code is gone through for them. */
+  readonly build: () => Uint8Array<ArrayBuffer>;
 }
 
 export function shimImports(bytes: Uint8Array<ArrayBuffer>): ShimmedGuest {
@@ -120,7 +121,7 @@ export function shimImports(bytes: Uint8Array<ArrayBuffer>): ShimmedGuest {
   });
   const editor = new ModuleEditor(module);
   addForwarders(editor, module);
-  if (imports.length === 0) return { bytes: editor.build(), shims: [] };
+  if (imports.length === 0) return { shims: [], build: () => editor.build() };
   const slots = 2 * imports.length;
   const table = editor.addTable({ element: FUNCREF, minimum: slots, maximum: slots });
   editor.export(WAITS, "table", table);
@@ -130,8 +131,11 @@ export function shimImports(bytes: Uint8Array<ArrayBuffer>): ShimmedGuest {
     editor.export(`${AWAITS}${slot}`, "global", awaits);
     return addShim(editor, module, { imported, position, awaits, table, slot, judgeSlot: imports.length + slot });
   });
-  redirectFunctions(editor, module, new Map(shims.map(({ index, shim }) => [index, shim])));
-  return { bytes: editor.build(), shims };
+  const build = (): Uint8Array<ArrayBuffer> => {
+    redirectFunctions(editor, module, new Map(shims.map(({ index, shim }) => [index, shim])));
+    return editor.build();
+  };
+  return { shims, build };
 }
 
 interface ShimPlan {

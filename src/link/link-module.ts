@@ -7,6 +7,8 @@ import { AWAIT_HOST, END, ENTRY, GUEST, HOST, LINK, MEMORY, buildEntryShims, dis
 import type { EntryPlan } from "./entry-shims.ts";
 import type { ImportSide } from "./import-side.ts";
 import { betterError } from "./guest-module.ts";
+import { makeEdit } from "./module-edit.ts";
+import type { EditModule } from "./module-edit.ts";
 import { AWAITS, canShim, shimImports } from "./import-shims.ts";
 import type { ShimmedImport } from "./import-shims.ts";
 import { START } from "./prepare.ts";
@@ -29,8 +31,8 @@ export interface LinkModule {
   readonly waitCount: number;
 }
 
-export async function buildLinkModule(guest: PreparedGuest): Promise<LinkModule> {
-  const copy = await compileCopy(guest);
+export async function buildLinkModule(guest: PreparedGuest, edit: EditModule = makeEdit): Promise<LinkModule> {
+  const copy = await compileCopy(guest, edit);
   const entries = enteredFunctions(guest.surface);
   const bytes = buildEntryShims({ entries, imports: copy.shims, stackPointer: stackPointerOf(guest) });
   return {
@@ -41,10 +43,14 @@ export async function buildLinkModule(guest: PreparedGuest): Promise<LinkModule>
   };
 }
 
-async function compileCopy({ bytes, original }: PreparedGuest): Promise<Pick<LinkModule, "guest" | "shims">> {
+async function compileCopy(
+  { bytes, original }: PreparedGuest,
+  edit: EditModule,
+): Promise<Pick<LinkModule, "guest" | "shims">> {
   try {
-    const copy = shimImports(bytes);
-    return { guest: await WebAssembly.compile(copy.bytes), shims: copy.shims };
+    const { shims, build } = shimImports(bytes);
+    const copy = await edit(bytes, { name: "import shims", make: build });
+    return { guest: await WebAssembly.compile(copy), shims };
   } catch (error) {
     throw await betterError(original.bytes, error);
   }

@@ -78,7 +78,7 @@ describe("A guest with shims", () => {
       const bytes = file.endsWith(".wasm") ? guestBytes(file.slice(0, -5)) : undefined;
       if (bytes === undefined || !WebAssembly.validate(bytes)) continue;
       const prepared = prepareGuest(bytes, { overlaps: true, checksStack: true });
-      const [original, shimmed] = [bytes, shimImports(prepared.bytes).bytes].map(
+      const [original, shimmed] = [bytes, shimImports(prepared.bytes).build()].map(
         (each) => new WebAssembly.Module(each),
       );
       const exports = WebAssembly.Module.exports(original!);
