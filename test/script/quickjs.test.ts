@@ -228,6 +228,46 @@ describe("QuickJS: scripts that are not well-meaning", () => {
     assert.deepEqual(values, [{ $: ["h", 1] }, { $: ["f", 99, "x"] }, { $: ["nothing"] }, { a: 1 }]);
   });
 
+  checkHere(language, "put themselves between the parts of what crosses", async (engine) => {
+    const taken: unknown[] = [];
+    engine.register("take", (value: unknown) => void taken.push(value));
+    await engine.eval(`
+      for (const index of [0, 1]) {
+        const set = function (value) {
+          if (value?.$) { value.$[0] = "h"; value.$[1] = 9; }
+          if (index === 1) this[0] = '[[{"$":["h",9,"x"]}]]';
+          Object.defineProperty(this, index, { value, enumerable: true, writable: true, configurable: true });
+        };
+        Object.defineProperty(Array.prototype, index, { configurable: true, set });
+        take([() => 1, new Uint8Array([5])]);
+        delete Array.prototype[index];
+      }`);
+    assert.equal(taken.length, 2);
+    for (const value of taken) {
+      const [callee, bytes] = value as [() => Promise<unknown>, Uint8Array];
+      // Its own function, not one of the host that it was never given.
+      assert.equal(await callee(), 1);
+      assert.deepEqual(bytes, new Uint8Array([5]));
+    }
+  });
+
+  checkHere(language, "run where nobody can wait", async (engine, notes) => {
+    await engine.eval(
+      "globalThis.api = { get files() { return note(1) } }; globalThis.deep = { get er() { return deep.er } }; 0",
+    );
+    assert.throws(() => engine.register("api.files.read", () => {}), /Cannot define/);
+    assert.throws(() => engine.register("deep.er.read", () => {}), /Cannot define/);
+    assert.equal(await engine.eval("note(2); 1 + 1"), 2);
+    assert.deepEqual(notes, [2]);
+  });
+
+  checkHere(language, "reject while other jobs of theirs wait", async (engine) => {
+    const source =
+      "Promise.resolve().then().then().then().then().then().then(() => later(20)); Promise.reject(new Error('out'))";
+    // An unhandled rejection would fail this test.
+    assert.equal(((await rejection(engine.eval(source))) as Error).message, "out");
+  });
+
   checkHere(language, "throw while they are read", async (engine) => {
     const error = await rejection(engine.eval("({ get a() { throw new Error('trap') } })"));
     assert.match((error as Error).message, /trap/);

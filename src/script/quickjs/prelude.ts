@@ -24,7 +24,7 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
   const { stringify, parse } = JSON;
   const { isArray } = Array;
   const { isView } = ArrayBuffer;
-  const { keys, defineProperty, hasOwn, is, getPrototypeOf } = Object;
+  const { keys, defineProperty, hasOwn, is, setPrototypeOf } = Object;
   const { apply } = Reflect;
   const { isFinite } = Number;
   const evaluate = globalThis.eval;
@@ -40,9 +40,9 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
   const errors = { __proto__: null, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
   // Nothing below iterates, destructures arrays or spreads: what iterates arrays can be changed. Nor does it look up anything global.
   const call = (callee, target, ...args) => apply(callee, target, args);
-  // What is made into text has no method toJSON, whatever prototypes have.
-  const plain = (array) => defineProperty(array, "toJSON", { value: undefined });
-  const tag = (...parts) => ({ __proto__: null, $: plain(parts) });
+  // What is made into text inherits nothing: neither a method toJSON, nor a setter for an index, which would be handed what crosses.
+  const bare = (array) => setPrototypeOf(array, null);
+  const tag = (...parts) => ({ __proto__: null, $: bare(parts) });
 
   const functions = new Map();   // number -> a function that the host has
   const numbers = new WeakMap(); // that function -> its number
@@ -94,21 +94,21 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
 
   function encodeObject(value, buffers, path) {
     if (isArray(value)) {
-      const elements = [];
+      const elements = bare([]);
       for (let i = 0; i < value.length; i++) elements[i] = encodeAny(value[i], buffers, path);
-      return plain(elements);
+      return elements;
     }
     if (value instanceof Error) return encodeError(value, buffers, path);
     if (value instanceof Date) return tag("t", call(getTime, value));
     if (value instanceof Map) {
-      const list = [];
-      call(mapForEach, value, (field, key) => { list[list.length] = plain([encodeAny(key, buffers, path), encodeAny(field, buffers, path)]); });
-      return tag("m", plain(list));
+      const list = bare([]);
+      call(mapForEach, value, (field, key) => { list[list.length] = bare([encodeAny(key, buffers, path), encodeAny(field, buffers, path)]); });
+      return tag("m", list);
     }
     if (value instanceof Set) {
-      const list = [];
+      const list = bare([]);
       call(setForEach, value, (element) => { list[list.length] = encodeAny(element, buffers, path); });
-      return tag("s", plain(list));
+      return tag("s", list);
     }
     if (value instanceof ArrayBuffer) { buffers[buffers.length] = value; return tag("b", buffers.length - 1); }
     if (isView(value)) {
@@ -149,8 +149,8 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
 
   /** A wire of the value. */
   function encode(value) {
-    const buffers = [];
-    const wire = [stringify(encodeAny(value, buffers, null))];
+    const buffers = bare([]);
+    const wire = bare([stringify(encodeAny(value, buffers, null))]);
     for (let i = 0; i < buffers.length; i++) wire[i + 1] = buffers[i];
     return wire;
   }
@@ -169,7 +169,8 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
     return fields;
   }
 
-  function decodeError({ name, message, fields, host }, buffers) {
+  function decodeError(parts, buffers) {
+    const { name, message, fields } = parts;
     const Kind = errors[name] ?? Error;
     const error = new Kind(message);
     if (error.name !== name) defineProperty(error, "name", { value: name, configurable: true, writable: true });
@@ -179,7 +180,8 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
       if (key in error) continue;
       defineProperty(error, key, { value: decodeAny(fields[key], buffers), enumerable: true, configurable: true, writable: true });
     }
-    if (host !== undefined) call(weakSet, hostErrors, error, makeHostKey(host));
+    // Prototypes may have a field of that name.
+    if (hasOwn(parts, "host")) call(weakSet, hostErrors, error, makeHostKey(parts.host));
     return error;
   }
 

@@ -22,6 +22,20 @@ export interface Turn {
 /** Bytes that functions of the engine may take between two looks at the limit. */
 const RESERVE_BYTES = 24 * 1024;
 
+/** The end of a stack that is entered now. */
+const stackEnd = (turn: Turn): number => turn.stackPointer() - turn.stackBytes + RESERVE_BYTES;
+
+/** What nobody can wait in, and no script has called: on the engine's own stack, which has to have an end as well. */
+export function runWithoutActivation<Result>(turn: Turn, body: () => Result): Result {
+  const outerLimit = turn.read(turn.stackLimit);
+  turn.write(turn.stackLimit, stackEnd(turn));
+  try {
+    return body();
+  } finally {
+    turn.write(turn.stackLimit, outerLimit);
+  }
+}
+
 export class QuickJSActivation implements ActivationHooks {
   readonly run: ScriptRun;
   readonly #turn: Turn;
@@ -55,7 +69,7 @@ export class QuickJSActivation implements ActivationHooks {
     this.#outerFrame = turn.read(turn.stackFrame);
     turn.write(turn.stackFrame, this.#frame);
     if (this.#limit === undefined) {
-      this.#limit = turn.stackPointer() - turn.stackBytes + RESERVE_BYTES;
+      this.#limit = stackEnd(turn);
       this.#started();
     }
     this.#outerLimit = turn.read(turn.stackLimit);

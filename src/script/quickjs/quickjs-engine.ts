@@ -6,7 +6,7 @@ import { decodeWire, encodeWire } from "../wire.ts";
 import type { WireTarget } from "../wire.ts";
 import { PRELUDE, PRELUDE_FUNCTIONS } from "./prelude.ts";
 import type { PreludeFunction } from "./prelude.ts";
-import { QuickJSActivation } from "./quickjs-activation.ts";
+import { QuickJSActivation, runWithoutActivation } from "./quickjs-activation.ts";
 import type { Turn } from "./quickjs-activation.ts";
 import type { QuickJSFunctionName } from "./quickjs-functions.ts";
 import type { QuickJSInstance } from "./quickjs-instance.ts";
@@ -103,8 +103,9 @@ export class QuickJSEngine {
   /** Calls a function of the prelude, in which nobody can wait. Frees the arguments; the result is owned. */
   plainCall(name: PreludeFunction, args: readonly number[]): number {
     if (this.#plainCalls++ === 0) this.#plainStart = performance.now();
+    const call = (): number => this.instance.call(this.#prelude.get(name)!, args);
     try {
-      return this.instance.call(this.#prelude.get(name)!, args);
+      return this.#turn.current === undefined ? runWithoutActivation(this.#turn, call) : call();
     } finally {
       this.#plainCalls--;
       for (const value of args) this.values.free(value);

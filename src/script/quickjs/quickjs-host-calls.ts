@@ -81,7 +81,14 @@ export class QuickJSHostCalls implements QuickJSCallbacks {
     );
     const encoded = engine.plainCall("encodeAll", copies);
     if (values.isException(encoded)) return encoded;
-    return this.#call(callee, engine.takeWire(encoded) as unknown[]);
+    let list: readonly unknown[];
+    try {
+      list = engine.takeWire(encoded) as unknown[];
+    } catch (error) {
+      engine.raise(error);
+      return values.exception();
+    }
+    return this.#call(callee, list);
   }
 
   #call(callee: HostFunction, args: readonly unknown[]): unknown {
@@ -103,21 +110,25 @@ export class QuickJSHostCalls implements QuickJSCallbacks {
   ): number | Promise<number> {
     const engine = this.#engine!;
     const { activation, run } = engine;
+    if (run === undefined) {
+      engine.raise(new TypeError("Cannot call a function of the host here: no script is running"));
+      return failed();
+    }
     try {
-      const answer = ask(run!);
+      const answer = ask(run);
       if (isThenable(answer)) {
         if (activation !== undefined) return this.#answerLater(activation, answer, { use, failed });
         // Nobody is going to look at it.
         answer.then(undefined, () => {});
         throw new TypeError("Cannot wait for a function of the host here: the host is reading a value of the script");
       }
-      if (run!.isStopped) {
+      if (run.isStopped) {
         engine.raiseEnding();
         return failed();
       }
       return use(answer);
     } catch (error) {
-      this.#raise(run!, error);
+      this.#raise(run, error);
       return failed();
     }
   }

@@ -137,6 +137,8 @@ export class QuickJSRuntime implements ScriptRuntime {
 
   async #redeem(ticket: number, run: ScriptRun): Promise<unknown> {
     const promise = new Promise<unknown>((resolve, reject) => this.#tickets.set(ticket, { resolve, reject }));
+    // It may reject while other jobs wait, before anybody looks at it.
+    promise.catch(() => {});
     try {
       await this.#runJobs(run);
       const value = await run.waitFor(promise);
