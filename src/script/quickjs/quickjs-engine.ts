@@ -82,15 +82,22 @@ export class QuickJSEngine {
   async enter(name: QuickJSFunctionName, args: readonly unknown[], run: ScriptRun): Promise<number> {
     if (this.broken !== undefined)
       throw new Error("Cannot run script: its engine has failed before", { cause: this.broken });
-    const { limit } = this.instance;
+    const { instance } = this;
     // Its stack, if it has to have another than the engine's own, is taken before it is entered.
-    limit.beginException();
-    const { onEnter, onLeave } = new QuickJSActivation(this.#turn, run, () => limit.endException());
+    const stackBytes = instance.stackBytes;
+    let hasStarted = false;
+    const started = (): void => {
+      hasStarted = true;
+      instance.limit.endException(instance.stackBytes - stackBytes);
+    };
+    instance.limit.beginException();
+    const { onEnter, onLeave } = new QuickJSActivation(this.#turn, run, started);
     try {
-      return await this.instance.enter(name, args, { onEnter, onLeave });
+      return await instance.enter(name, args, { onEnter, onLeave });
     } catch (error) {
       // Nothing that a script does comes here: frames of the engine were cut off, so that it cannot go on.
-      this.broken = error;
+      if (hasStarted) this.broken = error;
+      else started();
       throw error;
     }
   }

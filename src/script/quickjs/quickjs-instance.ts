@@ -65,6 +65,12 @@ export class QuickJSInstance {
     return this.#stackPointer.value;
   }
 
+  /** Bytes of the stacks that were taken for overlapping scripts. */
+  get stackBytes(): number {
+    const { size, stackBytes } = this.#instance.stacks;
+    return size * stackBytes;
+  }
+
   /** Calls what may run code of scripts, and wait. */
   enter(name: QuickJSFunctionName, args: readonly unknown[], options: CallOptions): Promise<number> {
     const callee = this.#instance.function<readonly unknown[], number>(this.#exportNames.get(name) ?? name);

@@ -6,10 +6,17 @@
  *     | engine, its stack | … what scripts take … | ballast |      memory.buffer, 16 MiB
  *     | engine, its stack | … what scripts take …             |    grown up to the limit
  *
- * Stacks of overlapping scripts lie there, too, but do not count.
+ * Stacks of overlapping scripts lie there, too, but do not count, nor do small things that the host cannot do without: for these the memory
+ * may grow further. What Emscripten grows it by is more than was asked for, by up to a fifth, and scripts must not have the rest: it is the
+ * reserve, which is taken away as well, and given back while the host needs something again.
  */
 
 import type { QuickJSFunctions } from "./quickjs-functions.ts";
+
+type Allocator = Pick<QuickJSFunctions, "malloc" | "free">;
+
+/** Less than that is not worth a block. */
+const SMALLEST_PIECE = 4096;
 
 export class QuickJSMemoryLimit {
   readonly #memory: WebAssembly.Memory;
@@ -17,6 +24,12 @@ export class QuickJSMemoryLimit {
   #maxBytes = Number.POSITIVE_INFINITY;
   /** Whether it is the host who needs memory. */
   #exceptions = 0;
+  #functions: Allocator | undefined;
+  /** Blocks of the reserve, and the bytes that they should have together. */
+  #reserve: number[] = [];
+  #reserveBytes = 0;
+  /** What the host has taken since the first of the exceptions that are under way, and keeps. */
+  #keptBytes = 0;
 
   /** `memory` has not been given away yet. */
   constructor(memory: WebAssembly.Memory) {
@@ -32,21 +45,48 @@ export class QuickJSMemoryLimit {
   }
 
   /** From now on scripts may take `bytes`, beside what has been taken. */
-  start(bytes: number, functions: Pick<QuickJSFunctions, "malloc" | "free">): void {
+  start(bytes: number, functions: Allocator): void {
     const end = functions.malloc(16);
     functions.free(end);
     const there = this.#memory.buffer.byteLength - end;
     if (there > bytes) functions.malloc(there - bytes);
     this.#maxBytes = Math.max(end + bytes, this.#memory.buffer.byteLength);
+    this.#functions = functions;
   }
 
   /** For the host and for stacks there is more: until `endException`. */
   beginException(): void {
-    this.#exceptions++;
+    if (this.#exceptions++ > 0) return;
+    for (const block of this.#reserve) this.#functions?.free(block);
+    this.#reserve = [];
   }
 
-  endException(): void {
-    this.#exceptions--;
+  /** `keptBytes`: what the host has taken, and keeps. */
+  endException(keptBytes = 0): void {
+    this.#keptBytes += keptBytes;
+    if (--this.#exceptions > 0) return;
+    const grown = this.#memory.buffer.byteLength - this.#maxBytes;
+    if (grown > 0) {
+      this.#maxBytes += grown;
+      this.#reserveBytes += grown;
+    }
+    if (this.#reserveBytes > 0) this.#takeReserve();
+    this.#keptBytes = 0;
+  }
+
+  /** In pieces, where there is no room for all of it at once. */
+  #takeReserve(): void {
+    this.#reserveBytes = Math.max(0, this.#reserveBytes - this.#keptBytes);
+    let left = this.#reserveBytes;
+    for (let bytes = left; bytes >= SMALLEST_PIECE; bytes = Math.min(bytes, left)) {
+      const block = this.#functions?.malloc(bytes) ?? 0;
+      if (block === 0) {
+        bytes >>= 1;
+        continue;
+      }
+      this.#reserve.push(block);
+      left -= bytes;
+    }
   }
 
   #require(pages: number): void {

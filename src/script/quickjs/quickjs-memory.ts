@@ -47,25 +47,42 @@ export class QuickJSMemory {
   }
 
   /**
-   * For the host, whatever scripts may take.
+   * For the host. What is small it gets whatever scripts may take; anything larger, which may come from a script and would be its own
+   * afterwards, counts as what scripts take.
    *
-   * @throws {RangeError} when the memory has as many pages as it can have
+   * @throws {RangeError} when there is no room for it
    */
   allocate(bytes: number): number {
-    this.#limit.beginException();
-    const address = this.#functions.malloc(bytes);
-    this.#limit.endException();
+    let address = this.#functions.malloc(bytes);
+    if (address === 0 && bytes <= SMALL_BYTES) {
+      this.#limit.beginException();
+      address = this.#functions.malloc(bytes);
+      this.#limit.endException();
+    }
     if (address === 0) throw new RangeError(`Cannot pass ${bytes} bytes to a script: its memory is full`);
     return address;
   }
 
   /** A copy, with a zero at its end, that the caller frees. */
   copyText(text: string): Text {
+    return text.length * 3 < SMALL_BYTES ? this.#copyShortText(text) : this.#copyLongText(text);
+  }
+
+  #copyShortText(text: string): Text {
     const room = text.length * 3 + 1;
     const address = this.allocate(room);
     const { written } = encoder.encodeInto(text, this.bytes.subarray(address, address + room));
     this.bytes[address + written] = 0;
     return { address, bytes: written };
+  }
+
+  /** In no more room than it takes. */
+  #copyLongText(text: string): Text {
+    const encoded = encoder.encode(text);
+    const address = this.allocate(encoded.length + 1);
+    this.bytes.set(encoded, address);
+    this.bytes[address + encoded.length] = 0;
+    return { address, bytes: encoded.length };
   }
 
   copyBytes(bytes: Uint8Array): number {
@@ -104,3 +121,4 @@ export class QuickJSMemory {
 }
 
 const SHORT = 16;
+const SMALL_BYTES = 64 * 1024;

@@ -20,6 +20,8 @@ const LENGTH_BITS = 0x7fff_ffff;
 
 type Kind = "int" | "boolean" | "null" | "undefined" | "string" | "object" | "bigint" | "double" | "other";
 
+const NO_ROOM = "Cannot read value of script: its memory is full";
+
 /** What `read` returns of a value that is not simple. */
 export const NOT_SIMPLE: unique symbol = Symbol("not simple");
 
@@ -142,6 +144,8 @@ export class QuickJSValues {
 
   #readString(value: number): string | typeof NOT_SIMPLE {
     const text = this.#functions.QTS_GetString(this.#context, value);
+    // There was no room for a copy; whoever tries the longer way says so.
+    if (text === 0) return NOT_SIMPLE;
     try {
       const bytes = this.#memory.read(text - this.#lengthOffset) & LENGTH_BITS;
       const result = this.#memory.text(text, bytes);
@@ -184,12 +188,27 @@ export class QuickJSValues {
     return value;
   }
 
-  /** Owned values for a wire: its text, and its buffers. */
+  /**
+   * Owned values for a wire: its text, and its buffers.
+   *
+   * @throws {RangeError} when there is no room for them
+   */
   makeWire({ text, buffers }: WireValue): number[] {
-    const made = buffers.map((bytes) =>
-      this.#functions.QTS_NewArrayBuffer(this.#context, this.#memory.copyBytes(bytes), bytes.length),
-    );
-    return [this.makeString(text), ...made];
+    const made: number[] = [];
+    const add = (value: number): void => {
+      made.push(value);
+      if (this.isException(value)) throw new RangeError(`Cannot pass value to script: its memory is full`);
+    };
+    try {
+      add(this.makeString(text));
+      for (const bytes of buffers) {
+        add(this.#functions.QTS_NewArrayBuffer(this.#context, this.#memory.copyBytes(bytes), bytes.length));
+      }
+      return made;
+    } catch (error) {
+      for (const value of made) this.free(value);
+      throw error;
+    }
   }
 
   /** What the prelude has made: an array of a text and buffers. */
@@ -217,6 +236,7 @@ export class QuickJSValues {
   /** JSON has neither zeros nor halves of surrogates in it. */
   #readJson(value: number): string {
     const text = this.#functions.QTS_GetString(this.#context, value);
+    if (text === 0) throw new RangeError(NO_ROOM);
     const result = this.#memory.textAt(text);
     this.#functions.QTS_FreeCString(this.#context, text);
     return result;
@@ -225,6 +245,7 @@ export class QuickJSValues {
   #readBuffer(value: number): Uint8Array {
     const bytes = this.#functions.QTS_GetArrayBufferLength(this.#context, value);
     const copy = this.#functions.QTS_GetArrayBuffer(this.#context, value);
+    if (copy === 0 && bytes > 0) throw new RangeError(NO_ROOM);
     const result = this.#memory.bytes.slice(copy, copy + bytes);
     this.#functions.free(copy);
     return result;
