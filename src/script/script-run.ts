@@ -41,6 +41,7 @@ export class ScriptRun {
   /** Those who have to know when it is stopped: a script waits for one thing at a time, but a job of it may wait beside. */
   readonly #listeners = new Set<() => void>();
   #controller: AbortController | undefined;
+  #hasEnded = false;
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
   /** By `performance.now()`: also where no timer can fire, because the script runs in a call that cannot be suspended. */
   readonly #deadline: number = Number.POSITIVE_INFINITY;
@@ -48,9 +49,9 @@ export class ScriptRun {
 
   constructor(options: RunOptions, parent?: ScriptRun) {
     this.#options = options;
-    this.#parent = parent;
-    if (parent !== undefined) parent.#children.add(this);
-    if (parent?.isStopped === true) this.stop(parent.reason);
+    this.#parent = parent === undefined || parent.isOver ? undefined : parent;
+    if (this.#parent !== undefined) this.#parent.#children.add(this);
+    if (this.#parent?.isStopped === true) this.stop(this.#parent.reason);
     const { signal, timeoutMs } = options;
     if (signal?.aborted === true) this.stop(signal.reason);
     else signal?.addEventListener("abort", this.#onAbort, { once: true });
@@ -72,6 +73,14 @@ export class ScriptRun {
 
   get isStopped(): boolean {
     return this.#stop !== undefined;
+  }
+
+  /**
+   * Whether it has ended by itself. What it has left behind, as a subscription of the host, costs nobody but who is called by it; what a run
+   * left behind that was stopped is stopped as well.
+   */
+  get isOver(): boolean {
+    return this.#hasEnded && !this.isStopped;
   }
 
   /** Why it was stopped. */
@@ -98,6 +107,7 @@ export class ScriptRun {
 
   /** It has ended, and nothing of it is under way. */
   end(): void {
+    this.#hasEnded = true;
     if (this.#parent !== undefined) this.#parent.#children.delete(this);
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     clearTimeout(this.#timer);

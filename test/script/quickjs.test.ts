@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { ScriptEngine, ScriptError } from "stackful/script";
 import { quickjs } from "stackful/script/quickjs";
-import { check, checkHere, rejection, sleep } from "./harness.ts";
+import { check, checkHere, never, rejection, sleep } from "./harness.ts";
 import { javascript } from "./javascript.ts";
 import { languageSuite } from "./suite.ts";
 
@@ -199,6 +199,35 @@ const ENDLESS_NESTING: readonly string[] = [
   "(function f() { `${{ toString: f }}` })()",
   "(function f() { Promise.resolve({ get then() { f() } }) })()",
 ];
+
+describe("QuickJS: functions that scripts leave behind", () => {
+  check(language, "cost who calls them, not the script that has ended", async (engine, notes) => {
+    // In the asynchronous context of the script: a subscription of the host is made like that.
+    engine.register("repeat", (callee: () => Promise<unknown>) => {
+      const timer = setInterval(() => {
+        clearInterval(timer);
+        callee().then(
+          (value) => notes.push(value),
+          (error: unknown) => notes.push(error),
+        );
+      }, 20);
+    });
+    const work = "(() => { for (let i = 0; i < 60_000; i++); return 'done' })";
+    await engine.eval(`repeat(${work}); ${work}()`, { maxOperations: 180_000 });
+    await sleep(100);
+    assert.deepEqual(notes, ["done"]);
+  });
+
+  check(language, "end with the script if that was stopped", async (engine, notes) => {
+    engine.register("forever", never);
+    engine.register("repeat", (callee: () => Promise<unknown>) => {
+      setTimeout(() => void callee().catch((error: unknown) => notes.push((error as Error).name)), 40);
+    });
+    await rejection(engine.eval("repeat(() => 1); forever()", { timeoutMs: 10 }));
+    await sleep(100);
+    assert.deepEqual(notes, ["TimeoutError"]);
+  });
+});
 
 describe("QuickJS: scripts that are not well-meaning", () => {
   checkHere(language, "change what is global", async (engine) => {
