@@ -76,7 +76,7 @@ export interface ScriptRuntime {
   evaluate(source: string, options: SourceOptions, run: ScriptRun): Promise<unknown>;
   /** Calls a global function, named as `define` names them, or one that the host has. */
   call(callee: readonly string[] | FunctionReference, args: readonly unknown[], run: ScriptRun): Promise<unknown>;
-  /** The host has no use for a function any more. */
+  /** The host has no use for a function any more. Never throws: it is called when a function was collected. */
   release(reference: FunctionReference): void;
   /** Bytes that scripts take now. */
   memoryBytes(): number | Promise<number>;

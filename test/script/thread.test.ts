@@ -118,6 +118,14 @@ describe("An engine on a thread", { skip }, () => {
       assert.ok(error instanceof ScriptStoppedError || error instanceof ThreadError, String(error));
     }));
 
+  it("goes on when a script keeps a function from being defined", () =>
+    withEngine(async (engine) => {
+      await engine.eval("Object.freeze(globalThis); 0");
+      engine.register("late", () => 1);
+      assert.match(String(await rejection(engine.eval("1 + 1"))), /Cannot define late/);
+      assert.equal(await engine.eval("1 + 1"), 2);
+    }));
+
   it("lets the process end when nothing is under way", async () => {
     const program = `
       import { ScriptEngine } from "stackful/script";

@@ -103,7 +103,11 @@ export class QuickJSRuntime implements ScriptRuntime {
   release({ id }: FunctionReference): void {
     if (this.#engine.broken !== undefined) return;
     const { values } = this.#engine;
-    this.#checkPlain(this.#engine.plainCall("release", [values.make(id)!]), "release a function");
+    try {
+      this.#checkPlain(this.#engine.plainCall("release", [values.make(id)!]), "release a function");
+    } catch {
+      // Nobody could be told: a function of the host was collected. The script keeps its own a little longer.
+    }
   }
 
   memoryBytes(): number {

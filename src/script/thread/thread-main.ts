@@ -10,6 +10,8 @@ import type { Command, Outcome, RunOrder, ThreadData, ToHost, ToThread } from ".
 import { ScriptReferences } from "./script-references.ts";
 
 interface PendingCommand {
+  /** The run that waits for the reply; `undefined` if any may. */
+  readonly run: number | undefined;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -23,6 +25,8 @@ const runs = new Map<number, ScriptRun>();
 const numbers = new WeakMap<ScriptRun, number>();
 const commands = new Map<number, PendingCommand>();
 let lastCommand = 0;
+/** Why a function could not be defined, which the host is told when it runs something next. */
+let failedDefinition: { readonly error: unknown } | undefined;
 
 const target: WireTarget = {
   fromScript: (id) => references.scriptFunction(id),
@@ -59,7 +63,7 @@ async function startRuntime(): Promise<ScriptRuntime> {
 function command(order: Command): Promise<unknown> {
   const number = ++lastCommand;
   return new Promise((resolve, reject) => {
-    commands.set(number, { resolve, reject });
+    commands.set(number, { run: order.kind === "load" ? undefined : order.run, resolve, reject });
     send({ type: "command", command: number, order });
   });
 }
@@ -74,7 +78,7 @@ function callHost(callee: HostFunction, args: readonly unknown[], run: ScriptRun
 function onMessage(message: ToThread): void {
   switch (message.type) {
     case "define":
-      runtime.define(message.path, references.hostFunction(message.callee));
+      define(message.path, message.callee);
       return;
     case "evaluate":
       void perform(message, (run) => runtime.evaluate(message.source, message.options, run));
@@ -92,11 +96,24 @@ function onMessage(message: ToThread): void {
       onReply(message.command, message);
       return;
     case "measure":
-      void finish(message.run, Promise.resolve(runtime.memoryBytes()));
+      void finish(message.run, measure());
       return;
     case "close":
       void close();
   }
+}
+
+/** A script may keep it from being done, but not have the thread end. */
+function define(path: readonly string[], callee: number): void {
+  try {
+    runtime.define(path, references.hostFunction(callee));
+  } catch (error) {
+    failedDefinition ??= { error };
+  }
+}
+
+async function measure(): Promise<number> {
+  return runtime.memoryBytes();
 }
 
 async function perform(
@@ -116,17 +133,32 @@ async function perform(
   await finish(number, stopped(run, body), operations);
   runs.delete(number);
   run.end();
+  if (run.isStopped) forgetCommands(number);
+}
+
+/** Those whose replies may never come, and nobody waits for. */
+function forgetCommands(run: number): void {
+  for (const [number, pending] of commands) {
+    if (pending.run === run) commands.delete(number);
+  }
 }
 
 /** A run that has cost too much rejects with that, whatever its script says. */
 async function stopped(run: ScriptRun, body: (run: ScriptRun) => Promise<unknown>): Promise<unknown> {
   try {
+    requireDefinitions();
     const value = await body(run);
     if (run.isStopped) throw run.reason;
     return value;
   } catch (error) {
     throw run.isStopped ? run.reason : error;
   }
+}
+
+function requireDefinitions(): void {
+  const failed = failedDefinition;
+  failedDefinition = undefined;
+  if (failed !== undefined) throw failed.error;
 }
 
 async function finish(run: number, result: Promise<unknown>, operations = () => 0): Promise<void> {

@@ -203,11 +203,11 @@ export class ThreadRuntime implements ScriptRuntime {
   async #answer(order: Command): Promise<unknown> {
     if (order.kind === "load") return this.#options.loadModule?.(order.name);
     const { run } = this.#pending.get(order.run) ?? {};
-    // Nobody waits for the answer any more.
+    // Also of a call that nobody waits for any more: functions of the script that are in there are released when they are collected.
+    const args = order.kind === "call" ? (decodeWire(order.args, this.#target) as unknown[]) : [];
     if (run === undefined || run.isStopped) return undefined;
     if (order.kind === "progress") return run.tick(order.operations, true);
-    const callee = this.#references.get(order.callee) as HostFunction;
-    return this.#options.functions.callHost(callee, decodeWire(order.args, this.#target) as unknown[], run);
+    return this.#options.functions.callHost(this.#references.get(order.callee) as HostFunction, args, run);
   }
 
   #onEnd(end: ThreadError): void {
