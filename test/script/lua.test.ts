@@ -95,7 +95,7 @@ for (const { name: backend } of usable) {
         assert.equal(await engine.apply("pass", [Uint8Array.of(104, 105)]), "hi");
         assert.deepEqual(await engine.apply("pass", [new Map([["k", new Set([1])]])]), { k: [1] });
         const proto = JSON.parse('{"__proto__": 1}') as object;
-        assert.deepEqual(Object.keys((await engine.apply("pass", [proto])) as object), ["__proto__"]);
+        assert.deepEqual(Object.keys(await engine.apply<object>("pass", [proto])), ["__proto__"]);
         assert.equal(
           await engine.eval("math.type(pass(3)) .. math.type(pass(3.5)) .. math.type(2^53)"),
           "integerfloatfloat",
@@ -143,7 +143,7 @@ for (const { name: backend } of usable) {
         for (let i = 0; i < 2000; i++) deep = [deep];
         for (const value of [cyclic, deep, Symbol("s"), { p: Promise.resolve(1) }]) {
           engine.register("bad", () => value);
-          assert.equal(((await engine.eval("return pcall(bad)")) as unknown[])[0], false);
+          assert.equal((await engine.eval<unknown[]>("return pcall(bad)"))[0], false);
         }
         await assert.rejects(engine.eval("return coroutine.create(print)"), TypeError);
       }));
@@ -349,8 +349,8 @@ for (const { name: backend } of usable) {
         const touched = "coroutine.status(other), coroutine.resume(other)";
         const closed = "select(2, pcall(coroutine.close, other))";
         assert.deepEqual(await engine.eval(touched), ["normal", false, "cannot resume non-suspended coroutine"]);
-        assert.match((await engine.eval(closed)) as string, /cannot close a normal coroutine/);
-        assert.match((await engine.eval("debug.traceback(other)")) as string, /in function 'wait'/);
+        assert.match(await engine.eval<string>(closed), /cannot close a normal coroutine/);
+        assert.match(await engine.eval<string>("debug.traceback(other)"), /in function 'wait'/);
         open(1, 41);
         assert.equal(await waiting, 42);
         assert.deepEqual(await engine.eval(touched), ["dead", false, "cannot resume dead coroutine"]);

@@ -1,6 +1,7 @@
 /** What the compiler has to know of the public API: this file only has to compile. A line that should not has a mark. */
 import { instantiate, newAsync, wrapAsync, wrapAsyncWithCaller } from "stackful";
 import type { Caller, GuestFunction, GuestModule } from "stackful";
+import type { ScriptEngine, ScriptFunction } from "stackful/script";
 import { Channel, after, select, spawn } from "stackful/tasks";
 
 /** `true` if each of the two can be used for the other. */
@@ -84,4 +85,20 @@ export async function typesOfTasks(): Promise<void> {
   if (first.key === "chain") void (true satisfies Same<number, typeof first.value>);
   // @ts-expect-error -- no case
   await select({ value: 5 });
+}
+
+/** Never called. */
+export async function typesOfScripts(engine: ScriptEngine, callee: ScriptFunction): Promise<void> {
+  const unknown = await engine.eval("1");
+  void (true satisfies Same<unknown, typeof unknown>);
+  // @ts-expect-error -- nobody has said that it is a number
+  void (unknown + 1);
+  const values = await Promise.all([
+    engine.eval<number>("1"),
+    engine.call<string>("f", 1),
+    engine.apply<bigint>(callee, [1]),
+  ]);
+  void (true satisfies Same<[number, string, bigint], typeof values>);
+  // @ts-expect-error -- what stands for a function of a script inside is nothing that users have
+  await engine.apply({ id: 1, name: "f" });
 }
