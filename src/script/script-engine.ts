@@ -66,6 +66,11 @@ const DEFAULT_STACK_BYTES = 192 * 1024;
 
 type Callee = Parameters<ScriptRuntime["call"]>[0];
 
+/** How deep scripts and functions of the host may call each other. */
+const MAX_DEPTH = 1000;
+/** How many of these calls may lie above each other on the native stack, which has room for about a hundred. */
+const NATIVE_DEPTH = 16;
+
 /** For whom a host function is running. */
 const current = new CurrentCall<ScriptRun>();
 
@@ -130,13 +135,15 @@ export class ScriptEngine {
     const print = options.print ?? ((text: string): void => console.log(text));
     const { maxOperations, timeoutMs, onProgress } = options;
     const limits = { maxOperations, timeoutMs, onProgress };
+    let runtime: ScriptRuntime | undefined;
     const functions: FunctionBridge = {
       fromScript: (reference) => scriptFunction(reference, (args) => engine.#call(reference, args, {})),
-      referenceOf,
+      // One of another engine is a function of the host like any other.
+      referenceOf: (value) => (referenceOf(value)?.runtime === runtime ? referenceOf(value) : undefined),
       callHost,
     };
     const runtimeOptions = { backend, maxMemoryBytes, stackBytes, print, loadModule, functions };
-    const runtime = await (thread ? ThreadRuntime.start(language, runtimeOptions) : language.start(runtimeOptions));
+    runtime = await (thread ? ThreadRuntime.start(language, runtimeOptions) : language.start(runtimeOptions));
     const engine = new ScriptEngine(language.name, runtime, limits);
     return engine;
   }
@@ -237,7 +244,11 @@ export class ScriptEngine {
   async #run(action: string, options: RunOptions, body: (run: ScriptRun) => Promise<unknown>): Promise<unknown> {
     this.#requireOpen(action);
     requireRunOptions(action, options);
-    const run = new ScriptRun({ ...this.#limits, ...withoutUndefined(options) }, current.get());
+    const parent = current.get();
+    if (parent !== undefined && parent.depth >= MAX_DEPTH) {
+      throw new RangeError(`Cannot ${action}: scripts and functions of the host call each other ${MAX_DEPTH} deep`);
+    }
+    const run = new ScriptRun({ ...this.#limits, ...withoutUndefined(options) }, parent);
     this.#live.add(run);
     const done = this.#settle(run, body);
     this.#runs.add(done);
@@ -251,6 +262,8 @@ export class ScriptEngine {
 
   async #settle(run: ScriptRun, body: (run: ScriptRun) => Promise<unknown>): Promise<unknown> {
     try {
+      // Whoever waits for it leaves the native stack meanwhile.
+      if (run.depth % NATIVE_DEPTH === 0) await Promise.resolve();
       if (run.isStopped) throw run.reason;
       const value = await body(run);
       if (run.isStopped) throw run.reason;

@@ -6,7 +6,7 @@ export interface ScriptErrorParts {
   readonly scriptStack?: string | undefined;
   /** What was thrown, if it is no error object. */
   readonly value?: unknown;
-  /** The error of a host function that it began as. */
+  /** The error of a host function that it began as, or what the script says why it was thrown. */
   readonly cause?: unknown;
   /** Further fields of the script's error. */
   readonly fields?: Readonly<Record<string, unknown>> | undefined;
@@ -14,7 +14,7 @@ export interface ScriptErrorParts {
 
 /**
  * A script has thrown an error that it did not catch. Its `message` is that of the script's error; `cause` is the error of the host function
- * that it began as, the same object, if it did. It is also what the host gets for an error object that a script returns or passes.
+ * that it began as, the same object, if it did, otherwise the `cause` of the script's error. It is also what the host gets for an error object that a script returns or passes.
  */
 export class ScriptError extends Error {
   override readonly name = "ScriptError";

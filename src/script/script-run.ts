@@ -34,6 +34,8 @@ export const STOPPED: unique symbol = Symbol("stopped");
 export class ScriptRun {
   /** Operations so far. */
   operations = 0;
+  /** How many runs it is in, with itself. */
+  readonly depth: number;
   readonly #options: RunOptions;
   readonly #parent: ScriptRun | undefined;
   readonly #children = new Set<ScriptRun>();
@@ -45,11 +47,14 @@ export class ScriptRun {
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
   /** By `performance.now()`: also where no timer can fire, because the script runs in a call that cannot be suspended. */
   readonly #deadline: number = Number.POSITIVE_INFINITY;
+  /** What it should have waited for where it could not. */
+  #owed: Promise<void> | undefined;
   readonly #onAbort = (): void => this.stop(this.#options.signal?.reason);
 
   constructor(options: RunOptions, parent?: ScriptRun) {
     this.#options = options;
     this.#parent = parent === undefined || parent.isOver ? undefined : parent;
+    this.depth = this.#parent === undefined ? 1 : this.#parent.depth + 1;
     if (this.#parent !== undefined) this.#parent.#children.add(this);
     if (this.#parent?.isStopped === true) this.stop(this.#parent.reason);
     const { signal, timeoutMs } = options;
@@ -120,17 +125,31 @@ export class ScriptRun {
    * @param canWait whether the script can be suspended here
    */
   tick(operations: number, canWait: boolean): Promise<void> | undefined {
-    this.#count(operations);
+    this.count(operations);
     const now = performance.now();
     if (now > this.#deadline) this.stop(timeoutError(this.#options.timeoutMs));
     if (this.isStopped) return undefined;
     const answer = this.#report();
-    if (isThenable(answer)) {
-      if (canWait) return this.#pause(answer);
-      this.stop(new TypeError("Cannot wait for onProgress: the script runs in a call that cannot be suspended"));
-    } else if (answer !== undefined) this.#stopWith(answer);
-    if (this.isStopped || !canWait || timeInTurn(now) < SLICE_MS) return undefined;
-    return nextTurn();
+    if (isThenable(answer)) this.#owe(this.#pause(answer));
+    else if (answer !== undefined) this.#stopWith(answer);
+    if (this.isStopped) return undefined;
+    if (this.#owed === undefined && timeInTurn(now) >= SLICE_MS) this.#owe(nextTurn());
+    return canWait ? this.takeOwed() : undefined;
+  }
+
+  /**
+   * What it should have waited for where it could not be suspended: `onProgress`, or a turn of the event loop. It does so as soon as it can;
+   * otherwise a script that is only ever asked there would never give way.
+   */
+  takeOwed(): Promise<void> | undefined {
+    const owed = this.#owed;
+    this.#owed = undefined;
+    return owed;
+  }
+
+  #owe(wait: Promise<void>): void {
+    const before = this.#owed;
+    this.#owed = before === undefined ? wait : before.then(() => wait);
   }
 
   /** Settles as `promise` does, or fulfils with {@link STOPPED} as soon as the run is stopped. */
@@ -164,9 +183,10 @@ export class ScriptRun {
     );
   }
 
-  #count(operations: number): void {
+  /** Counts what it has cost, and stops it if that is too much. */
+  count(operations: number): void {
     this.operations += operations;
-    if (this.#parent !== undefined) this.#parent.#count(operations);
+    this.#parent?.count(operations);
     const { maxOperations } = this.#options;
     if (maxOperations === undefined || this.operations <= maxOperations) return;
     this.stop(new ScriptStoppedError("operations", `Script made more than ${maxOperations} operations`));

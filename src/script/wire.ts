@@ -12,7 +12,7 @@
  *     ["m", [[key, value]…]]   a Map                  ["s", [value…]]   a Set
  *     ["f", id, name]          a function of the script, by a number that the script's side has given it
  *     ["h", id, name]          a function of the host
- *     ["e", parts]             an error: { name, message, stack, fields, host, value }, see WireError
+ *     ["e", parts]             an error: { name, message, stack, fields, cause, host, value }, see WireError
  *
  * Nothing is shared: what occurs twice is there twice, and a cycle is a TypeError. The script's half is in each language.
  */
@@ -26,6 +26,8 @@ export interface WireError {
   readonly message: string;
   readonly stack?: string | undefined;
   readonly fields?: Readonly<Record<string, unknown>> | undefined;
+  /** Why it was thrown, as the error says itself. */
+  readonly cause?: unknown;
   /** Number of the host's error. */
   readonly host?: number | undefined;
   /** What was thrown, if it was no error object. */
@@ -148,7 +150,17 @@ class Encoder {
       return tag("e", { name: error.name, message, fields, host } satisfies WireError);
     const { scriptName: name, scriptStack: stack, value } = error;
     const thrown = value === error ? {} : { value: this.encode(value) };
-    return tag("e", { name, message, stack, fields, host, ...thrown } satisfies WireError);
+    const because = host === undefined && "cause" in error ? { cause: this.#cause(error.cause) } : {};
+    return tag("e", { name, message, stack, fields, host, ...thrown, ...because } satisfies WireError);
+  }
+
+  /** What cannot cross there is left out. */
+  #cause(cause: unknown): unknown {
+    try {
+      return this.encode(cause);
+    } catch {
+      return tag("u");
+    }
   }
 }
 
@@ -190,15 +202,28 @@ function decode(wire: unknown, decoding: Decoding): unknown {
 function decodeFields(fields: Record<string, unknown>, decoding: Decoding): Record<string, unknown> {
   for (const [key, field] of Object.entries(fields)) {
     if (typeof field !== "object" || field === null) continue;
+    const decoded = decode(field, decoding);
+    requireNoThen(key, decoded);
     // Also a field called `__proto__`, which an assignment would take for something else.
     Object.defineProperty(fields, key, {
-      value: decode(field, decoding),
+      value: decoded,
       enumerable: true,
       writable: true,
       configurable: true,
     });
   }
   return fields;
+}
+
+/**
+ * What the host gets of scripts becomes the value of promises, and those call a method `then`: it would be code of a script that runs outside of
+ * all limits.
+ *
+ * @throws {TypeError} when an object has one
+ */
+export function requireNoThen(key: string, value: unknown): void {
+  if (key !== "then" || typeof value !== "function") return;
+  throw new TypeError("Cannot pass an object with a function `then` to the host: it would be taken for a promise");
 }
 
 const DECODERS: Readonly<Record<string, (parts: readonly unknown[], decoding: Decoding) => unknown>> = {
@@ -227,6 +252,7 @@ function decodeError({ name, message, stack, fields, host, ...thrown }: WireErro
     scriptStack: stack,
     fields: fields === undefined ? undefined : decodeFields({ ...fields }, decoding),
     ...("value" in thrown && { value: decode(thrown.value, decoding) }),
+    ...("cause" in thrown && { cause: decode(thrown.cause, decoding) }),
     ...(host !== undefined && { cause: decoding.target.hostError(host) }),
   });
 }

@@ -89,6 +89,16 @@ describe("An engine on a thread", { skip }, () => {
       assert.deepEqual(counts, [counts[0], counts[0]! * 2, counts[0]! * 3]);
     }));
 
+  it("pauses in onProgress, and never after its end", () =>
+    withEngine(async (engine) => {
+      const onProgress = (): Promise<void> => sleep(1);
+      const source = "(() => { let n = 0; for (let i = 0; i < 25_000; i++) n++; return n })()";
+      for (let round = 0; round < 5; round++) assert.equal(await engine.eval(source, { onProgress }), 25_000);
+      // What the host passes is read where the script cannot wait.
+      engine.register("list", () => Array.from({ length: 30_000 }, (_, index) => [index]));
+      assert.equal(await engine.eval("list().length", { onProgress }), 30_000);
+    }));
+
   it("is ended when a script does not stop in time", () =>
     withEngine(async (engine) => {
       // A builtin function that looks at nothing while it is busy.

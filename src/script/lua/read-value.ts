@@ -12,6 +12,7 @@
 import type { LuaExports } from "./lua-exports.ts";
 import type { HostObjects } from "./host-objects.ts";
 import type { LuaMemory } from "./lua-memory.ts";
+import { requireNoThen } from "../wire.ts";
 import { FIRST_UPVALUE_OF_CLOSURE, REGISTRY, TYPE, TYPE_NAMES } from "./lua-layout.ts";
 
 /** Tables in tables, at most: deeper ones would exhaust the stack of JavaScript. */
@@ -170,6 +171,7 @@ function arrayOf(keys: readonly (number | string)[], values: unknown[]): unknown
 function objectOf(keys: readonly (number | string)[], values: readonly unknown[]): Record<string, unknown> {
   const object: Record<string, unknown> = {};
   for (const [position, key] of keys.entries()) {
+    requireNoThen(String(key), values[position]);
     // An assignment would take it for something else.
     if (key !== "__proto__") object[key] = values[position];
     else

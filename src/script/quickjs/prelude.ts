@@ -13,7 +13,7 @@ export const PRELUDE_FUNCTIONS = [
   "invoke",
   "error",
   "value",
-  "define",
+  "register",
   "release",
 ] as const;
 export type PreludeFunction = (typeof PRELUDE_FUNCTIONS)[number];
@@ -24,13 +24,15 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
   const { stringify, parse } = JSON;
   const { isArray } = Array;
   const { isView } = ArrayBuffer;
-  const { keys, defineProperty, hasOwn, is, setPrototypeOf } = Object;
+  const { keys, defineProperty, hasOwn, is, getPrototypeOf, setPrototypeOf } = Object;
   const { apply } = Reflect;
   const { isFinite } = Number;
   const evaluate = globalThis.eval;
   const { join: arrayJoin, filter: arrayFilter } = Array.prototype;
   const { split: stringSplit, includes: stringIncludes, lastIndexOf, slice: stringSlice } = String.prototype;
   const promiseThen = Promise.prototype.then;
+  const isInstance = Function.prototype[Symbol.hasInstance];
+  const objectPrototype = Object.prototype;
   const { getTime } = Date.prototype;
   const { forEach: mapForEach, get: mapGet, set: mapSet, has: mapHas, delete: mapDelete } = Map.prototype;
   const { forEach: setForEach, add: setAdd } = Set.prototype;
@@ -38,11 +40,15 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
   const { slice: bufferSlice } = ArrayBuffer.prototype;
   const { EvalError, RangeError, ReferenceError, SyntaxError, URIError } = globalThis;
   const errors = { __proto__: null, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
-  // Nothing below iterates, destructures arrays or spreads: what iterates arrays can be changed. Nor does it look up anything global.
+  // Nothing below iterates, destructures arrays or spreads: what iterates arrays can be changed. Nor does it look up anything global, or
+  // inherit anything, so that no setter, \`toJSON\` or field of a prototype gets between.
   const call = (callee, target, ...args) => apply(callee, target, args);
-  // What is made into text inherits nothing: neither a method toJSON, nor a setter for an index, which would be handed what crosses.
-  const bare = (array) => setPrototypeOf(array, null);
+  const isA = (value, Kind) => apply(isInstance, Kind, [value]);
+  const bare = (value) => setPrototypeOf(value, null);
   const tag = (...parts) => ({ __proto__: null, $: bare(parts) });
+  const define = (target, key, value) =>
+    defineProperty(target, key, { __proto__: null, value, enumerable: true, configurable: true, writable: true });
+  const defineHidden = (target, key, value) => defineProperty(target, key, { __proto__: null, value, configurable: true, writable: true });
 
   const functions = new Map();   // number -> a function that the host has
   const numbers = new WeakMap(); // that function -> its number
@@ -82,8 +88,21 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
     }
     const parts = { __proto__: null, name: String(error.name), message: String(error.message), stack: ownStack(error), fields };
     const key = call(weakGet, hostErrors, error);
-    if (key !== undefined) parts.host = hostKeyId(key);
+    if (key !== undefined) parts.host = hostKeyId(keep(key, buffers));
+    else if (hasOwn(error, "cause")) parts.cause = encodeCause(error.cause, buffers, path);
     return tag("e", parts);
+  }
+
+  /** Of an error that says itself why it was thrown. What cannot cross there is left out. */
+  function encodeCause(cause, buffers, path) {
+    try { return encodeAny(cause, buffers, path); } catch { return tag("u"); }
+  }
+
+  /** What stands for something of the host has to be there until that has been taken from the wire. */
+  function keep(value, buffers) {
+    const kept = buffers.kept ??= bare([]);
+    kept[kept.length] = value;
+    return value;
   }
 
   /** Without the lines of this prelude. */
@@ -98,32 +117,43 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
       for (let i = 0; i < value.length; i++) elements[i] = encodeAny(value[i], buffers, path);
       return elements;
     }
-    if (value instanceof Error) return encodeError(value, buffers, path);
-    if (value instanceof Date) return tag("t", call(getTime, value));
-    if (value instanceof Map) {
-      const list = bare([]);
-      call(mapForEach, value, (field, key) => { list[list.length] = bare([encodeAny(key, buffers, path), encodeAny(field, buffers, path)]); });
-      return tag("m", list);
-    }
-    if (value instanceof Set) {
-      const list = bare([]);
-      call(setForEach, value, (element) => { list[list.length] = encodeAny(element, buffers, path); });
-      return tag("s", list);
-    }
-    if (value instanceof ArrayBuffer) { buffers[buffers.length] = value; return tag("b", buffers.length - 1); }
-    if (isView(value)) {
-      buffers[buffers.length] = call(bufferSlice, value.buffer, value.byteOffset, value.byteOffset + value.byteLength);
-      return tag("b", buffers.length - 1);
-    }
-    if (value instanceof Promise) throw new TypeError("Cannot pass a promise to the host inside of another value: await it first");
+    const prototype = getPrototypeOf(value);
+    const special = prototype === objectPrototype || prototype === null ? undefined : encodeSpecial(value, buffers, path);
+    return special ?? encodeFields(value, buffers, path);
+  }
+
+  function encodeFields(value, buffers, path) {
     const fields = { __proto__: null };
     const names = keys(value);
     for (let i = 0; i < names.length; i++) {
       const key = names[i];
-      const field = encodeAny(value[key], buffers, path);
-      fields[key] = field;
+      const field = value[key];
+      if (key === "then" && typeof field === "function") throw new TypeError("Cannot pass an object with a function \`then\` to the host: it would be taken for a promise");
+      fields[key] = encodeAny(field, buffers, path);
     }
     return hasOwn(fields, "$") ? tag("o", fields) : fields;
+  }
+
+  /** Of what is more than its fields. */
+  function encodeSpecial(value, buffers, path) {
+    if (isA(value, Error)) return encodeError(value, buffers, path);
+    if (isA(value, Date)) return tag("t", call(getTime, value));
+    if (isA(value, Map)) {
+      const list = bare([]);
+      call(mapForEach, value, (field, key) => { list[list.length] = bare([encodeAny(key, buffers, path), encodeAny(field, buffers, path)]); });
+      return tag("m", list);
+    }
+    if (isA(value, Set)) {
+      const list = bare([]);
+      call(setForEach, value, (element) => { list[list.length] = encodeAny(element, buffers, path); });
+      return tag("s", list);
+    }
+    if (isA(value, ArrayBuffer)) { buffers[buffers.length] = value; return tag("b", buffers.length - 1); }
+    if (isView(value)) {
+      buffers[buffers.length] = call(bufferSlice, value.buffer, value.byteOffset, value.byteOffset + value.byteLength);
+      return tag("b", buffers.length - 1);
+    }
+    if (isA(value, Promise)) throw new TypeError("Cannot pass a promise to the host inside of another value: await it first");
   }
 
   function encodeAny(value, buffers, path) {
@@ -134,7 +164,7 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
       case "bigint": return tag("n", String(value));
       case "function": {
         const host = call(weakGet, hostFunctions, value);
-        return host === undefined ? tag("f", numberOf(value), String(value.name)) : tag("h", host, String(value.name));
+        return host === undefined ? tag("f", numberOf(value), String(value.name)) : tag("h", host, String(keep(value, buffers).name));
       }
       case "object": {
         if (value === null) return null;
@@ -152,6 +182,7 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
     const buffers = bare([]);
     const wire = bare([stringify(encodeAny(value, buffers, null))]);
     for (let i = 0; i < buffers.length; i++) wire[i + 1] = buffers[i];
+    if (buffers.kept !== undefined) wire.kept = buffers.kept;
     return wire;
   }
 
@@ -163,25 +194,23 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
       const key = names[i];
       const field = fields[key];
       if (typeof field !== "object" || field === null) continue;
-      const value = decodeAny(field, buffers);
-      defineProperty(fields, key, { value, enumerable: true, configurable: true, writable: true });
+      define(fields, key, decodeAny(field, buffers));
     }
     return fields;
   }
 
   function decodeError(parts, buffers) {
-    const { name, message, fields } = parts;
+    const { name, message, fields, host } = bare(parts);
     const Kind = errors[name] ?? Error;
     const error = new Kind(message);
-    if (error.name !== name) defineProperty(error, "name", { value: name, configurable: true, writable: true });
+    if (error.name !== name) defineHidden(error, "name", name);
     const names = keys(fields ?? {});
     for (let i = 0; i < names.length; i++) {
       const key = names[i];
       if (key in error) continue;
-      defineProperty(error, key, { value: decodeAny(fields[key], buffers), enumerable: true, configurable: true, writable: true });
+      define(error, key, decodeAny(fields[key], buffers));
     }
-    // Prototypes may have a field of that name.
-    if (hasOwn(parts, "host")) call(weakSet, hostErrors, error, makeHostKey(parts.host));
+    if (host !== undefined) call(weakSet, hostErrors, error, makeHostKey(host));
     return error;
   }
 
@@ -230,15 +259,20 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
 
   /** A wire of the value, or a number if it is a promise: \`settled\` is called with that number later. */
   function finish(value) {
-    if (!(value instanceof Promise)) return encode(value);
+    if (!isA(value, Promise)) return encode(value);
     const ticket = ++tickets;
-    const settle = (isFulfilled) => (result) => settled(ticket, isFulfilled, encodeOr(result));
+    const settle = (isFulfilled) => (result) => {
+      let wire;
+      try {
+        wire = encode(result);
+      } catch (error) {
+        isFulfilled = false;
+        wire = encode(error);
+      }
+      settled(ticket, isFulfilled, wire);
+    };
     call(promiseThen, value, settle(true), settle(false));
     return ticket;
-  }
-
-  function encodeOr(value) {
-    try { return encode(value); } catch (error) { return encode(error); }
   }
 
   /** Calls a function by its number, or a global one by the expression that names it. */
@@ -260,18 +294,16 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
   const error = (text) => decodeAny(parse(text), []);
 
   /** Makes a function of the host a global one, or one of an object. */
-  function define(id, ...path) {
+  function register(id, ...path) {
     const name = path[path.length - 1];
     let owner = globalThis;
     for (let i = 0; i < path.length - 1; i++) {
       const part = path[i];
-      if (typeof owner[part] !== "object" || owner[part] === null) {
-        defineProperty(owner, part, { value: {}, writable: true, enumerable: true, configurable: true });
-      }
+      if (typeof owner[part] !== "object" || owner[part] === null) define(owner, part, {});
       owner = owner[part];
     }
-    defineProperty(owner, name, { value: hostFunction(id, name), writable: true, enumerable: owner !== globalThis, configurable: true });
+    (owner === globalThis ? defineHidden : define)(owner, name, hostFunction(id, name));
   }
 
-  return [encode, encodeAll, finish, invoke, error, value, define, release];
+  return [encode, encodeAll, finish, invoke, error, value, register, release];
 }`;

@@ -1,6 +1,7 @@
 /**
  * One way into QuickJS: an evaluation, a call or a job. While it waits others run, so what the engine knows of the innermost one has to be
- * its own whenever it goes on: the chain of its frames, the end of its stack, and an exception that it is to be given.
+ * its own whenever it goes on: the chain of its frames, the end of its stack, what was thrown and not taken yet, and an exception that it
+ * is to be given. What it has thrown at its end is taken some microtasks later, and others may have run by then.
  */
 
 import type { ActivationHooks } from "../../link/activation.ts";
@@ -12,12 +13,18 @@ export interface Turn {
   /** Addresses of words of the engine, see quickjs-layout.ts. */
   readonly stackFrame: number;
   readonly stackLimit: number;
+  readonly exception: number;
+  /** What is there while nothing was thrown. */
+  readonly noException: Exception;
   readonly stackBytes: number;
   /** Lowers as the stack grows. */
   stackPointer(): number;
   read(address: number): number;
   write(address: number, word: number): void;
 }
+
+/** The two words of a thrown value. */
+export type Exception = readonly [payload: number, tag: number];
 
 /** Bytes that functions of the engine may take between two looks at the limit. */
 const RESERVE_BYTES = 24 * 1024;
@@ -46,12 +53,21 @@ export class QuickJSActivation implements ActivationHooks {
   #outerFrame = 0;
   #limit: number | undefined;
   #outerLimit = 0;
+  #exception: Exception;
+  #outerException: Exception;
 
   /** `started` is called when it is entered for the first time. */
   constructor(turn: Turn, run: ScriptRun, started: () => void) {
     this.#turn = turn;
     this.run = run;
     this.#started = started;
+    this.#exception = turn.noException;
+    this.#outerException = turn.noException;
+  }
+
+  /** What it has thrown at its end. */
+  get exception(): Exception {
+    return this.#exception;
   }
 
   /**
@@ -74,6 +90,7 @@ export class QuickJSActivation implements ActivationHooks {
     }
     this.#outerLimit = turn.read(turn.stackLimit);
     turn.write(turn.stackLimit, this.#limit);
+    this.#outerException = exchangeException(turn, this.#exception);
     const raise = this.#raise;
     this.#raise = undefined;
     raise?.();
@@ -85,5 +102,15 @@ export class QuickJSActivation implements ActivationHooks {
     this.#frame = turn.read(turn.stackFrame);
     turn.write(turn.stackFrame, this.#outerFrame);
     turn.write(turn.stackLimit, this.#outerLimit);
+    this.#exception = exchangeException(turn, this.#outerException);
   };
+}
+
+/** Puts one exception where the engine keeps it, and gives the one that was there. */
+export function exchangeException(turn: Turn, exception: Exception): Exception {
+  const { exception: address } = turn;
+  const before: Exception = [turn.read(address), turn.read(address + 4)];
+  turn.write(address, exception[0]);
+  turn.write(address + 4, exception[1]);
+  return before;
 }

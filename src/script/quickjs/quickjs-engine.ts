@@ -6,8 +6,8 @@ import { decodeWire, encodeWire } from "../wire.ts";
 import type { WireTarget } from "../wire.ts";
 import { PRELUDE, PRELUDE_FUNCTIONS } from "./prelude.ts";
 import type { PreludeFunction } from "./prelude.ts";
-import { QuickJSActivation, runWithoutActivation } from "./quickjs-activation.ts";
-import type { Turn } from "./quickjs-activation.ts";
+import { QuickJSActivation, exchangeException, runWithoutActivation } from "./quickjs-activation.ts";
+import type { Exception, Turn } from "./quickjs-activation.ts";
 import type { QuickJSFunctionName } from "./quickjs-functions.ts";
 import type { QuickJSInstance } from "./quickjs-instance.ts";
 import { HostReferences } from "../host-references.ts";
@@ -20,6 +20,16 @@ export type NativeFunction = (count: number, args: number) => number | Promise<n
 const PLAIN_CALL_MS = 1000;
 const ENDLESS_LOOP = "() => { for (;;); }";
 
+/** What code of a script has thrown while the host read one of its values. */
+export class ThrownByScript {
+  /** Owned. */
+  readonly value: number;
+
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+
 export class QuickJSEngine {
   readonly instance: QuickJSInstance;
   readonly values: QuickJSValues;
@@ -28,6 +38,8 @@ export class QuickJSEngine {
   readonly #turn: Turn;
   readonly #prelude: ReadonlyMap<PreludeFunction, number>;
   readonly #endlessLoop: number;
+  /** What activations that have ended with an exception have thrown, by what they have returned, until somebody takes it. */
+  readonly #thrown = new Map<number, Exception>();
   /** Whether what runs now has to end at once. */
   isEnding = false;
   /** Plain calls of the prelude that are under way: nobody can wait in them. */
@@ -58,6 +70,8 @@ export class QuickJSEngine {
       current: undefined,
       stackFrame: runtime + layout.stackFrame,
       stackLimit: runtime + layout.stackLimit,
+      exception: runtime + layout.exception,
+      noException: [memory.read(runtime + layout.exception), memory.read(runtime + layout.exception + 4)],
       stackBytes: options.stackBytes,
       stackPointer: () => instance.stackPointer(),
       read: (address) => memory.read(address),
@@ -91,11 +105,15 @@ export class QuickJSEngine {
       instance.limit.endException(instance.stackBytes - stackBytes);
     };
     instance.limit.beginException();
-    const { onEnter, onLeave } = new QuickJSActivation(this.#turn, run, started);
+    const activation = new QuickJSActivation(this.#turn, run, started);
+    const { onEnter, onLeave } = activation;
     try {
-      return await instance.enter(name, args, { onEnter, onLeave });
+      const result = await instance.enter(name, args, { onEnter, onLeave });
+      if (this.values.isException(result)) this.#thrown.set(result, activation.exception);
+      return result;
     } catch (error) {
-      // Nothing that a script does comes here: frames of the engine were cut off, so that it cannot go on.
+      // Nothing that a script does comes here: frames of the engine were cut off, so that it cannot go on. Or it has never begun, because there
+      // is no stack for it, of the host's or of the engine's.
       if (hasStarted) this.broken = error;
       else started();
       throw error;
@@ -105,6 +123,17 @@ export class QuickJSEngine {
   /** Whether a plain call goes on for so long that it has to be ended: getters of scripts may run in it, and nothing else can. */
   get isPlainCallLate(): boolean {
     return this.#plainCalls > 0 && performance.now() - this.#plainStart > PLAIN_CALL_MS;
+  }
+
+  /** What was thrown, owned, for a result that says that something was; frees that. */
+  takeThrown(result: number): number {
+    const { functions, context } = this.instance;
+    const exception = this.#thrown.get(result);
+    this.#thrown.delete(result);
+    if (exception !== undefined) exchangeException(this.#turn, exception);
+    const thrown = functions.QTS_ResolveException(context, result);
+    this.values.free(result);
+    return thrown;
   }
 
   /** Calls a function of the prelude, in which nobody can wait. Frees the arguments; the result is owned. */
@@ -160,7 +189,7 @@ export class QuickJSEngine {
   /** Throws in the engine, now, what a function of the host has thrown. */
   raise(error: unknown): void {
     const { functions, context } = this.instance;
-    const value = this.#errorValue(error);
+    const value = error instanceof ThrownByScript ? error.value : this.#errorValue(error);
     this.values.free(functions.QTS_Throw(context, value));
     this.values.free(value);
   }
@@ -169,7 +198,8 @@ export class QuickJSEngine {
     try {
       if (!(error instanceof Error)) return this.toScript(error);
       const { text } = encodeWire(error, this.target);
-      return this.plainCall("error", [this.values.makeString(text)]);
+      const value = this.plainCall("error", [this.values.makeString(text)]);
+      return this.values.isException(value) ? this.takeThrown(value) : value;
     } catch {
       return this.values.makeString("A function of the host has thrown something that a script cannot be given");
     }

@@ -4,6 +4,7 @@ import type { HostFunction, RuntimeOptions } from "../language.ts";
 import { STOPPED, isThenable } from "../script-run.ts";
 import type { ScriptRun } from "../script-run.ts";
 import type { QuickJSActivation } from "./quickjs-activation.ts";
+import { ThrownByScript } from "./quickjs-engine.ts";
 import type { NativeFunction, QuickJSEngine } from "./quickjs-engine.ts";
 import type { QuickJSCallbacks } from "./quickjs-package.ts";
 import type { HostReferences } from "../host-references.ts";
@@ -69,32 +70,39 @@ export class QuickJSHostCalls implements QuickJSCallbacks {
       if (value === NOT_SIMPLE) return this.#callWithObjects(callee, count, args);
       list.push(value);
     }
-    return this.#call(callee, list);
+    return this.#call((run) => this.#options.functions.callHost(callee, list, run));
   }
 
-  /** The prelude reads them, and may call functions of the script to do so. */
+  /**
+   * The prelude reads them. That calls functions of the script where they have getters, or are proxies, and those may loop or wait: so it is
+   * an activation, for which this one waits.
+   */
   #callWithObjects(callee: HostFunction, count: number, args: number): unknown {
     const engine = this.#engine!;
-    const { values, instance } = engine;
+    const { values, instance, activation, run } = engine;
     const copies = Array.from({ length: count }, (_, index) =>
       instance.functions.QTS_DupValuePointer(instance.context, values.argument(args, index)),
     );
-    const encoded = engine.plainCall("encodeAll", copies);
-    if (values.isException(encoded)) return encoded;
-    let list: readonly unknown[];
-    try {
-      list = engine.takeWire(encoded) as unknown[];
-    } catch (error) {
-      engine.raise(error);
-      return values.exception();
+    if (activation !== undefined) {
+      return this.#call(async () => {
+        const encoded = await engine.preludeCall("encodeAll", copies, run!);
+        return this.#callEncoded(callee, encoded, run!);
+      });
     }
-    return this.#call(callee, list);
+    const encoded = engine.plainCall("encodeAll", copies);
+    return values.isException(encoded) ? encoded : this.#call(() => this.#callEncoded(callee, encoded, run!));
   }
 
-  #call(callee: HostFunction, args: readonly unknown[]): unknown {
+  #callEncoded(callee: HostFunction, encoded: number, run: ScriptRun): unknown {
+    const engine = this.#engine!;
+    if (engine.values.isException(encoded)) throw new ThrownByScript(engine.takeThrown(encoded));
+    return this.#options.functions.callHost(callee, engine.takeWire(encoded) as unknown[], run);
+  }
+
+  #call(ask: (run: ScriptRun) => unknown): unknown {
     const engine = this.#engine!;
     return this.#answer(
-      (run) => this.#options.functions.callHost(callee, args, run),
+      ask,
       (value) => engine.toScript(value),
       () => engine.values.exception(),
     );
@@ -126,7 +134,14 @@ export class QuickJSHostCalls implements QuickJSCallbacks {
         engine.raiseEnding();
         return failed();
       }
-      return use(answer);
+      const owed = activation && run!.takeOwed();
+      return owed === undefined
+        ? use(answer)
+        : this.#answerLater(
+            activation!,
+            owed.then(() => answer),
+            { use, failed },
+          );
     } catch (error) {
       this.#raise(run, error);
       return failed();
@@ -159,8 +174,10 @@ export class QuickJSHostCalls implements QuickJSCallbacks {
   }
 
   #raise(run: ScriptRun, error: unknown): void {
-    if (run.isStopped) this.#engine!.raiseEnding();
-    else this.#engine!.raise(error);
+    const engine = this.#engine!;
+    if (!run.isStopped) return engine.raise(error);
+    if (error instanceof ThrownByScript) engine.values.free(error.value);
+    engine.raiseEnding();
   }
 }
 

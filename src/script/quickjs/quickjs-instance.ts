@@ -121,6 +121,12 @@ export class QuickJSInstance {
         const body = this.evaluate(`(probe) => eval(${JSON.stringify(source)})`);
         for (const value of [this.call(body, [callee]), body, callee]) functions.QTS_FreeValuePointer(context, value);
       },
+      evaluateThrowing: (source, look) => {
+        const exception = this.evaluate(source);
+        look();
+        const thrown = functions.QTS_ResolveException(context, exception);
+        for (const value of [thrown, exception]) functions.QTS_FreeValuePointer(context, value);
+      },
     });
   }
 }

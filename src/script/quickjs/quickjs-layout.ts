@@ -3,10 +3,11 @@
  * looking which word has changed, and checked by doing it again.
  *
  *     JSValue (8 bytes)    payload: i32 | tag: i32       a double if the tag is none of the known ones
- *     JSRuntime            … current_stack_frame … stack_limit …
+ *     JSRuntime            … current_stack_frame … stack_limit … current_exception (a JSValue) …
  *
  * `current_stack_frame` is the innermost frame of the script that runs, and points to the one around it. When several scripts are under way
- * each has to find its own. `stack_limit` is the lowest address that a script's stack may reach.
+ * each has to find its own. `stack_limit` is the lowest address that a script's stack may reach. `current_exception` is what was thrown
+ * last, until somebody takes it: each has to find its own there, too.
  */
 
 import type { QuickJSFunctions } from "./quickjs-functions.ts";
@@ -16,6 +17,7 @@ import type { QuickJSMemory } from "./quickjs-memory.ts";
 export interface RuntimeLayout {
   readonly stackFrame: number;
   readonly stackLimit: number;
+  readonly exception: number;
 }
 
 /** Bytes of a `JSRuntime` that are looked at. */
@@ -30,11 +32,13 @@ export interface Probe {
   readonly runtime: number;
   /** Evaluates a script in which `probe` is a function of the host that calls `look`. */
   evaluate(source: string, look: () => void): void;
+  /** Evaluates a script that throws, and takes the exception after `look` was called. */
+  evaluateThrowing(source: string, look: () => void): void;
 }
 
 /** @throws {Error} when it is not what it has always been */
 export function findRuntimeLayout(probe: Probe): RuntimeLayout {
-  return { stackFrame: findStackFrame(probe), stackLimit: findStackLimit(probe) };
+  return { stackFrame: findStackFrame(probe), stackLimit: findStackLimit(probe), exception: findException(probe) };
 }
 
 /** The word that is 0 while nothing runs, and otherwise begins a chain of as many frames as there are calls. */
@@ -54,6 +58,21 @@ function findStackFrame(probe: Probe): number {
     return length > 0 && deep.get(offset) === length + 2;
   });
   return only(candidates, "its innermost frame");
+}
+
+/** The word that is what was thrown last, which is a small number here. */
+function findException(probe: Probe): number {
+  const [larger, smaller] = [LARGER_BYTES, SMALLER_BYTES].map((thrown) => {
+    let found: number[] = [];
+    probe.evaluateThrowing(`throw ${thrown}`, () => {
+      found = offsetsWhere((offset) => probe.memory.read(probe.runtime + offset) === thrown);
+    });
+    return found;
+  });
+  return only(
+    larger!.filter((offset) => smaller!.includes(offset)),
+    "what was thrown last",
+  );
 }
 
 /** How many words point to each other, each lower in memory than the one it points to, until one is 0; -1 if they do not. */

@@ -30,11 +30,19 @@ export class QuickJSMemoryLimit {
   #reserveBytes = 0;
   /** What the host has taken since the first of the exceptions that are under way, and keeps. */
   #keptBytes = 0;
+  #hasRefused = false;
 
   /** `memory` has not been given away yet. */
   constructor(memory: WebAssembly.Memory) {
     this.#memory = memory;
-    const grow = memory.grow.bind(memory);
+    const grow = (pages: number): number => {
+      try {
+        return WebAssembly.Memory.prototype.grow.call(memory, pages);
+      } catch (error) {
+        this.#hasRefused = true;
+        throw error;
+      }
+    };
     // It is this method that the package's JavaScript calls when the allocator wants more, and takes an exception for "no".
     Object.defineProperty(memory, "grow", {
       value: (pages: number): number => {
@@ -70,7 +78,9 @@ export class QuickJSMemoryLimit {
       this.#maxBytes += grown;
       this.#reserveBytes += grown;
     }
+    const hasRefused = this.#hasRefused;
     if (this.#reserveBytes > 0) this.#takeReserve();
+    this.#hasRefused = hasRefused;
     this.#keptBytes = 0;
   }
 
@@ -89,10 +99,18 @@ export class QuickJSMemoryLimit {
     }
   }
 
+  /** Whether scripts wanted more than they may take since this was asked last. */
+  takeRefusal(): boolean {
+    const hasRefused = this.#hasRefused;
+    this.#hasRefused = false;
+    return hasRefused;
+  }
+
   #require(pages: number): void {
     if (this.#exceptions > 0) return;
     const wanted = this.#memory.buffer.byteLength + pages * 65_536;
     if (wanted <= this.#maxBytes) return;
+    this.#hasRefused = true;
     throw new RangeError(`Cannot grow memory of scripts to ${wanted} bytes: ${this.#maxBytes} are allowed`);
   }
 }

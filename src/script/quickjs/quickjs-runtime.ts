@@ -62,7 +62,7 @@ export class QuickJSRuntime implements ScriptRuntime {
   define(path: readonly string[], callee: HostFunction): void {
     const { values, references } = this.#engine;
     const args = [values.make(references.keep({ callee }))!, ...path.map((part) => values.makeString(part))];
-    this.#checkPlain(this.#engine.plainCall("define", args), `define ${path.join(".")}`);
+    this.#checkPlain(this.#engine.plainCall("register", args), `define ${path.join(".")}`);
   }
 
   async evaluate(source: string, { fileName, isModule }: SourceOptions, run: ScriptRun): Promise<unknown> {
@@ -104,9 +104,10 @@ export class QuickJSRuntime implements ScriptRuntime {
     if (this.#engine.broken !== undefined) return;
     const { values } = this.#engine;
     try {
-      this.#checkPlain(this.#engine.plainCall("release", [values.make(id)!]), "release a function");
+      const released = this.#engine.plainCall("release", [values.make(id)!]);
+      values.free(values.isException(released) ? this.#engine.takeThrown(released) : released);
     } catch {
-      // Nobody could be told: a function of the host was collected. The script keeps its own a little longer.
+      // Nobody could be told: a function of the host was collected. Where there is no memory the script keeps its own a little longer.
     }
   }
 
@@ -158,9 +159,13 @@ export class QuickJSRuntime implements ScriptRuntime {
     const { values } = this.#engine;
     const ticket = this.#tickets.get(Number(values.read(args)));
     const isFulfilled = values.read(values.argument(args, 1)) === true;
-    const value = this.#engine.readWire(values.argument(args, 2));
-    if (isFulfilled) ticket?.resolve(value);
-    else ticket?.reject(thrownError(value));
+    try {
+      const value = this.#engine.readWire(values.argument(args, 2));
+      if (isFulfilled) ticket?.resolve(value);
+      else ticket?.reject(thrownError(value));
+    } catch (error) {
+      ticket?.reject(error);
+    }
     return 0;
   }
 
@@ -172,8 +177,7 @@ export class QuickJSRuntime implements ScriptRuntime {
     try {
       while (!run.isStopped && this.#engine.broken === undefined && functions.QTS_IsJobPending(runtime) !== 0) {
         const result = await this.#engine.enter("QTS_ExecutePendingJob", [runtime, ALL_JOBS, context], run);
-        if (values.isException(result)) values.free(functions.QTS_ResolveException(instance.context, result));
-        values.free(result);
+        values.free(values.isException(result) ? this.#engine.takeThrown(result) : result);
       }
     } finally {
       functions.free(context);
@@ -183,32 +187,39 @@ export class QuickJSRuntime implements ScriptRuntime {
   /** The script has thrown: rejects with that. */
   async #fail(exception: number, run: ScriptRun): Promise<never> {
     const { instance, values } = this.#engine;
-    const error = instance.functions.QTS_ResolveException(instance.context, exception);
-    values.free(exception);
+    const error = this.#engine.takeThrown(exception);
+    const wasFull = instance.limit.takeRefusal();
     if (run.isStopped) {
       values.free(error);
       throw run.reason;
     }
+    // What the engine throws where it has no memory left for an error.
+    const isNull = values.read(error) === null;
     const wire = await this.#engine.preludeCall("encode", [error], run);
     if (run.isStopped) throw run.reason;
+    if (isNull && wasFull) throw outOfMemory();
     if (!values.isException(wire)) throw thrownError(this.#engine.takeWire(wire));
-    values.free(instance.functions.QTS_ResolveException(instance.context, wire));
-    values.free(wire);
+    values.free(this.#engine.takeThrown(wire));
+    if (instance.limit.takeRefusal()) throw outOfMemory();
     throw new ScriptError("The script has thrown something that the host cannot be given");
   }
 
   /** Frees the result of a plain call. */
   #checkPlain(value: number, action: string): void {
-    const { instance, values } = this.#engine;
+    const { values } = this.#engine;
     const isFailed = values.isException(value);
-    if (isFailed) values.free(instance.functions.QTS_ResolveException(instance.context, value));
-    values.free(value);
+    values.free(isFailed ? this.#engine.takeThrown(value) : value);
     if (isFailed) throw new Error(`Cannot ${action}: the script has no memory left, or keeps it from being done`);
   }
 }
 
 /** What scripts print with. */
 const PRINTERS = [["print"], ...["log", "info", "warn", "error", "debug"].map((name) => ["console", name])];
+
+/** As the engine itself calls it. */
+function outOfMemory(): ScriptError {
+  return new ScriptError("out of memory", { scriptName: "InternalError" });
+}
 
 function thrownError(value: unknown): ScriptError {
   if (value instanceof ScriptError) return value;

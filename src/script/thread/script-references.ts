@@ -4,7 +4,7 @@
  */
 
 import type { FunctionReference, HostFunction } from "../language.ts";
-import type { ScriptError } from "../script-errors.ts";
+import { ScriptError } from "../script-errors.ts";
 
 export class ScriptReferences {
   readonly #release: (hostNumber: number) => void;
@@ -74,6 +74,8 @@ export class ScriptReferences {
     for (let at = error; typeof at === "object" && at !== null; at = (at as { readonly cause?: unknown }).cause) {
       const number = this.#hostErrorNumbers.get(at);
       if (number !== undefined) return number;
+      // That one has its own.
+      if ((at as { readonly cause?: unknown }).cause instanceof ScriptError) return undefined;
     }
     return undefined;
   }

@@ -174,7 +174,7 @@ export class ThreadRuntime implements ScriptRuntime {
   #settle(number: number, operations: number, { isFulfilled, value }: Outcome): void {
     const pending = this.#take(number);
     // If it was stopped there because of its limit it is now here, too.
-    void pending?.run?.tick(operations, false);
+    pending?.run?.count(operations);
     const decoded = decodeWire(value, this.#target);
     if (isFulfilled) pending?.resolve(decoded);
     else pending?.reject(decoded);
