@@ -135,15 +135,17 @@ export class ScriptEngine {
     const print = options.print ?? ((text: string): void => console.log(text));
     const { maxOperations, timeoutMs, onProgress } = options;
     const limits = { maxOperations, timeoutMs, onProgress };
-    let runtime: ScriptRuntime | undefined;
+    // While it starts there is no function of its scripts yet.
+    const started: { runtime?: ScriptRuntime } = {};
     const functions: FunctionBridge = {
       fromScript: (reference) => scriptFunction(reference, (args) => engine.#call(reference, args, {})),
       // One of another engine is a function of the host like any other.
-      referenceOf: (value) => (referenceOf(value)?.runtime === runtime ? referenceOf(value) : undefined),
+      referenceOf: (value) => (referenceOf(value)?.runtime === started.runtime ? referenceOf(value) : undefined),
       callHost,
     };
     const runtimeOptions = { backend, maxMemoryBytes, stackBytes, print, loadModule, functions };
-    runtime = await (thread ? ThreadRuntime.start(language, runtimeOptions) : language.start(runtimeOptions));
+    const runtime = await (thread ? ThreadRuntime.start(language, runtimeOptions) : language.start(runtimeOptions));
+    started.runtime = runtime;
     const engine = new ScriptEngine(language.name, runtime, limits);
     return engine;
   }

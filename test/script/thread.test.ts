@@ -71,7 +71,7 @@ describe("An engine on a thread", { skip }, () => {
       const timer = setInterval(() => turns++, 1);
       assert.equal(((await result) as Error).name, "TimeoutError");
       clearInterval(timer);
-      assert.ok(turns > 10, `${turns} turns`);
+      assert.ok(turns > 2, `${turns} turns`);
       assert.equal(await engine.eval("1 + 1"), 2);
     }));
 
