@@ -24,7 +24,7 @@ import type { Command, Outcome, RunOrder, ThreadData, ToHost, ToThread } from ".
 import { SCRIPT_THREAD_ENTRY } from "./thread-entry.ts";
 
 /** Milliseconds that the thread has to stop a script, or to end. */
-const GRACE_MS = 1000;
+const GRACE_MS = 5000;
 
 interface PendingRun {
   /** `undefined` for what runs no script. */
