@@ -2,9 +2,10 @@
 
 import { parsePort } from "./connect-rules.ts";
 import type { ConnectRules } from "./connect-rules.ts";
-import type { Directory, DirectoryEntry, FileStat, FileType, OpenOptions, OpenStream } from "./file-system.ts";
+import type { Directory, FileStat, OpenOptions, OpenStream } from "./file-system.ts";
 import { HostError } from "./host-error.ts";
 import type { Connection, Network } from "./network.ts";
+import { VirtualDirectory, refuse, statOf } from "./virtual-directory.ts";
 
 /** What the program calls it: a preopened directory, so that C libraries find it, whatever else they may open. */
 export const TCP_DIRECTORY = "/dev/tcp";
@@ -12,70 +13,6 @@ export const TCP_DIRECTORY = "/dev/tcp";
 /** A directory that seems to have every host in it to which `rules` allow connections: a directory each, with their ports. */
 export function tcpDirectory(network: Network, rules: ConnectRules): Directory {
   return new TcpDirectory(network, rules);
-}
-
-/** In which nothing can be changed, and of which no list is given. */
-abstract class VirtualDirectory implements Directory {
-  readonly kind = "directory";
-
-  abstract open(name: string, options: OpenOptions): ReturnType<Directory["open"]>;
-  abstract statEntry(name: string): FileStat;
-
-  stat(): FileStat {
-    return statOf("directory");
-  }
-
-  entries(): readonly DirectoryEntry[] {
-    return [];
-  }
-
-  reopen(): Directory {
-    return this;
-  }
-
-  sync(): void {}
-  close(): void {}
-
-  readLink(name: string): never {
-    this.statEntry(name);
-    throw new HostError("EINVAL");
-  }
-
-  setEntryTimes(): never {
-    return refuse();
-  }
-
-  makeLink(): never {
-    return refuse();
-  }
-
-  makeDirectory(): never {
-    return refuse();
-  }
-
-  removeDirectory(): never {
-    return refuse();
-  }
-
-  removeFile(): never {
-    return refuse();
-  }
-
-  addName(): never {
-    return refuse();
-  }
-
-  rename(): never {
-    return refuse();
-  }
-
-  setTimes(): never {
-    return refuse();
-  }
-}
-
-function refuse(): never {
-  throw new HostError("EACCES");
 }
 
 class TcpDirectory extends VirtualDirectory {
@@ -143,9 +80,4 @@ function openConnection(connection: Connection): OpenStream {
     stat: () => statOf("socket"),
     close: () => connection.close(),
   };
-}
-
-function statOf(type: FileType): FileStat {
-  const none = 0n;
-  return { type, device: none, inode: none, links: 1n, size: none, accessed: none, modified: none, changed: none };
 }
