@@ -134,7 +134,7 @@ export class QuickJSHostCalls implements QuickJSCallbacks {
         engine.raiseEnding();
         return failed();
       }
-      const owed = activation && run!.takeOwed();
+      const owed = activation && run.takeOwed();
       return owed === undefined
         ? use(answer)
         : this.#answerLater(
