@@ -250,18 +250,27 @@ export class Thread<Module extends object> {
     const blocked = this.#answerer.innermost;
     if (blocked?.owner === id) this.#answerer.interrupt(blocked, reason);
     this.#send({ type: "abandon", id });
-    void this.#requireReaction(() => this.#answerer.innermost !== undefined);
+    void this.#requireReaction(() => this.#isBlockedForAnother(id));
   }
 
-  /** Ends a thread that does not come to its event loop in time, unless it is `excused` then. */
+  /** What it does for the call `id` may not take long any more, not even where it waits for another host function. */
+  #isBlockedForAnother(id: number): boolean {
+    const { innermost } = this.#answerer;
+    return innermost !== undefined && innermost.owner !== id;
+  }
+
+  /** Ends a thread that does not come to its event loop in time, while it is not `excused`. */
   async #requireReaction(excused: () => boolean): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const reaction = new Promise<"reacted">((resolve) => this.#pongs.push(() => resolve("reacted")));
-    const silence = new Promise<"silent">((resolve) => (timer = setTimeout(() => resolve("silent"), this.#graceMs)));
     this.#send({ type: "ping" });
-    const outcome = await Promise.race([reaction, silence, this.#started.ended]);
-    clearTimeout(timer);
-    if (outcome !== "silent" || excused()) return;
+    let outcome: unknown;
+    do {
+      const silence = new Promise<"silent">((resolve) => (timer = setTimeout(() => resolve("silent"), this.#graceMs)));
+      outcome = await Promise.race([reaction, silence, this.#started.ended]);
+      clearTimeout(timer);
+    } while (outcome === "silent" && excused());
+    if (outcome !== "silent") return;
     const message = `The thread was interrupted, and has not reacted within ${this.#graceMs} ms`;
     await this.#started.terminate(new ThreadError("unresponsive", message));
   }

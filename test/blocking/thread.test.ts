@@ -231,6 +231,14 @@ describe("A thread that ends", () => {
       },
       { reason: "unresponsive" },
     ));
+  it("because it waits again when its call has taken too long", () =>
+    ends(
+      async (own) => {
+        await assert.rejects(own.call("waitAgainAndAgain", [], { timeoutMs: 20 }), { name: "TimeoutError" });
+        return own.exports.add(1, 1);
+      },
+      { reason: "unresponsive" },
+    ));
   it("because it goes on after it was interrupted", () =>
     ends(
       async (own) => {

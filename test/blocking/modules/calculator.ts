@@ -116,6 +116,17 @@ export function exhaustMemory(): never {
   for (;;) all.push(Array.from({ length: 100_000 }, () => ({})));
 }
 
+/** Waits again whenever it is interrupted. */
+export function waitAgainAndAgain(): never {
+  for (;;) {
+    try {
+      parent.never();
+    } catch {
+      // Not for this one.
+    }
+  }
+}
+
 export function callBack(value: number): unknown {
   return parent.callBack(value);
 }
