@@ -183,7 +183,7 @@ export class ScriptRun {
     );
   }
 
-  /** Counts what it has cost, and stops it if that is too much: for a script that is told of it later. */
+  /** Counts what it has cost, and stops it if that is too much. */
   count(operations: number): void {
     this.operations += operations;
     this.#parent?.count(operations);

@@ -42,14 +42,6 @@ export interface LanguageUnderTest {
   readonly sources: Sources;
   /** Values that are something else when they come back: a text of the value → what it is then. */
   readonly different?: ReadonlyMap<string, unknown>;
-  /** What it says when calls nest too deeply; "overflow" when left out. */
-  readonly overflow?: RegExp;
-  /** Bytes that are enough for small scripts; 4 MB when left out. */
-  readonly memoryBytes?: number;
-  /** Title of a test of the suite → why it cannot be. */
-  readonly skips?: ReadonlyMap<string, string>;
-  /** Takes long to start, and runs on the first backend only; `undefined`: wherever it can. */
-  readonly isLarge?: boolean;
 }
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -68,24 +60,19 @@ const places: readonly (readonly [name: string, options: ScriptEngineOptions])[]
   ...available.filter(({ name }) => name === "jspi").map(() => ["thread", { thread: true }] as const),
 ];
 
-type TestedLanguage = Pick<LanguageUnderTest, "name" | "make" | "isLarge" | "skips">;
+type TestedLanguage = Pick<LanguageUnderTest, "name" | "make">;
 type Body = (engine: ScriptEngine, notes: unknown[]) => Promise<void>;
 
 /** A test in each place with an engine of its own. */
 export function check(language: TestedLanguage, title: string, body: Body, options: ScriptEngineOptions = {}): void {
-  const skip = places.length === 0 ? "this runtime has no backend" : language.skips?.get(title);
-  if (skip !== undefined) return void it(`${title} (${language.name})`, { skip });
-  for (const [place, placeOptions] of placesOf(language))
+  if (places.length === 0) it(`${title} (${language.name})`, { skip: "this runtime has no backend" });
+  for (const [place, placeOptions] of places)
     checkAt(language, `${title} (${language.name}, ${place})`, body, { ...placeOptions, ...options });
-}
-
-function placesOf({ isLarge = false }: TestedLanguage): typeof places {
-  return isLarge ? places.slice(0, 1) : places;
 }
 
 /** The same for what a thread changes nothing about. */
 export function checkHere(language: TestedLanguage, title: string, body: Body): void {
-  for (const [place, options] of placesOf(language)) {
+  for (const [place, options] of places) {
     if (options.thread !== true) checkAt(language, `${title} (${language.name}, ${place})`, body, options);
   }
 }
