@@ -6,6 +6,7 @@
  */
 
 import { nextTurn, timeInTurn } from "../platform/event-loop.ts";
+import { isThenable } from "../threads/answerer.ts";
 import { ScriptStoppedError } from "./script-errors.ts";
 
 /** Called with the operations that the run has made so far. What it returns, or fulfils with, stops the script unless it is `undefined`. */
@@ -215,14 +216,6 @@ export class ScriptRun {
   #stopWith(token: unknown): void {
     this.stop(new ScriptStoppedError("progress", "Script was stopped by onProgress", token));
   }
-}
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    (typeof value === "object" || typeof value === "function") &&
-    value !== null &&
-    typeof (value as { then?: unknown }).then === "function"
-  );
 }
 
 function timeoutError(timeoutMs: number | undefined): DOMException {

@@ -1,5 +1,6 @@
 /** The memory of Lua: texts that go in and come out. */
 
+import { asciiText } from "../ascii-text.ts";
 import type { LuaExports } from "./lua-exports.ts";
 
 /** Bytes for a text on its way into the guest; longer ones get a block of their own. */
@@ -80,7 +81,7 @@ export class LuaMemory {
   /** Text, if the bytes are UTF-8, and a copy of them if they are not. */
   read(address: number, length: number): string | Uint8Array {
     if (length <= SHORT) {
-      const short = this.#readShort(address, length);
+      const short = asciiText(this.bytes, address, length);
       if (short !== undefined) return short;
     }
     const bytes = this.bytes.subarray(address, address + length);
@@ -99,16 +100,5 @@ export class LuaMemory {
   /** As far as the zero behind it. */
   readCString(address: number): string {
     return this.readText(address, this.bytes.indexOf(0, address) - address);
-  }
-
-  #readShort(address: number, length: number): string | undefined {
-    const { bytes } = this;
-    let text = "";
-    for (let at = address; at < address + length; at++) {
-      const byte = bytes[at]!;
-      if (byte >= 0x80) return undefined;
-      text += String.fromCharCode(byte);
-    }
-    return text;
   }
 }

@@ -7,16 +7,13 @@ export interface QuickJSFunctions {
   malloc(bytes: number): number;
   free(address: number): void;
   QTS_NewRuntime(): number;
-  QTS_FreeRuntime(runtime: number): void;
   QTS_NewContext(runtime: number, intrinsics: number): number;
-  QTS_FreeContext(context: number): void;
   QTS_RuntimeSetMaxStackSize(runtime: number, bytes: number): void;
   QTS_RuntimeEnableInterruptHandler(runtime: number): void;
   QTS_RuntimeEnableModuleLoader(runtime: number, normalizes: number): void;
   QTS_RuntimeComputeMemoryUsage(runtime: number, context: number): number;
   QTS_FreeValuePointer(context: number, value: number): void;
   QTS_FreeCString(context: number, text: number): void;
-  QTS_FreeVoidPointer(context: number, address: number): void;
   QTS_DupValuePointer(context: number, value: number): number;
   QTS_NewFloat64(context: number, value: number): number;
   QTS_GetFloat64(context: number, value: number): number;
@@ -29,9 +26,6 @@ export interface QuickJSFunctions {
   QTS_GetLength(context: number, result: number, value: number): number;
   QTS_Typeof(context: number, value: number): number;
   QTS_GetUndefined(): number;
-  QTS_GetNull(): number;
-  QTS_GetTrue(): number;
-  QTS_GetFalse(): number;
   QTS_NewFunction(context: number, name: number, length: number, isConstructor: number, id: number): number;
   QTS_NewHostRef(context: number, id: number): number;
   QTS_GetHostRefId(value: number): number;

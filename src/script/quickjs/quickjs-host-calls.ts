@@ -1,7 +1,8 @@
 /** What QuickJS asks its host: to call functions, whether to go on, and for modules. Where the host waits, so does the script. */
 
 import type { HostFunction, RuntimeOptions } from "../language.ts";
-import { STOPPED, isThenable } from "../script-run.ts";
+import { isThenable } from "../../threads/answerer.ts";
+import { STOPPED } from "../script-run.ts";
 import type { ScriptRun } from "../script-run.ts";
 import type { QuickJSActivation } from "./quickjs-activation.ts";
 import { ThrownByScript } from "./quickjs-engine.ts";
