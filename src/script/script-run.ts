@@ -184,7 +184,7 @@ export class ScriptRun {
     );
   }
 
-  /** Counts what it has cost, and stops it if that is too much. */
+  /** Counts what it has cost, and stops it if that is too much: for a script that is told of it later. */
   count(operations: number): void {
     this.operations += operations;
     this.#parent?.count(operations);

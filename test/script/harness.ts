@@ -42,6 +42,14 @@ export interface LanguageUnderTest {
   readonly sources: Sources;
   /** Values that are something else when they come back: a text of the value → what it is then. */
   readonly different?: ReadonlyMap<string, unknown>;
+  /** What it says when calls nest too deeply; "overflow" when left out. */
+  readonly overflow?: RegExp;
+  /** Bytes that are enough for small scripts; 4 MB when left out. */
+  readonly memoryBytes?: number;
+  /** Title of a test of the suite → why it cannot be. */
+  readonly skips?: ReadonlyMap<string, string>;
+  /** Takes long to start: runs on the first backend only, and in one version of Node for each; `undefined`: wherever it can. */
+  readonly isLarge?: boolean;
 }
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -60,19 +68,31 @@ const places: readonly (readonly [name: string, options: ScriptEngineOptions])[]
   ...available.filter(({ name }) => name === "jspi").map(() => ["thread", { thread: true }] as const),
 ];
 
-type TestedLanguage = Pick<LanguageUnderTest, "name" | "make">;
+type TestedLanguage = Pick<LanguageUnderTest, "name" | "make" | "isLarge" | "skips">;
 type Body = (engine: ScriptEngine, notes: unknown[]) => Promise<void>;
 
 /** A test in each place with an engine of its own. */
 export function check(language: TestedLanguage, title: string, body: Body, options: ScriptEngineOptions = {}): void {
-  if (places.length === 0) it(`${title} (${language.name})`, { skip: "this runtime has no backend" });
-  for (const [place, placeOptions] of places)
+  const skip = reasonToSkip(language, title);
+  if (skip !== undefined) return void it(`${title} (${language.name})`, { skip });
+  for (const [place, placeOptions] of placesOf(language))
     checkAt(language, `${title} (${language.name}, ${place})`, body, { ...placeOptions, ...options });
+}
+
+function reasonToSkip({ isLarge = false, skips }: TestedLanguage, title: string): string | undefined {
+  if (places.length === 0) return "this runtime has no backend";
+  if (isLarge && /^2[24]\./.test(process.versions.node)) return "Node 20 has the same backend";
+  return skips?.get(title);
+}
+
+function placesOf({ isLarge = false }: TestedLanguage): typeof places {
+  return isLarge ? places.slice(0, 1) : places;
 }
 
 /** The same for what a thread changes nothing about. */
 export function checkHere(language: TestedLanguage, title: string, body: Body): void {
-  for (const [place, options] of places) {
+  if (reasonToSkip(language, title) !== undefined) return;
+  for (const [place, options] of placesOf(language)) {
     if (options.thread !== true) checkAt(language, `${title} (${language.name}, ${place})`, body, options);
   }
 }

@@ -8,6 +8,7 @@
 import { instantiate } from "../../instantiate.ts";
 import type { Instance } from "../../link/instance.ts";
 import type { FunctionReference, HostFunction, RuntimeOptions, ScriptRuntime, SourceOptions } from "../language.ts";
+import { moduleSource } from "../module-source.ts";
 import { ScriptError } from "../script-errors.ts";
 import type { ScriptRun } from "../script-run.ts";
 import { emscriptenImports } from "./emscripten-imports.ts";
@@ -50,7 +51,7 @@ export class LuaRuntime implements ScriptRuntime {
     calls.attach({ state, reader, pusher: this.#pusher, objects });
     this.#setUp(setUp, [
       (text: string | Uint8Array) => print(typeof text === "string" ? text : new TextDecoder().decode(text)),
-      (name: unknown) => findSource(loadModule, String(name)),
+      (name: unknown) => moduleSource(loadModule, String(name)),
       () => performance.now() / MS_PER_SECOND,
     ]);
   }
@@ -211,10 +212,3 @@ const METAMETHODS = 3;
 const PRELUDE_VALUES = 5;
 
 const MS_PER_SECOND = 1000;
-
-async function findSource(loadModule: RuntimeOptions["loadModule"], name: string): Promise<string> {
-  if (loadModule === undefined) throw new Error(`Cannot require "${name}": the engine has no loadModule`);
-  const source = await loadModule(name);
-  if (typeof source === "string") return source;
-  throw new TypeError(`Cannot require "${name}": loadModule must give its source, received ${typeof source}`);
-}

@@ -1,0 +1,247 @@
+/** The script's half, in Python: runs orders, and turns values into what wire.ts has for them. It loads no module that starting does not load anyway. */
+
+import { CHANNELS } from "../program/channel-directory.ts";
+import { MODULES } from "./modules-prelude.ts";
+import { THREADS } from "./threads-prelude.ts";
+import { VALUES } from "./values-prelude.ts";
+
+const MAIN = String.raw`
+def _start():
+    import sys, posix, _thread, _json, _signal
+    from _ast import Expr, Expression
+    from opcode import opmap
+
+    FILE = "<stackful>"
+    IMPORTING = "<frozen importlib"
+    OWN_FILES = (FILE, IMPORTING)
+    MODULES = set()  # their files
+    AST_ONLY = 0x400
+    TOOL = 5
+    HANDLER = opmap["PUSH_EXC_INFO"]
+
+    class Local(_thread._local):
+        """What each thread has of its own. One that has just begun may be interrupted, too."""
+
+        busy = True
+        stopping = False
+        number = 0
+
+    local = Local()
+    functions = {}
+    released = []
+    stopping = 0
+    scripts = sys.modules["__main__"]
+
+    class Stop(BaseException):
+        pass
+
+    class Context:
+        strict = False
+        object_hook = None
+        object_pairs_hook = None
+        parse_float = float
+        parse_int = int
+        parse_constant = None
+        memo = {}
+
+    scan = _json.make_scanner(Context())
+    write_json = _json.make_encoder(None, None, _json.encode_basestring_ascii, None, ":", ",", False, False, False)
+
+    HostError, Namespace, encode, decode, encode_error = _values(FILE, functions, released, lambda *asked: ask(*asked))
+
+    # Frames
+
+    def send(head, wire, buffers):
+        while released:
+            put(b"g%d,null" % released.pop(), ())
+        put(("%s,%s" % (head, "".join(write_json(wire, 0)))).encode(), buffers)
+
+    def put(text, buffers):
+        sizes = (0, len(buffers), *map(len, buffers))
+        parts = [part.to_bytes(4, "little") for part in sizes]
+        frame = b"".join((*parts, *buffers, text))
+        frame = len(frame).to_bytes(4, "little") + frame
+        written = posix.write(local.file, frame)
+        while written < len(frame):
+            frame = frame[written:]
+            written = posix.write(local.file, frame)
+
+    def receive():
+        while True:
+            frame = posix.read(local.file, 65536)
+            size = int.from_bytes(frame[:4], "little") + 4
+            if len(frame) < size:
+                pieces = [frame]
+                have = len(frame)
+                while have < size:
+                    pieces.append(posix.read(local.file, min(size - have, 1 << 20)))
+                    have += len(pieces[-1])
+                frame = b"".join(pieces)
+            count = int.from_bytes(frame[8:12], "little")
+            at = 12 + 4 * count
+            buffers = []
+            for index in range(count):
+                end = at + int.from_bytes(frame[12 + 4 * index:16 + 4 * index], "little")
+                buffers.append(frame[at:end])
+                at = end
+            head, _, text = frame[at:].decode().partition(",")
+            kind, number = head[:1], head[1:]
+            if kind == "g":
+                functions.pop(int(number), None)
+            elif kind == "s":
+                _thread.start_new_thread(serve, (int(number),))
+            elif kind == "d":
+                define(*decode(scan(text, 0)[0], buffers))
+            else:
+                return kind, text, buffers
+
+    def ask(head, value):
+        """Sends what the host has to answer, and waits for that."""
+        if local.busy:
+            raise RuntimeError("Cannot call a function of the host while another call of it begins or ends")
+        buffers = []
+        wire = [encode(part, buffers, set()) for part in value]
+        local.busy = True
+        try:
+            send(head, wire, buffers)
+            kind, text, buffers = receive()
+        finally:
+            local.busy = False
+        if kind == "v":
+            value = scan(text, 0)[0]
+            return decode(value, buffers) if type(value) in (list, dict) else value
+        if kind == "p":
+            stop()
+        error = decode(scan(text, 0)[0], buffers)
+        raise error if isinstance(error, BaseException) else HostError(str(error), value=error)
+
+    # Stopping: whatever the script would do next is to end, too
+
+    def stop():
+        nonlocal stopping
+        if not local.stopping:
+            local.stopping = True
+            local.stop = Stop()  # one for all, which are not noted as reasons of each other
+            stopping += 1
+            if stopping == 1:
+                sys.monitoring.set_events(TOOL, sys.monitoring.events.INSTRUCTION)
+        raise local.stop.with_traceback(None)
+
+    def stopped():
+        nonlocal stopping
+        if local.stopping:
+            local.stopping = False
+            stopping -= 1
+            if stopping == 0:
+                sys.monitoring.set_events(TOOL, 0)
+
+    def on_instruction(code, offset):
+        # A handler has to have noted first what it handles; what imports has to give back its locks.
+        if local.stopping and code.co_code[offset] != HANDLER and not code.co_filename.startswith(OWN_FILES):
+            raise local.stop.with_traceback(None)
+
+    def on_signal(number, frame):
+        # Who waits for what another one imports goes on with half of it if that is stopped.
+        if not local.busy and not is_importing(frame):
+            ask("t", ())
+
+    def is_importing(frame):
+        while frame is not None and frame.f_code.co_filename not in MODULES:
+            if frame.f_code.co_filename.startswith(IMPORTING):
+                return True
+            frame = frame.f_back
+        return False
+
+    def on_unraisable(lost, show=sys.unraisablehook):
+        if lost.exc_type is not Stop:
+            show(lost)
+
+    OUT_OF_MEMORY = ("x", {"$": ["e", {"name": "MemoryError", "message": "out of memory"}]}, ())
+    STOPPED = ("x", {"$": ["e", {"name": "Stop", "message": "stopped"}]}, ())
+
+    # Orders
+
+    def define(path, callee):
+        at = scripts
+        for name in path[:-1]:
+            if not hasattr(at, name):
+                setattr(at, name, Namespace())
+            at = getattr(at, name)
+        setattr(at, path[-1], callee)
+
+    def evaluate(source, name):
+        tree = compile(source, name, "exec", AST_ONLY, True)
+        last = tree.body.pop() if tree.body and type(tree.body[-1]) is Expr else None
+        exec(compile(tree, name, "exec", 0, True), scripts.__dict__)
+        if last is not None:
+            return eval(compile(Expression(last.value), name, "eval", 0, True), scripts.__dict__)
+
+    def call(path, args):
+        if not hasattr(scripts, path[0]):
+            raise NameError("name '%s' is not defined" % path[0])
+        at = scripts
+        for name in path:
+            at = getattr(at, name)
+        return at(*args)
+
+    def perform(kind, text, buffers):
+        if kind == "p":
+            stop()
+        first, second = decode(scan(text, 0)[0], buffers)
+        if kind == "e":
+            return evaluate(first, second)
+        return call(first, second) if kind == "n" else functions[first](*second)
+
+    def attempt(order):
+        buffers = []
+        try:
+            return "r", encode(perform(*order), buffers, set()), buffers
+        except BaseException as error:
+            if isinstance(error, MemoryError):
+                error.__traceback__ = None  # has all that the script had
+            buffers = []
+            return "x", encode_error(error, buffers), buffers
+
+    def run(order):
+        try:
+            local.busy = False
+            try:
+                return attempt(order)
+            finally:
+                local.busy = True
+        except MemoryError:
+            return OUT_OF_MEMORY
+        except BaseException:
+            return STOPPED
+
+    def serve(number):
+        local.number = number
+        local.file = posix.open("${CHANNELS}/%d" % number, posix.O_RDWR)
+        while True:
+            report = run(receive())
+            send(*report)
+            report = None
+            stopped()
+
+    _threads(local, ask)
+    if len(sys.argv) > 2:
+        _modules(MODULES, HostError, ask)
+    for name in list(scripts.__dict__):
+        if name not in ("__name__", "__builtins__", "__doc__"):
+            delattr(scripts, name)
+    scripts.HostError = HostError
+    sys.unraisablehook = on_unraisable
+    sys.monitoring.use_tool_id(TOOL, "stackful")
+    sys.monitoring.register_callback(TOOL, sys.monitoring.events.INSTRUCTION, on_instruction)
+    interruption = (_signal.SIGALRM,)
+    _signal.signal(_signal.SIGALRM, on_signal)
+    local.file = posix.open("${CHANNELS}/0", posix.O_RDWR)
+    functions[0] = interruption  # stays where it is
+    send("a%d" % id(interruption), None, ())
+    while True:
+        run(receive())
+
+_start()
+`;
+
+export const PRELUDE: string = VALUES + THREADS + MODULES + MAIN;

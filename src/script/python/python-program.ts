@@ -1,0 +1,250 @@
+/**
+ * CPython as a program that runs scripts: each on a thread of Python, which is an activation of the instance with a stack of its own.
+ *
+ * The first thread starts the others. Each opens a channel and waits there for orders; a thread that has nothing to do waits for the next
+ * script. While one waits it has given away Python's lock, as around every call that may wait, so that others can go on.
+ */
+
+import { instantiate } from "../../instantiate.ts";
+import type { GuestModule } from "../../link/guest-module.ts";
+import type { Instance } from "../../link/instance.ts";
+import { WASI } from "../../wasi/wasi.ts";
+import { systemClock } from "../../wasi/host/clock.ts";
+import { lines } from "../../wasi/host/text-output.ts";
+import type { HostReferences } from "../host-references.ts";
+import type { RuntimeOptions } from "../language.ts";
+import { Channel } from "../program/channel.ts";
+import { CHANNELS, ChannelDirectory } from "../program/channel-directory.ts";
+import { ORDERS, REPORTS, encodeFrame } from "../program/frame.ts";
+import type { Frame } from "../program/frame.ts";
+import type { ScriptProgram, Strand } from "../program/strand.ts";
+import { Turns } from "../program/turns.ts";
+import { PYTHON_EXPORTS } from "./python-module.ts";
+import { PRELUDE } from "./prelude.ts";
+
+/** What is counted is an instruction of the interpreter; so many are about one of Python's. */
+const INSTRUCTIONS_PER_OPERATION = 64;
+/** As much as can be counted exactly. */
+const FUEL = 2 ** 53 - 1;
+/** Python counts how deep it is in its own functions, and may take so much for as many as it allows: as its own stack has. */
+const MIN_STACK_BYTES = 512 * 1024;
+const MAX_THREADS = 100_000;
+/** Has the prelude import what the host has. */
+const MODULES_OF_HOST = "modules";
+const LOADER = "import sys; exec(compile(sys.argv[1], '<stackful>', 'exec'))";
+
+type Global = WebAssembly.Global<"i32">;
+
+export class PythonProgram implements ScriptProgram {
+  readonly ended: Promise<unknown>;
+  readonly #references: HostReferences;
+  readonly #turns: Turns;
+  readonly #threads = new Map<number, PythonThread>();
+  readonly #idle: PythonThread[] = [];
+  /** What is sent before the next order. */
+  readonly #told: Uint8Array[] = [];
+  #instance!: Instance;
+  #interruption = 0;
+  #setEnded!: (reason: unknown) => void;
+  #isReady!: () => void;
+
+  private constructor(references: HostReferences) {
+    this.#references = references;
+    this.ended = new Promise((resolve) => (this.#setEnded = resolve));
+    this.#turns = new Turns({
+      left: () => Math.floor((this.#instance.fuel ?? 0) / INSTRUCTIONS_PER_OPERATION),
+      interrupt: () => this.#interrupt(),
+    });
+  }
+
+  static async start(module: GuestModule, options: RuntimeOptions, references: HostReferences): Promise<PythonProgram> {
+    const program = new PythonProgram(references);
+    await program.#start(module, options);
+    return program;
+  }
+
+  async #start(module: GuestModule, { backend, stackBytes, print, loadModule }: RuntimeOptions): Promise<void> {
+    const output = lines(print);
+    const wasi = new WASI({
+      args: [
+        "python",
+        "-I",
+        "-S",
+        "-B",
+        "-u",
+        "-c",
+        LOADER,
+        PRELUDE,
+        ...(loadModule === undefined ? [] : [MODULES_OF_HOST]),
+      ],
+      preopens: { [CHANNELS]: new ChannelDirectory((number) => this.#open(number)) },
+      clock: this.#turns.clock(systemClock),
+      stdin: "ignore",
+      stdout: output,
+      stderr: output,
+      maxOpenFiles: MAX_THREADS,
+    });
+    this.#instance = await instantiate(module, wasi.imports(), {
+      backend,
+      interruptible: { fuel: FUEL },
+      stacks: { bytes: Math.max(stackBytes, MIN_STACK_BYTES) },
+    });
+    const { queueReason } = this.#instance;
+    if (queueReason !== undefined) throw new Error(`Cannot start Python: its scripts cannot overlap: ${queueReason}`);
+    const ready = new Promise<void>((resolve) => (this.#isReady = resolve));
+    this.#threads.set(0, this.#newThread(0));
+    const { signal } = this.#threads.get(0)!.abort;
+    void this.#run(wasi.start(this.#instance, { signal }));
+    const failure = await Promise.race([ready, this.ended]);
+    if (failure !== undefined) throw new Error("Cannot start Python: it has ended", { cause: failure });
+  }
+
+  take(): Strand | Promise<Strand> {
+    const idle = this.#idle.pop();
+    if (idle !== undefined) return idle;
+    const main = this.#threads.get(0)!;
+    const thread = this.#newThread(this.#threads.size);
+    this.#threads.set(thread.number, thread);
+    const started = new Promise<Strand>((resolve, reject) => {
+      thread.started = () => resolve(thread);
+      void this.ended.then((cause) => reject(new Error("Cannot start a thread of Python: it has ended", { cause })));
+    });
+    // One after the other: what the thread begins with is in a global.
+    this.#turns.enter(main, () => {
+      this.#global(PYTHON_EXPORTS.wanted).value = 1;
+      main.starting = thread;
+      main.channel!.send(encodeFrame(ORDERS.start, undefined, thread.number));
+    });
+    return started;
+  }
+
+  giveBack(strand: Strand): void {
+    this.#idle.push(strand as PythonThread); // there are no others
+  }
+
+  tell(order: Uint8Array): void {
+    this.#told.push(order);
+  }
+
+  watch(): void {
+    this.#turns.watch();
+  }
+
+  unwatch(): void {
+    this.#turns.unwatch();
+  }
+
+  isComputing(strand: Strand): boolean {
+    return this.#turns.isRunning(strand);
+  }
+
+  operationsOf(strand: Strand): number {
+    this.#turns.spend(strand);
+    const { operations } = strand;
+    strand.operations = 0;
+    return operations;
+  }
+
+  memoryBytes(): number {
+    return this.#instance.memory!.buffer.byteLength;
+  }
+
+  end(): void {
+    this.#turns.unwatch();
+    const reason = new Error("Python was ended");
+    for (const { abort } of this.#threads.values()) abort.abort(reason);
+  }
+
+  #newThread(number: number): PythonThread {
+    return new PythonThread(number, this.#turns, this.#told);
+  }
+
+  #open(number: number): Channel | undefined {
+    const thread = this.#threads.get(number);
+    if (thread === undefined) return undefined;
+    return (thread.channel = new Channel({
+      onFrame: (frame) => this.#onFrame(thread, frame),
+      onWait: () => this.#onWait(thread),
+    }));
+  }
+
+  #onFrame(thread: PythonThread, frame: Frame): void {
+    if (frame.kind === REPORTS.release) this.#references.release(frame.number);
+    else if (frame.kind === REPORTS.ready) this.#interruption = frame.number;
+    else {
+      if (frame.kind === REPORTS.tick) this.#turns.giveWay(thread);
+      thread.listener?.(frame);
+    }
+  }
+
+  #onWait(thread: PythonThread): void {
+    const { starting } = thread;
+    if (starting !== undefined) {
+      thread.starting = undefined;
+      const boot = this.#global(PYTHON_EXPORTS.boot).value;
+      this.#turns.enter(starting, () => this.#startThread(starting, boot));
+    }
+    this.#turns.leave(thread);
+    thread.started?.();
+    thread.started = undefined;
+    if (thread.number === 0) this.#isReady();
+  }
+
+  #startThread({ abort: { signal } }: PythonThread, boot: number): void {
+    void this.#run(this.#instance.function(PYTHON_EXPORTS.run).call([boot] as never, { signal }));
+  }
+
+  /** No thread ever comes to its end: if one does, all is over. */
+  async #run(thread: Promise<unknown>): Promise<void> {
+    let reason: unknown;
+    try {
+      reason = new Error(`A thread of Python has ended: ${String(await thread)}`);
+    } catch (error) {
+      reason = error;
+    }
+    this.#setEnded(reason);
+    this.end();
+  }
+
+  #interrupt(): void {
+    // What a signal would do: Python may be in the middle of anything.
+    (this.#instance.sync as Record<string, (...args: number[]) => unknown>)[PYTHON_EXPORTS.interrupt]!(
+      this.#interruption,
+    );
+  }
+
+  #global(name: string): Global {
+    return (this.#instance.exports as Readonly<Record<string, unknown>>)[name] as Global;
+  }
+}
+
+class PythonThread implements Strand {
+  readonly number: number;
+  /** Ends it. One for all would have as many listeners, of which Node warns. */
+  readonly abort = new AbortController();
+  operations = 0;
+  listener: ((frame: Frame) => void) | undefined;
+  channel: Channel | undefined;
+  /** Called when it waits for its first order. */
+  started: (() => void) | undefined;
+  /** The thread that it was told to start. */
+  starting: PythonThread | undefined;
+  readonly #turns: Turns;
+  readonly #told: Uint8Array[];
+
+  constructor(number: number, turns: Turns, told: Uint8Array[]) {
+    this.number = number;
+    this.#turns = turns;
+    this.#told = told;
+  }
+
+  send(order: () => Uint8Array): void {
+    const go = (): void => {
+      for (const told of this.#told.splice(0)) this.channel!.send(told);
+      this.channel!.send(order());
+    };
+    // An answer that is there before the script asks for it costs no turn.
+    if (this.#turns.isRunning(this)) go();
+    else this.#turns.enter(this, go);
+  }
+}

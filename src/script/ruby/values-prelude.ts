@@ -1,0 +1,122 @@
+/** The part of the script's half that turns values into what wire.ts has for them, in Ruby. */
+
+export const VALUES: string = String.raw`  # Values
+
+  tag = ->(*parts) { { "$" => parts } }
+
+  encode = decode = encode_error = nil
+
+  encode_text = lambda do |value, buffers|
+    next value if value.encoding == Encoding::UTF_8 && value.valid_encoding?
+    next value.encode("UTF-8") unless value.encoding == Encoding::BINARY || !value.valid_encoding?
+    buffers << value.b
+    tag.("b", buffers.size - 1)
+  end
+
+  encode_float = lambda do |value|
+    next tag.("d", value.nan? ? "NaN" : value > 0 ? "Infinity" : "-Infinity") unless value.finite?
+    value == 0 && 1 / value < 0 ? tag.("d", "-0") : value
+  end
+
+  encode_hash = lambda do |value, buffers, path|
+    if value.each_key.all? { |key| key.is_a?(String) || key.is_a?(Symbol) }
+      fields = value.to_h { |key, part| [key.to_s, encode.(part, buffers, path)] }
+      next fields.key?("$") ? tag.("o", fields) : fields
+    end
+    tag.("m", value.map { |key, part| [encode.(key, buffers, path), encode.(part, buffers, path)] })
+  end
+
+  encode_container = lambda do |value, buffers, path|
+    raise TypeError, "Cannot pass an object that contains itself to the host" if path.include?(value.__id__)
+    path << value.__id__
+    wire = case value
+      when Array then value.map { |part| encode.(part, buffers, path) }
+      when Hash then encode_hash.(value, buffers, path)
+      when Set then tag.("s", value.map { |part| encode.(part, buffers, path) })
+      when Range then value.map { |part| encode.(part, buffers, path) }
+      else encode_hash.(value.to_h, buffers, path)
+    end
+    path.pop
+    wire
+  end
+
+  encode = lambda do |value, buffers, path = []|
+    case value
+    when nil, true, false then value
+    when Integer then value.abs < 2**53 ? value : tag.("n", value.to_s)
+    when String then encode_text.(value, buffers)
+    when Symbol then value.name
+    when Float then encode_float.(value)
+    when host_function then tag.("h", value.host, value.name)
+    when Proc, Method
+      functions[last_function += 1] = value
+      tag.("f", last_function, value.is_a?(Method) ? value.name.name : "proc")
+    when Exception then encode_error.(value, buffers)
+    when Time then tag.("t", value.to_f * 1000)
+    when Array, Hash, Set, Range, Struct then encode_container.(value, buffers, path)
+    else raise TypeError, "Cannot pass a #{value.class} to the host"
+    end
+  end
+
+  new_host_function = lambda do |number, name|
+    made = host_function.new(number, name)
+    ObjectSpace.define_finalizer(made, release_later.(number))
+    made
+  end
+
+  decode_error = lambda do |parts, buffers|
+    error = HostError.new(parts["message"], parts["name"], decode.(parts["value"], buffers))
+    error.fields = (parts["fields"] || {}).transform_values { |part| decode.(part, buffers) }
+    if parts["host"]
+      error.instance_variable_set(:@stackful_host, parts["host"])
+      ObjectSpace.define_finalizer(error, release_later.(parts["host"]))
+    end
+    error
+  end
+
+  decode_tagged = lambda do |kind, parts, buffers|
+    case kind
+    when "o" then parts[0].transform_values { |part| decode.(part, buffers) }
+    when "d" then { "NaN" => Float::NAN, "Infinity" => Float::INFINITY, "-Infinity" => -Float::INFINITY, "-0" => -0.0 }[parts[0]]
+    when "n" then parts[0].to_i
+    when "t" then parts[0] && Time.at(parts[0] / 1000.0)
+    when "b" then buffers[parts[0]]
+    when "m" then parts[0].to_h { |key, part| [decode.(key, buffers), decode.(part, buffers)] }
+    when "s" then decode.(parts[0], buffers).to_set
+    when "f" then functions[parts[0]]
+    when "h" then new_host_function.(parts[0], parts[1])
+    when "e" then decode_error.(parts[0], buffers)
+    end
+  end
+
+  decode = lambda do |wire, buffers|
+    case wire
+    when Array then wire.map { |part| Array === part || Hash === part ? decode.(part, buffers) : part }
+    when Hash
+      kind, *parts = wire["$"]
+      kind ? decode_tagged.(kind, parts, buffers) : wire.transform_values { |part| decode.(part, buffers) }
+    else wire
+    end
+  end
+
+  stack_of = lambda do |error|
+    lines = (error.backtrace || []).reject { |line| line.start_with?("<stackful>") }
+    # What has called the script.
+    lines.pop while lines.last&.start_with?("<internal:")
+    lines.join("\n")
+  end
+
+  encode_error = lambda do |error, buffers|
+    at = error
+    at = at.cause until at.nil? || at.instance_variable_defined?(:@stackful_host)
+    fields = error.is_a?(HostError) ? error.fields : {}
+    parts = {
+      name: error.is_a?(HostError) ? error.name : error.class.name,
+      message: error.message,
+      stack: stack_of.(error),
+      fields: fields.select { |_, part| [String, Integer, Float, true, false].any? { |kind| kind === part } }
+    }
+    parts[:host] = at.instance_variable_get(:@stackful_host) if at
+    tag.("e", parts)
+  end
+`;
