@@ -1,5 +1,6 @@
 /** A module on its own thread, for the thread that has started it. */
 
+import { Timer } from "../platform/timer.ts";
 import { Answerer } from "../threads/answerer.ts";
 import { startPlatformThread } from "../threads/choose-threads.ts";
 import { KIND, makeLineMemory, openLine } from "../threads/line.ts";
@@ -130,6 +131,11 @@ export class Thread<Module extends object> {
     args: ArgumentsOf<Module, Key>,
     { timeoutMs, signal }: ThreadCallOptions = {},
   ): Promise<AnswerOf<Module, Key>> {
+    if (!Array.isArray(args)) {
+      return Promise.reject(
+        new TypeError(`Cannot call ${name}: expected an array of arguments, received ${typeof args}`),
+      );
+    }
     const ended = this.#started.whyEnded(false);
     if (ended !== undefined) return Promise.reject(ended.inCall(name));
     if (signal?.aborted === true) return Promise.reject(signal.reason);
@@ -238,10 +244,10 @@ export class Thread<Module extends object> {
     signal?.addEventListener("abort", onAbort);
     const onTimeout = (): void =>
       giveUp(new DOMException(`${name} has not answered within ${timeoutMs} ms`, "TimeoutError"));
-    const timer = timeoutMs === undefined ? undefined : setTimeout(onTimeout, timeoutMs);
+    const timer = timeoutMs === undefined ? undefined : new Timer(timeoutMs, onTimeout);
     return answer.finally(() => {
       signal?.removeEventListener("abort", onAbort);
-      clearTimeout(timer);
+      timer?.clear();
     });
   }
 

@@ -1,6 +1,7 @@
 /** Ends a call when its signal aborts or its time is over. */
 
 import { ForcedUnwind } from "../coroutine/errors.ts";
+import { Timer } from "../platform/timer.ts";
 import type { Activation } from "./activation.ts";
 import { errorBehind, isUncatchable, uncatchableTrap } from "./uncatchable-trap.ts";
 
@@ -40,7 +41,7 @@ export function watchCancellation(
   const onAbort = (): void => cancel(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   const expire = (): void => cancel(timeoutError(activation, timeoutMs!));
-  const timer = startTimer(timeoutMs, expire);
+  const timer = timeoutMs === undefined ? undefined : new Timer(timeoutMs, expire);
   // For a guest that never lets a timer fire.
   if (timeoutMs !== undefined) activation.setDeadline({ at: performance.now() + timeoutMs, expire });
   return {
@@ -49,7 +50,7 @@ export function watchCancellation(
     },
     errorFor: (error) => (isCancelled && (error === reason || activation.isEnding(error)) ? reason : error),
     stop: () => {
-      clearTimeout(timer);
+      timer?.clear();
       signal?.removeEventListener("abort", onAbort);
     },
   };
@@ -69,10 +70,6 @@ const UNWATCHED: CancellationWatch = {
 
 /** setTimeout counts 32-bit milliseconds: what is longer would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
-function startTimer(timeoutMs: number | undefined, body: () => void): ReturnType<typeof setTimeout> | undefined {
-  return timeoutMs === undefined || timeoutMs > LONGEST_TIMER_MS ? undefined : setTimeout(body, timeoutMs);
-}
 
 /**
  * One signal for both ways to cancel `activation`, counted from now; `undefined`: there is none.

@@ -6,6 +6,7 @@
  */
 
 import { nextTurn, timeInTurn } from "../platform/event-loop.ts";
+import { Timer } from "../platform/timer.ts";
 import { isThenable } from "../threads/answerer.ts";
 import { ScriptStoppedError } from "./script-errors.ts";
 
@@ -45,7 +46,7 @@ export class ScriptRun {
   readonly #listeners = new Set<() => void>();
   #controller: AbortController | undefined;
   #hasEnded = false;
-  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #timer: Timer | undefined;
   /** By `performance.now()`: also where no timer can fire, because the script runs in a call that cannot be suspended. */
   readonly #deadline: number = Number.POSITIVE_INFINITY;
   /** What it should have waited for where it could not. */
@@ -63,7 +64,7 @@ export class ScriptRun {
     else signal?.addEventListener("abort", this.#onAbort, { once: true });
     if (timeoutMs !== undefined && timeoutMs !== Number.POSITIVE_INFINITY) {
       this.#deadline = performance.now() + timeoutMs;
-      this.#timer = setTimeout(() => this.stop(timeoutError(timeoutMs)), Math.min(timeoutMs, 2 ** 31 - 1));
+      this.#timer = new Timer(timeoutMs, () => this.stop(timeoutError(timeoutMs)));
     }
   }
 
@@ -116,7 +117,7 @@ export class ScriptRun {
     this.#hasEnded = true;
     if (this.#parent !== undefined) this.#parent.#children.delete(this);
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    clearTimeout(this.#timer);
+    this.#timer?.clear();
     this.#listeners.clear();
   }
 

@@ -1,5 +1,6 @@
 /** Tasks that end before the code does that has started them. */
 
+import { Timer } from "../platform/timer.ts";
 import { currentContext, onCancelAround } from "./participant.ts";
 import { shieldOf } from "./shield.ts";
 import { checkMs } from "./sleep.ts";
@@ -167,13 +168,13 @@ export async function scope<Value>(
   const made = new Scope();
   const forget = cancelWith(made, signal);
   const timer =
-    timeoutMs === undefined || timeoutMs === Infinity
+    timeoutMs === undefined
       ? undefined
-      : setTimeout(() => made.cancel(new DOMException(`It took more than ${timeoutMs} ms`, "TimeoutError")), timeoutMs);
+      : new Timer(timeoutMs, () => made.cancel(new DOMException(`It took more than ${timeoutMs} ms`, "TimeoutError")));
   try {
     return await made.run(body, name);
   } finally {
-    clearTimeout(timer);
+    timer?.clear();
     forget();
   }
 }

@@ -1,31 +1,24 @@
 /** Waiting for the time. */
 
 import type { Pending } from "../coroutine/pending.ts";
+import { Timer } from "../platform/timer.ts";
 import type { WaitReason } from "./participant.ts";
 import { Wait, requireAllowed } from "./wait.ts";
 import type { Place, WaitOptions } from "./wait.ts";
-
-/** What `setTimeout` takes: longer ones would fire at once. */
-const MAX_MS = 2 ** 31 - 1;
 
 const reason: WaitReason = { isExternal: true, describe: () => "a timer", holders: () => undefined };
 
 /** A timer as something to stand in line for: it is cleared when the wait has ended otherwise. */
 class TimerPlace implements Place {
   nextPlace: Place | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #timer: Timer;
 
   constructor(ms: number, onEnd: () => void) {
-    // A timer for longer than it can count is set again.
-    const set = (leftMs: number): void => {
-      const stepMs = Math.min(leftMs, MAX_MS);
-      this.#timer = setTimeout(() => (leftMs > stepMs ? set(leftMs - stepMs) : onEnd()), stepMs);
-    };
-    set(ms);
+    this.#timer = new Timer(ms, onEnd);
   }
 
   leave(): void {
-    clearTimeout(this.#timer);
+    this.#timer.clear();
   }
 }
 

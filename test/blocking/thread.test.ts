@@ -176,6 +176,16 @@ describe("A thread", () => {
     assert.equal(signals.at(-1)?.aborted, false, "the host function was answered for, not abandoned");
   });
 
+  it("is waited for as long as is said, and called with a list of arguments", async () => {
+    const patient = await calculator();
+    assert.equal(await patient.call("add", [1, 2], { timeoutMs: 2 ** 40 }), 3);
+    assert.equal(await patient.call("add", [1, 2], { timeoutMs: Infinity }), 3);
+    await assert.rejects(patient.call("add", undefined as never), {
+      name: "TypeError",
+      message: "Cannot call add: expected an array of arguments, received undefined",
+    });
+  });
+
   it("can catch an interrupt", async () => {
     const busy = await calculator();
     const { call } = await blocked(() => busy.exports.waitAndCatch());

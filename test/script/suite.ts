@@ -241,6 +241,10 @@ function overlapping(language: LanguageUnderTest): void {
 function stopping(language: LanguageUnderTest): void {
   const { sources } = language;
 
+  check(language, "not before its time, however long that is", async (engine) => {
+    assert.equal(await engine.eval(sources.sum(5, 5), { timeoutMs: 2 ** 40 }), 10);
+  });
+
   check(language, "a script that waits", async (engine, notes) => {
     engine.register("forever", never);
     const controller = new AbortController();

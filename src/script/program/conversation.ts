@@ -1,5 +1,6 @@
 /** One evaluation or call, while a program runs it: answers what the script asks. */
 
+import { Timer } from "../../platform/timer.ts";
 import { isThenable } from "../../threads/answerer.ts";
 import type { FunctionBridge, HostFunction, RuntimeOptions } from "../language.ts";
 import { moduleSource } from "../module-source.ts";
@@ -96,12 +97,12 @@ export class Conversation {
 
   #sleep(args: WireValue): void {
     const [seconds] = decodeWire(args, this.#parts.target) as [number];
-    let timer: ReturnType<typeof setTimeout>;
-    const isOver = new Promise<void>((resolve) => (timer = setTimeout(resolve, Math.min(seconds * 1000, 2 ** 31 - 1))));
+    let timer: Timer;
+    const isOver = new Promise<void>((resolve) => (timer = new Timer(seconds * 1000, resolve)));
     this.#run.wait(
       isOver,
       () => {
-        clearTimeout(timer);
+        timer.clear();
         this.#send(goOn);
       },
       () => {},
