@@ -291,6 +291,12 @@ for (const { name: backend } of usable) {
               "p1,p2",
             ],
             ["local r <const> = require 'answer' return r + require('answer')", 84],
+            [
+              `package.preload.greet = function(...) return { soon(1), ... } end
+              local first, place = require 'greet'
+              return { first, place, first == require 'greet', package.loaded.greet == first }`,
+              [[1, "greet", ":preload:"], ":preload:", true, true],
+            ],
           ];
           for (const [source, expected] of sources) {
             await engine.eval("part = 'return 17'");
@@ -362,7 +368,7 @@ for (const { name: backend } of usable) {
     it("takes away what reaches out of the engine", () =>
       using(backend, async ({ engine }) => {
         const gone =
-          "return { io, package, dofile, loadfile, os.exit, os.execute, os.remove, debug.sethook, debug.getregistry }";
+          "return { io, package.loadlib, package.cpath, dofile, loadfile, os.exit, os.execute, os.remove, debug.sethook, debug.getregistry }";
         assert.deepEqual(await engine.eval(gone), {});
         assert.deepEqual(await engine.eval("return load(string.dump(function() end))"), [
           undefined,

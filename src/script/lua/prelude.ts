@@ -5,18 +5,19 @@
  *
  * Scripts have: the basic functions without `dofile` and `loadfile`, `load` of text only (bytecode is not checked by Lua, and could do
  * anything to the engine), `coroutine`, `string`, `table`, `math`, `utf8`, of `os` what tells the time, of `debug` what tells of functions,
- * and `require` by way of the host.
+ * and `require` by way of the host, or of `package.preload`.
  */
 export const PRELUDE = `
 local dropped, field, text = ...
 local tostring, select, type, error, load, concat, find = tostring, select, type, error, load, table.concat, string.find
 local getinfo, globals = debug.getinfo, _G
-local modules = { _G = _G, coroutine = coroutine, string = string, table = table, math = math, utf8 = utf8 }
+local loaded, preload = { _G = _G, coroutine = coroutine, string = string, table = table, math = math, utf8 = utf8 }, {}
 
 os = { date = os.date, difftime = os.difftime, time = os.time, getenv = function() return nil end }
 debug = { traceback = debug.traceback }
-io, package, dofile, loadfile = nil, nil, nil, nil
-modules.os, modules.debug = os, debug
+package = { loaded = loaded, preload = preload }
+io, dofile, loadfile = nil, nil, nil
+loaded.os, loaded.debug, loaded.package = os, debug, package
 
 function debug.getinfo(where, ...)
   local info
@@ -44,15 +45,19 @@ local function setup(write, find_source, clock)
   end
 
   function globals.require(name)
-    if modules[name] ~= nil then return modules[name] end
-    local chunk, message = load(find_source(name), "@" .. name, "t")
-    if not chunk then error(message, 0) end
-    local value = chunk(name)
-    -- Somebody else may have been faster while the source was fetched.
-    if modules[name] == nil then
-      if value == nil then modules[name] = true else modules[name] = value end
+    if loaded[name] ~= nil then return loaded[name] end
+    local loader, place, message = preload[name], ":preload:", nil
+    if loader == nil then
+      loader, message = load(find_source(name), "@" .. name, "t")
+      if not loader then error(message, 0) end
+      place = name
     end
-    return modules[name]
+    local value = loader(name, place)
+    -- It may have set that itself, and somebody else may have been faster while it waited.
+    if loaded[name] == nil then
+      if value == nil then loaded[name] = true else loaded[name] = value end
+    end
+    return loaded[name], place
   end
 end
 
