@@ -16,6 +16,13 @@ const HOARD = `function hoard() {
 }
 `;
 
+/** What makes a cycle with a large block behind it, each time. */
+const CYCLES: readonly (readonly [kind: string, source: string])[] = [
+  ["buffers", "const bytes = new Uint8Array(400_000); const api = { get: () => api.size + bytes[0] }"],
+  ["strings", "const tree = { text: 'x'.repeat(200_000) + i }; tree.self = tree"],
+  ["arrays that grow", "const list = []; for (let j = 0; j < 10_000; j++) list.push(j); list.push(list)"],
+];
+
 describe("QuickJS: memory", () => {
   check(
     language,
@@ -35,6 +42,25 @@ describe("QuickJS: memory", () => {
     },
     options,
   );
+
+  for (const [kind, made] of CYCLES) {
+    check(
+      language,
+      `is not full of objects that only refer to each other: ${kind}`,
+      async (engine) => {
+        await engine.eval(`for (let i = 0; i < 100; i++) { ${made} } 0`);
+        assert.ok((await engine.memoryBytes()) < LIMIT);
+        // What is kept is found, and no garbage.
+        assert.equal(
+          await engine.eval(
+            `const kept = []; for (let i = 0; i < 100; i++) { ${made}; kept.push([i]); } kept.flat().length`,
+          ),
+          100,
+        );
+      },
+      options,
+    );
+  }
 
   check(
     language,

@@ -35,6 +35,8 @@ export class QuickJSEngine {
   readonly values: QuickJSValues;
   readonly references: HostReferences;
   readonly target: WireTarget;
+  /** Address of the word that has QuickJS look for garbage when it is 0. */
+  readonly gcThreshold: number | undefined;
   readonly #turn: Turn;
   readonly #prelude: ReadonlyMap<PreludeFunction, number>;
   readonly #endlessLoop: number;
@@ -77,6 +79,7 @@ export class QuickJSEngine {
       read: (address) => memory.read(address),
       write: (address, word) => memory.write(address, word),
     };
+    this.gcThreshold = layout.gcThreshold === undefined ? undefined : runtime + layout.gcThreshold;
     this.target = this.#wireTarget(options);
     this.#endlessLoop = instance.evaluate(ENDLESS_LOOP);
     this.#prelude = this.#startPrelude(options.settled);

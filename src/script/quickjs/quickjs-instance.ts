@@ -61,6 +61,10 @@ export class QuickJSInstance {
     return new QuickJSInstance(instance, { memory, limit, exportNames });
   }
 
+  get exports(): Readonly<Record<string, unknown>> {
+    return this.#instance.raw.exports;
+  }
+
   stackPointer(): number {
     return this.#stackPointer.value;
   }

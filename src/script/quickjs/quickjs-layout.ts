@@ -3,11 +3,11 @@
  * looking which word has changed, and checked by doing it again.
  *
  *     JSValue (8 bytes)    payload: i32 | tag: i32       a double if the tag is none of the known ones
- *     JSRuntime            … current_stack_frame … stack_limit … current_exception (a JSValue) …
+ *     JSRuntime            … current_stack_frame … stack_limit … current_exception (a JSValue) … malloc_gc_threshold …
  *
  * `current_stack_frame` is the innermost frame of the script that runs, and points to the one around it. When several scripts are under way
  * each has to find its own. `stack_limit` is the lowest address that a script's stack may reach. `current_exception` is what was thrown
- * last, until somebody takes it: each has to find its own there, too.
+ * last, until somebody takes it: each has to find its own there, too. `malloc_gc_threshold` says after how much QuickJS looks for garbage.
  */
 
 import type { QuickJSFunctions } from "./quickjs-functions.ts";
@@ -18,10 +18,14 @@ export interface RuntimeLayout {
   readonly stackFrame: number;
   readonly stackLimit: number;
   readonly exception: number;
+  /** `undefined` where it is not found: QuickJS then looks when it sees fit. */
+  readonly gcThreshold: number | undefined;
 }
 
 /** Bytes of a `JSRuntime` that are looked at. */
 const RUNTIME_BYTES = 1024;
+/** What QuickJS sets its threshold to: when that is over it becomes a half more than there is. */
+const FIRST_GC_BYTES = 256 * 1024;
 /** Two sizes that no other field is likely to have. */
 const LARGER_BYTES = 0x12_3450;
 const SMALLER_BYTES = 0x2_3450;
@@ -38,7 +42,12 @@ export interface Probe {
 
 /** @throws {Error} when it is not what it has always been */
 export function findRuntimeLayout(probe: Probe): RuntimeLayout {
-  return { stackFrame: findStackFrame(probe), stackLimit: findStackLimit(probe), exception: findException(probe) };
+  return {
+    gcThreshold: findGcThreshold(probe),
+    stackFrame: findStackFrame(probe),
+    stackLimit: findStackLimit(probe),
+    exception: findException(probe),
+  };
 }
 
 /** The word that is 0 while nothing runs, and otherwise begins a chain of as many frames as there are calls. */
@@ -58,6 +67,19 @@ function findStackFrame(probe: Probe): number {
     return length > 0 && deep.get(offset) === length + 2;
   });
   return only(candidates, "its innermost frame");
+}
+
+/** The word that is 256 KiB at the beginning, and something else when it was made 0 and an object was made. */
+function findGcThreshold(probe: Probe): number | undefined {
+  const { memory, runtime } = probe;
+  const found = offsetsWhere((offset) => memory.read(runtime + offset) === FIRST_GC_BYTES);
+  const [offset] = found;
+  if (offset === undefined || found.length > 1) return undefined;
+  memory.write(runtime + offset, 0);
+  probe.evaluate("probe({})", () => {});
+  if (memory.read(runtime + offset) > 0) return offset;
+  memory.write(runtime + offset, FIRST_GC_BYTES);
+  return undefined;
 }
 
 /** The word that is what was thrown last, which is a small number here. */

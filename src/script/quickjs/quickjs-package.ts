@@ -9,6 +9,7 @@
 import { decodeModule } from "../../binary/decode-module.ts";
 import { ModuleEditor } from "../../binary/editor.ts";
 import { bytesOf, compile } from "../../instantiate.ts";
+import { countMemory } from "./counted-memory.ts";
 import { takeRoomOnStack } from "./native-stack.ts";
 import type { BackendName } from "../../backends/choose.ts";
 import type { GuestModule } from "../../link/guest-module.ts";
@@ -161,10 +162,13 @@ async function findExportNames(load: EmscriptenLoader): Promise<ReadonlyMap<stri
 function withAllocator(bytes: Uint8Array<ArrayBuffer>, names: ReadonlyMap<string, string>): Uint8Array<ArrayBuffer> {
   const module = decodeModule(bytes);
   const editor = new ModuleEditor(module);
-  for (const name of ["malloc", "free"]) {
+  const find = (name: string): number => {
     const found = module.exports.find((entry) => entry.kind === "function" && entry.name === names.get(name));
     if (found === undefined) throw new Error(`Cannot start QuickJS: its module exports no ${name}`);
+    // For stacks, which do not count.
     if (found.name !== name) editor.export(name, "function", found.index);
-  }
+    return found.index;
+  };
+  countMemory(editor, module, { malloc: find("malloc"), free: find("free") });
   return takeRoomOnStack(editor.build());
 }

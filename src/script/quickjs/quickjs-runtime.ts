@@ -10,6 +10,7 @@ import { ScriptError } from "../script-errors.ts";
 import { STOPPED } from "../script-run.ts";
 import type { ScriptRun } from "../script-run.ts";
 import { encodeWire } from "../wire.ts";
+import { lookForGarbage } from "./counted-memory.ts";
 import { QuickJSEngine } from "./quickjs-engine.ts";
 import { QuickJSHostCalls } from "./quickjs-host-calls.ts";
 import { QuickJSInstance } from "./quickjs-instance.ts";
@@ -47,7 +48,10 @@ export class QuickJSRuntime implements ScriptRuntime {
     const { functions, runtime } = instance;
     functions.QTS_RuntimeEnableInterruptHandler(runtime);
     functions.QTS_RuntimeEnableModuleLoader(runtime, 1);
-    if (options.maxMemoryBytes !== undefined) instance.limit.start(options.maxMemoryBytes, functions);
+    const { maxMemoryBytes } = options;
+    if (maxMemoryBytes !== undefined) instance.limit.start(maxMemoryBytes, functions);
+    const { gcThreshold } = this.#engine;
+    if (gcThreshold !== undefined) lookForGarbage(instance, gcThreshold, maxMemoryBytes);
     for (const path of PRINTERS)
       this.define(path, (...values: unknown[]) => options.print(values.map(describe).join(" ")));
   }
