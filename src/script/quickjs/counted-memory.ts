@@ -6,19 +6,16 @@
  * counted in bytes. When these have grown by half, `malloc_gc_threshold` of the runtime is made 0, so that QuickJS looks when it makes the next
  * object, and sets that word anew.
  *
- *     (func $malloc' (param $bytes i32) (result i32) (local $block i32)
- *       (local.set $block (call $malloc (local.get $bytes)))
- *       (if (local.get $block) (then
- *         (global.set $live (i32.add (global.get $live) (size $block)))
- *         (if (i32.gt_s (global.get $live) (global.get $next)) (then (call $look)))))
- *       (local.get $block))
+ *     (call $malloc …)                    (call $malloc …) (global.set $block) (if (global.get $block) (then
+ *                                           (global.set $live (i32.add (global.get $live) (size $block)))
+ *                                           (if (i32.gt_s (global.get $live) (global.get $next)) (then (call $look)))))
+ *                                         (global.get $block)
  *
- *     (func $free' (param $block i32)
- *       (if (local.get $block) (then (global.set $live (i32.sub (global.get $live) (size $block)))))
- *       (call $free (local.get $block)))
+ *     (call $free …)                      … (global.set $block) (if (global.get $block) (then
+ *                                           (global.set $live (i32.sub (global.get $live) (size $block)))))
+ *                                         (global.get $block) (call $free)
  *
- *     (func $realloc' (param $block i32) (param $bytes i32) (result i32) (local $live i32)
- *       …            ;; whatever $realloc has $malloc' and $free' count inside is dropped: $live is what it was, and the difference
+ *     (call $realloc …)                   (call $realloc' …), which counts the difference; $realloc itself is left as it is
  *
  *     (func $look
  *       (if (i32.eqz (i32.load (global.get $threshold))) (then (return)))             ;; it has not looked yet
@@ -36,8 +33,8 @@ import { InstructionReader } from "../../binary/instructions.ts";
 import { functionType } from "../../binary/module.ts";
 import type { BinaryModule } from "../../binary/module.ts";
 import { opcode } from "../../binary/opcodes.ts";
-import { redirectFunctions } from "../../binary/redirect.ts";
 import { I32 } from "../../binary/value-types.ts";
+import { encodeIndex } from "../../binary/writer.ts";
 import type { QuickJSFunctions } from "./quickjs-functions.ts";
 
 /** Globals that are exported. `live`: bytes that are allocated now; the others are set by {@link lookForGarbage}. */
@@ -81,16 +78,7 @@ export function countMemory(editor: ModuleEditor, module: BinaryModule, { malloc
       return [name, index];
     }),
   ) as Record<GlobalName, number>; // the names are those of the exports
-  const look = addLook(editor, globals);
-  redirectFunctions(
-    editor,
-    module,
-    new Map([
-      [malloc, addMalloc(editor, globals, { malloc, look })],
-      [free, addFree(editor, globals, free)],
-      [realloc, addRealloc(editor, globals, { realloc, look })],
-    ]),
-  );
+  new MemoryCounter(editor, module, globals).count({ malloc, free, realloc });
 }
 
 /** The one function (i32, i32) → i32 that calls both others: it moves a block that cannot grow where it is. */
@@ -109,75 +97,112 @@ function findRealloc(module: BinaryModule, { malloc, free }: Allocator): number 
   return found.length === 1 ? found[0] : undefined;
 }
 
-function addMalloc(
-  editor: ModuleEditor,
-  globals: Record<GlobalName, number>,
-  { malloc, look }: { malloc: number; look: number },
-): number {
-  const builder = editor.addFunction({ params: [I32], results: [I32] }, "counted malloc");
-  const block = builder.local(I32);
-  const { code } = builder;
-  code.localGet(0).call(malloc).localTee(block).if();
-  pushSize(code.globalGet(globals.live), block).i32Add().globalSet(globals.live);
-  lookIfLarge(code, globals, look);
-  code.end().localGet(block);
-  return builder.index;
+class MemoryCounter {
+  readonly #editor: ModuleEditor;
+  readonly #module: BinaryModule;
+  readonly #globals: Record<GlobalName, number>;
+  /** A block between two instructions: calls in between would make scripts 3 % slower. */
+  readonly #block: number;
+  readonly #look: number;
+
+  constructor(editor: ModuleEditor, module: BinaryModule, globals: Record<GlobalName, number>) {
+    this.#editor = editor;
+    this.#module = module;
+    this.#globals = globals;
+    this.#block = editor.addGlobal({ type: I32, mutable: true }, (code) => code.i32Const(0));
+    this.#look = this.#addLook();
+  }
+
+  count({ malloc, free, realloc }: Allocator & { readonly realloc: number }): void {
+    const counted = this.#addRealloc(realloc);
+    const { bodies, importedFunctions } = this.#module;
+    const reader = new InstructionReader(this.#module.bytes);
+    for (let body = 0; body < bodies.length; body += 2) {
+      if (importedFunctions + body / 2 === realloc) continue;
+      reader.enterBody(bodies[body]!, bodies[body + 1]!);
+      while (reader.next()) {
+        if (reader.opcode !== CALL) continue;
+        const range = { start: reader.start, end: reader.position };
+        const callee = reader.index();
+        if (callee === malloc) this.#editor.replace(range, (code) => this.#malloc(code, malloc));
+        else if (callee === free) this.#editor.replace(range, (code) => this.#free(code, free));
+        else if (callee === realloc) this.#editor.replace(range, (code) => code.call(counted));
+      }
+    }
+    this.#redirectExports({ malloc, free });
+  }
+
+  /** What the host allocates counts as well: QuickJS may free it. */
+  #redirectExports({ malloc, free }: Allocator): void {
+    const countedMalloc = this.#editor.addFunction({ params: [I32], results: [I32] }, "counted malloc");
+    this.#malloc(countedMalloc.code.localGet(0), malloc);
+    const countedFree = this.#editor.addFunction({ params: [I32], results: [] }, "counted free");
+    this.#free(countedFree.code.localGet(0), free);
+    for (const { kind, index, description } of this.#module.exports) {
+      if (kind !== "function") continue;
+      if (index === malloc) this.#editor.replaceBy(description, encodeIndex(countedMalloc.index));
+      if (index === free) this.#editor.replaceBy(description, encodeIndex(countedFree.index));
+    }
+  }
+
+  #malloc(code: Code, malloc: number): void {
+    const { live } = this.#globals;
+    code.call(malloc).globalSet(this.#block).globalGet(this.#block).if();
+    pushSize(code.globalGet(live).globalGet(this.#block)).i32Add().globalSet(live);
+    this.#lookIfLarge(code);
+    code.end().globalGet(this.#block);
+  }
+
+  #free(code: Code, free: number): void {
+    const { live } = this.#globals;
+    code.globalSet(this.#block).globalGet(this.#block).if();
+    pushSize(code.globalGet(live).globalGet(this.#block)).i32Sub().globalSet(live);
+    code.end().globalGet(this.#block).call(free);
+  }
+
+  #addRealloc(realloc: number): number {
+    const builder = this.#editor.addFunction({ params: [I32, I32], results: [I32] }, "counted realloc");
+    const [before, after] = [builder.local(I32), builder.local(I32)];
+    const { live } = this.#globals;
+    const { code } = builder;
+    pushSize(code.localGet(0).if().localGet(0)).localSet(before).end();
+    // Where there is no room the block is what it was.
+    code.localGet(0).localGet(1).call(realloc).localTee(after).if();
+    code.globalGet(live).localGet(before).i32Sub();
+    pushSize(code.localGet(after)).i32Add().globalSet(live);
+    this.#lookIfLarge(code);
+    code.end().localGet(after);
+    return builder.index;
+  }
+
+  #lookIfLarge(code: Code): void {
+    const { live, next } = this.#globals;
+    code.globalGet(live).globalGet(next).i32GtS().if().call(this.#look).end();
+  }
+
+  #addLook(): number {
+    const { live, next, first, last, least, threshold } = this.#globals;
+    const builder = this.#editor.addFunction({ params: [], results: [] }, "look for garbage");
+    const [growth, left] = [builder.local(I32), builder.local(I32)];
+    const { code } = builder;
+    code.globalGet(threshold).i32Load().i32Eqz().if().return().end();
+    code.globalGet(next).if();
+    code.i32Const(0).globalSet(next).globalGet(threshold).i32Const(0).i32Store();
+    code.return().end();
+    // next = live + max(min(live - first, last - live) / 2, least)
+    code.globalGet(live).globalGet(first).i32Sub().localSet(growth);
+    code.globalGet(last).globalGet(live).i32Sub().localSet(left);
+    code.localGet(growth).localGet(left).localGet(growth).localGet(left).i32LtS().select();
+    code.i32Const(1).i32ShrS().localSet(growth);
+    code.localGet(growth).globalGet(least).localGet(growth).globalGet(least).i32GtS().select();
+    code.globalGet(live).i32Add().globalSet(next);
+    return builder.index;
+  }
 }
 
-function addFree(editor: ModuleEditor, globals: Record<GlobalName, number>, free: number): number {
-  const { code, index } = editor.addFunction({ params: [I32], results: [] }, "counted free");
-  code.localGet(0).if();
-  pushSize(code.globalGet(globals.live), 0).i32Sub().globalSet(globals.live);
-  code.end().localGet(0).call(free);
-  return index;
-}
-
-function addRealloc(
-  editor: ModuleEditor,
-  globals: Record<GlobalName, number>,
-  { realloc, look }: { realloc: number; look: number },
-): number {
-  const builder = editor.addFunction({ params: [I32, I32], results: [I32] }, "counted realloc");
-  const [live, before, after] = [builder.local(I32), builder.local(I32), builder.local(I32)];
-  const { code } = builder;
-  pushSize(code.localGet(0).if(), 0).localSet(before).end();
-  code.globalGet(globals.live).localSet(live);
-  code.localGet(0).localGet(1).call(realloc).localSet(after);
-  code.localGet(live).globalSet(globals.live);
-  // Where there is no room the block is what it was.
-  code.localGet(after).if();
-  pushSize(code.localGet(live).localGet(before).i32Sub(), after).i32Add().globalSet(globals.live);
-  lookIfLarge(code, globals, look);
-  code.end().localGet(after);
-  return builder.index;
-}
-
-function lookIfLarge(code: Code, globals: Record<GlobalName, number>, look: number): void {
-  code.globalGet(globals.live).globalGet(globals.next).i32GtS().if().call(look).end();
-}
-
-function addLook(editor: ModuleEditor, globals: Record<GlobalName, number>): number {
-  const builder = editor.addFunction({ params: [], results: [] }, "look for garbage");
-  const growth = builder.local(I32);
-  const left = builder.local(I32);
-  const { code } = builder;
-  code.globalGet(globals.threshold).i32Load().i32Eqz().if().return().end();
-  code.globalGet(globals.next).if();
-  code.i32Const(0).globalSet(globals.next).globalGet(globals.threshold).i32Const(0).i32Store();
-  code.return().end();
-  // growth = max(min(live - first, last - live) / 2, least)
-  code.globalGet(globals.live).globalGet(globals.first).i32Sub().localSet(growth);
-  code.globalGet(globals.last).globalGet(globals.live).i32Sub().localSet(left);
-  code.localGet(growth).localGet(left).localGet(growth).localGet(left).i32LtS().select().localSet(growth);
-  code.localGet(growth).i32Const(1).i32ShrS().localSet(growth);
-  code.localGet(growth).globalGet(globals.least).localGet(growth).globalGet(globals.least).i32GtS().select();
-  code.globalGet(globals.live).i32Add().globalSet(globals.next);
-  return builder.index;
-}
-
-/** What the allocator says of the block in a local. */
-function pushSize(code: Code, block: number): Code {
-  return code.localGet(block).i32Const(HEAD_BYTES).i32Sub().i32Load().i32Const(FLAGS).i32And();
+/** Makes of the address of a block what the allocator says of it. */
+function pushSize(code: Code): Code {
+  return code.i32Const(HEAD_BYTES).i32Sub().i32Load().i32Const(FLAGS).i32And();
 }
 
 /** What is needed of an instance that counts. */
