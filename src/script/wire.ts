@@ -12,7 +12,7 @@
  *     ["m", [[key, value]…]]   a Map                  ["s", [value…]]   a Set
  *     ["f", id, name]          a function of the script, by a number that the script's side has given it
  *     ["h", id, name]          a function of the host
- *     ["e", parts]             an error: { name, message, stack, fields, cause, host, value }, see WireError
+ *     ["e", parts]             an error: { name, message, stack, fields, cause, errors, host, value }, see WireError
  *
  * Nothing is shared: what occurs twice is there twice, and a cycle is a TypeError. The script's half is in each language.
  */
@@ -28,6 +28,8 @@ export interface WireError {
   readonly fields?: Readonly<Record<string, unknown>> | undefined;
   /** Why it was thrown, as the error says itself. */
   readonly cause?: unknown;
+  /** Of an `AggregateError`. */
+  readonly errors?: unknown;
   /** Number of the host's error. */
   readonly host?: number | undefined;
   /** What was thrown, if it was no error object. */
@@ -146,18 +148,26 @@ class Encoder {
     }
     const host = this.#target.keepError(error);
     const { message } = error;
+    const several = this.#several(error);
     if (!(error instanceof ScriptError))
-      return tag("e", { name: error.name, message, fields, host } satisfies WireError);
+      return tag("e", { name: error.name, message, fields, host, ...several } satisfies WireError);
     const { scriptName: name, scriptStack: stack, value } = error;
     const thrown = value === error ? {} : { value: this.encode(value) };
-    const because = host === undefined && "cause" in error ? { cause: this.#cause(error.cause) } : {};
-    return tag("e", { name, message, stack, fields, host, ...thrown, ...because } satisfies WireError);
+    const because = host === undefined && "cause" in error ? { cause: this.#reason(error.cause) } : {};
+    return tag("e", { name, message, stack, fields, host, ...several, ...thrown, ...because } satisfies WireError);
+  }
+
+  /** Of an `AggregateError`, and of one of a script. */
+  #several(error: Error): Pick<WireError, "errors"> {
+    if (!(error instanceof AggregateError || error instanceof ScriptError)) return {};
+    const { errors } = error as { readonly errors?: unknown };
+    return Array.isArray(errors) ? { errors: this.#reason(errors) } : {};
   }
 
   /** What cannot cross there is left out. */
-  #cause(cause: unknown): unknown {
+  #reason(reason: unknown): unknown {
     try {
-      return this.encode(cause);
+      return this.encode(reason);
     } catch {
       return tag("u");
     }
@@ -246,11 +256,15 @@ function decodeTagged([kind, ...parts]: Tagged["$"], decoding: Decoding): unknow
   return decoder(parts, decoding);
 }
 
-function decodeError({ name, message, stack, fields, host, ...thrown }: WireError, decoding: Decoding): ScriptError {
+function decodeError(
+  { name, message, stack, fields, host, errors, ...thrown }: WireError,
+  decoding: Decoding,
+): ScriptError {
+  const several = errors === undefined ? {} : { errors: decode(errors, decoding) };
   return new ScriptError(message, {
     scriptName: name,
     scriptStack: stack,
-    fields: fields === undefined ? undefined : decodeFields({ ...fields }, decoding),
+    fields: { ...several, ...decodeFields({ ...fields }, decoding) },
     ...("value" in thrown && { value: decode(thrown.value, decoding) }),
     ...("cause" in thrown && { cause: decode(thrown.cause, decoding) }),
     ...(host !== undefined && { cause: decoding.target.hostError(host) }),

@@ -128,6 +128,19 @@ describe("QuickJS: errors", () => {
       );
     }
   });
+
+  check(language, "of several reasons have them", async (engine) => {
+    const reasons = [new RangeError("one"), "two"];
+    engine.register("failAll", () => Promise.any(reasons.map((reason) => Promise.reject(reason))));
+    const read = "e instanceof AggregateError && [e.errors[0] instanceof RangeError, e.errors[0].message, e.errors[1]]";
+    assert.deepEqual(await engine.eval(`try { failAll() } catch (e) { ${read} }`), [true, "one", "two"]);
+    const own = "Promise.any([Promise.reject(new TypeError('one')), Promise.reject(2)])";
+    const error = (await rejection(engine.eval(own))) as ScriptError & { readonly errors: readonly unknown[] };
+    assert.deepEqual(
+      [error.scriptName, String(error.errors[0]), error.errors[1]],
+      ["AggregateError", "ScriptError: one", 2],
+    );
+  });
 });
 
 describe("QuickJS: values", () => {

@@ -11,8 +11,12 @@ import { ORDERS, encodeFrame } from "./frame.ts";
 import { Releases } from "./releases.ts";
 import type { ScriptProgram, Strand } from "./strand.ts";
 
-/** Milliseconds that a script has to end when it was stopped. */
-const GRACE_MS = 1000;
+/**
+ * How often it is looked whether a script has ended that was stopped: a second, and more where this thread has hardly a processor, which the
+ * script then has not either.
+ */
+const GRACE_LOOKS = 100;
+const LOOK_MS = 10;
 
 export class ProgramRuntime implements ScriptRuntime {
   readonly #name: string;
@@ -101,14 +105,19 @@ export class ProgramRuntime implements ScriptRuntime {
    * it any more.
    */
   async #untilEnded({ result }: Conversation, strand: Strand): Promise<unknown> {
-    let timer: ReturnType<typeof setTimeout>;
+    let looks = 0;
+    let timer: ReturnType<typeof setInterval>;
     const isLate = new Promise<void>((resolve) => {
-      timer = setTimeout(() => (this.#program.isComputing(strand) ? this.#program.end() : resolve()), GRACE_MS);
+      timer = setInterval(() => {
+        if (++looks < GRACE_LOOKS) return;
+        if (this.#program.isComputing(strand)) this.#program.end();
+        else resolve();
+      }, LOOK_MS);
     });
     try {
       return await Promise.race([result, isLate]);
     } finally {
-      clearTimeout(timer!);
+      clearInterval(timer!);
     }
   }
 

@@ -128,8 +128,10 @@ def _values(FILE, functions, released, ask):
 
     # Errors
 
-    def decode_error(buffers, name, message, stack=None, fields=None, host=None, value=None):
+    def decode_error(buffers, name, message, fields=None, host=None, value=None, errors=None, **others):
         error = HostError(message, name, decode(value, buffers))
+        if errors is not None:
+            error.errors = decode(errors, buffers)
         for key, part in (fields or {}).items():
             setattr(error, key, decode(part, buffers))
         if host is not None:

@@ -38,7 +38,7 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
   const { forEach: setForEach, add: setAdd } = Set.prototype;
   const { get: weakGet, set: weakSet } = WeakMap.prototype;
   const { slice: bufferSlice } = ArrayBuffer.prototype;
-  const { EvalError, RangeError, ReferenceError, SyntaxError, URIError } = globalThis;
+  const { AggregateError, EvalError, RangeError, ReferenceError, SyntaxError, URIError } = globalThis;
   const errors = { __proto__: null, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
   // Nothing below iterates, destructures arrays or spreads: what iterates arrays can be changed. Nor does it look up anything global, or
   // inherit anything, so that no setter, \`toJSON\` or field of a prototype gets between.
@@ -89,13 +89,14 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
     const parts = { __proto__: null, name: String(error.name), message: String(error.message), stack: ownStack(error), fields };
     const key = call(weakGet, hostErrors, error);
     if (key !== undefined) parts.host = hostKeyId(keep(key, buffers));
-    else if (hasOwn(error, "cause")) parts.cause = encodeCause(error.cause, buffers, path);
+    else if (hasOwn(error, "cause")) parts.cause = encodeReason(error.cause, buffers, path);
+    if (isA(error, AggregateError)) parts.errors = encodeReason(error.errors, buffers, path);
     return tag("e", parts);
   }
 
   /** Of an error that says itself why it was thrown. What cannot cross there is left out. */
-  function encodeCause(cause, buffers, path) {
-    try { return encodeAny(cause, buffers, path); } catch { return tag("u"); }
+  function encodeReason(reason, buffers, path) {
+    try { return encodeAny(reason, buffers, path); } catch { return tag("u"); }
   }
 
   /** What stands for something of the host has to be there until that has been taken from the wire. */
@@ -200,9 +201,9 @@ export const PRELUDE = `(makeHostFunction, makeHostKey, hostKeyId, settled) => {
   }
 
   function decodeError(parts, buffers) {
-    const { name, message, fields, host } = bare(parts);
+    const { name, message, fields, host, errors: reasons } = bare(parts);
     const Kind = errors[name] ?? Error;
-    const error = new Kind(message);
+    const error = reasons === undefined ? new Kind(message) : new AggregateError(decodeAny(reasons, buffers) ?? [], message);
     if (error.name !== name) defineHidden(error, "name", name);
     const names = keys(fields ?? {});
     for (let i = 0; i < names.length; i++) {

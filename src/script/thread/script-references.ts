@@ -60,7 +60,11 @@ export class ScriptReferences {
   /** An error that has crossed from the host: as it leaves, it is known to have been there. */
   asHostError(error: ScriptError): Error {
     const number = this.numberOfHostError(error);
-    const thrown = Object.assign(new Error(error.message), error);
+    const { message, errors } = error as ScriptError & { readonly errors?: unknown };
+    const thrown = Object.assign(
+      Array.isArray(errors) ? new AggregateError(errors, message) : new Error(message),
+      error,
+    );
     Object.defineProperty(thrown, "name", { value: error.scriptName });
     if (number === undefined) return thrown;
     this.#hostErrorNumbers.set(thrown, number);
