@@ -1,6 +1,5 @@
 /** One activation of a guest on backend `transform`, from its entry to its end. */
 
-import type { Outcome, SuspendedStack } from "../transform/suspended-stack.ts";
 import { Pending } from "../coroutine/pending.ts";
 import { guestStarted } from "../coroutine/guest-trace.ts";
 import type { GuestOwner, GuestTrace } from "../coroutine/guest-trace.ts";
@@ -13,21 +12,21 @@ import type { GuestSwitches } from "../link/switch-module.ts";
 import { AWAITED, FLAGS, GUEST, HOOKED, SAVED, countStart, readWord, writeWord } from "../link/switchboard.ts";
 import { uncatchableTrap } from "../link/uncatchable-trap.ts";
 import { InContext } from "../link/waiter.ts";
+import { SuspendedStack } from "../transform/suspended-stack.ts";
+import type { Outcome, StackOwner } from "../transform/suspended-stack.ts";
 
 /** What a run needs of its guest. */
-export interface RunningGuest {
+export interface RunningGuest extends StackOwner {
   /** Around every part of a run. */
   readonly switches: GuestSwitches;
-  /** Calls the exported function `name`. */
-  begin(name: string, args: readonly unknown[]): Outcome;
-  /** Continues `stack`; the import at `position`, in which it waits, has answered with `value`. */
-  resume(stack: SuspendedStack, position: number, value: unknown): Outcome;
-  /** Continues `stack`; the import that it waits in throws `error`. */
-  throw(stack: SuspendedStack, error: unknown): Outcome;
+  /** Calls the exported function `name` on `stack`. */
+  begin(stack: SuspendedStack, name: string, args: readonly unknown[]): Outcome;
   /** What to tell the caller of a guest that has thrown `error`. Called before the record ends. */
   failure(error: unknown, record: number): unknown;
   /** What the import at `position` returns, of its answer. @throws {TypeError} when it does not convert */
   checked(position: number, answer: unknown): unknown;
+  /** Whether the answer of the import at `position` is a list of results. */
+  isList(position: number): boolean;
   /** What the import at `position` is called. */
   importName(position: number): string | undefined;
   /** Whether the stack of `record` may be continued now: no call lies on top of it. */
@@ -38,34 +37,32 @@ export interface RunningGuest {
  * Runs the guest's code until it suspends, returns or throws, again and again: whoever it waits for calls {@link Run.resolve} or
  * {@link Run.reject}, as often as it suspends.
  */
-export class Run implements Waiter, GuestTrace {
-  readonly #guest: RunningGuest;
+export class Run extends SuspendedStack<RunningGuest> implements Waiter, GuestTrace {
   readonly #record: number;
   readonly #end: Waiter;
-  #stack: SuspendedStack | undefined;
   /** What to do at the end of {@link Run.#leave}, while it is in the middle of that: what it waits for may be there at once. */
   #next: (() => void) | undefined;
   /** Itself, for those who tell it from code that is not its own. */
   #inContext: InContext | undefined;
   /** On whose behalf it runs, if they want to know. */
-  #owner: GuestOwner | undefined;
+  #guestOwner: GuestOwner | undefined;
 
   /** `end` is told how the activation has ended. */
   constructor(guest: RunningGuest, record: number, end: Waiter) {
-    this.#guest = guest;
+    super(guest);
     this.#record = record;
     this.#end = end;
   }
 
   /** Calls the exported function `name`. To be called once. */
   begin(name: string, args: readonly unknown[]): void {
-    const guest = this.#guest;
-    this.#owner = guestStarted(this);
+    const guest = this.owner;
+    this.#guestOwner = guestStarted(this);
     countStart(readWord(this.#record, GUEST), SAVED);
     guest.switches.enter(this.#record);
     let outcome: Outcome;
     try {
-      outcome = guest.begin(name, args);
+      outcome = guest.begin(this, name, args);
     } catch (error) {
       this.#fail(error);
       return;
@@ -73,21 +70,13 @@ export class Run implements Waiter, GuestTrace {
     this.#leave(outcome);
   }
 
-  get #isWaiting(): boolean {
-    return this.#stack !== undefined && this.#stack.area !== 0;
-  }
-
   get awaitedImport(): string | undefined {
-    return this.#isWaiting ? this.#guest.importName(readWord(this.#record, AWAITED) - 1) : undefined;
-  }
-
-  get frames(): readonly string[] {
-    return this.#stack?.frames ?? [];
+    return this.area === 0 ? undefined : this.owner.importName(readWord(this.#record, AWAITED) - 1);
   }
 
   /** The call of the import that it waits in returns `value`. */
   resolve(value: unknown): void {
-    const guest = this.#guest;
+    const guest = this.owner;
     const record = this.#record;
     if (this.#next !== undefined || !guest.isOnTop(record)) {
       this.#postpone(() => this.resolve(value));
@@ -104,7 +93,7 @@ export class Run implements Waiter, GuestTrace {
     guest.switches.resume(record);
     let outcome: Outcome;
     try {
-      outcome = guest.resume(this.#stack!, position, checked);
+      outcome = guest.isList(position) ? this.resume(...(checked as readonly unknown[])) : this.resume(checked);
     } catch (error) {
       this.#fail(error);
       return;
@@ -114,7 +103,7 @@ export class Run implements Waiter, GuestTrace {
 
   /** The call of the import that it waits in throws `error`. */
   reject(error: unknown): void {
-    const guest = this.#guest;
+    const guest = this.owner;
     const record = this.#record;
     if (this.#next !== undefined || !guest.isOnTop(record)) {
       this.#postpone(() => this.reject(error));
@@ -127,7 +116,7 @@ export class Run implements Waiter, GuestTrace {
     guest.switches.resume(record);
     let outcome: Outcome;
     try {
-      outcome = guest.throw(this.#stack!, error);
+      outcome = this.throw(error);
     } catch (thrown) {
       this.#fail(thrown);
       return;
@@ -142,22 +131,21 @@ export class Run implements Waiter, GuestTrace {
   }
 
   #fail(error: unknown): void {
-    const failure = this.#guest.failure(error, this.#record);
-    this.#guest.switches.end(this.#record);
-    this.#owner?.guestEnded(this);
+    const failure = this.owner.failure(error, this.#record);
+    this.owner.switches.end(this.#record);
+    this.#guestOwner?.guestEnded(this);
     this.#end.reject(failure);
   }
 
   #leave(outcome: Outcome): void {
     if (outcome.done) {
-      this.#guest.switches.end(this.#record);
-      this.#owner?.guestEnded(this);
+      this.owner.switches.end(this.#record);
+      this.#guestOwner?.guestEnded(this);
       const { values } = outcome;
       this.#end.resolve(values.length < 2 ? values[0] : values);
       return;
     }
-    this.#guest.switches.leave(this.#record);
-    this.#stack = outcome.stack;
+    this.owner.switches.leave(this.#record);
     this.#next = stayAway;
     this.#wait(outcome.value);
     const next = this.#next;
@@ -184,10 +172,10 @@ export class Run implements Waiter, GuestTrace {
   /** Ends it, and none of the guest's code runs, nor a hook: its stack is not entered. */
   #drop(error: unknown): void {
     writeWord(this.#record, FLAGS, readWord(this.#record, FLAGS) & ~HOOKED);
-    this.#guest.switches.resume(this.#record);
-    this.#stack!.drop();
-    this.#guest.switches.end(this.#record);
-    this.#owner?.guestEnded(this);
+    this.owner.switches.resume(this.#record);
+    this.drop();
+    this.owner.switches.end(this.#record);
+    this.#guestOwner?.guestEnded(this);
     this.#end.reject(error);
   }
 }

@@ -195,31 +195,43 @@ export class TransformGuest implements LinkedGuest, BodyRunner, RunningGuest {
     return { backend: this.backend, reason };
   }
 
-  begin(name: string, args: readonly unknown[]): Outcome {
+  begin(stack: SuspendedStack, name: string, args: readonly unknown[]): Outcome {
     const below = this.#imports.entered();
     try {
-      return this.#driver.start(name, ...args);
+      return this.#driver.startOn(stack, name, args);
     } finally {
       this.#imports.left(below);
     }
   }
 
-  resume(stack: SuspendedStack, position: number, value: unknown): Outcome {
+  proceed(stack: SuspendedStack, area: number, value: unknown, moreValues: readonly unknown[]): Outcome {
     const below = this.#imports.entered();
     try {
-      return this.#imports.isList(position) ? stack.resume(...(value as readonly unknown[])) : stack.resume(value);
+      return this.#driver.proceed(stack, area, value, moreValues);
     } finally {
       this.#imports.left(below);
     }
   }
 
-  throw(stack: SuspendedStack, error: unknown): Outcome {
+  proceedThrowing(stack: SuspendedStack, area: number, error: unknown): Outcome {
     const below = this.#imports.entered();
     try {
-      return stack.throw(error);
+      return this.#driver.proceedThrowing(stack, area, error);
     } finally {
       this.#imports.left(below);
     }
+  }
+
+  drop(area: number): void {
+    this.#driver.drop(area);
+  }
+
+  framesOf(area: number): readonly string[] {
+    return this.#driver.framesOf(area);
+  }
+
+  isList(position: number): boolean {
+    return this.#imports.isList(position);
   }
 
   importName(position: number): string | undefined {

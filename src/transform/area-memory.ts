@@ -18,7 +18,7 @@
  *     record  0     the first unused address in the extent that blocks are cut from, and its end
  *             8     log2 of the size of the next extent: each is twice as large as the one before, up to 1 MiB
  *            12     how much the instance has taken
- *            32     heads of the lists of its free blocks, by log2 of their size, from 8 on
+ *            28     heads of the lists of its free blocks, by log2 of their size, from 7 on
  *
  * Generated code takes extents; none goes back before the instance is collected, whatever stacks it has left suspended. Then all
  * do: the record names them, and nothing that leads to the instance is needed.

@@ -73,7 +73,7 @@ const TOP = 8;
 export const NEXT = 12;
 export const END = 16;
 export const AREA_HEADER_BYTES = 24;
-const SMALLEST_LOG2 = 8;
+const SMALLEST_LOG2 = 7;
 const NOTHING_CATCHES = -1;
 
 /** `forget` is the function of frame-disposal.ts. */

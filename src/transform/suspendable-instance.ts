@@ -9,13 +9,13 @@
  *     outcome.values;
  */
 
-import type { FunctionType } from "../binary/extern-types.ts";
 import { functionType, importedFunctions } from "../binary/module.ts";
 import { ModuleNames } from "../binary/names.ts";
 import { F32, F64, I32, I64, isDefaultable } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
-import { ABI, resultsExport, resumeExport } from "./abi.ts";
+import { ABI, resumeExport } from "./abi.ts";
 import { AreaMemory } from "./area-memory.ts";
+import { Callee } from "./callee.ts";
 import { CompiledModules } from "./compiled-modules.ts";
 import { FIRST_MODULE } from "./first-module.ts";
 import { MEMORIES, importedMemories } from "./imported-memories.ts";
@@ -69,8 +69,8 @@ export class SuspendableInstance {
   readonly #begin: Step;
   readonly #leave: Step;
   readonly #suspend: Step;
-  /** Function types of the exports. */
-  readonly #types = new Map<string, FunctionType>();
+  /** The exported functions. */
+  readonly #callees = new Map<string, Callee>();
   readonly #unwindTag: object | undefined;
   readonly #suspending = new Suspending();
   /** Whether the innermost activation may suspend; false outside of the guest. */
@@ -103,10 +103,10 @@ export class SuspendableInstance {
     this.#suspend = this.#exports[ABI.suspend]!;
     for (const entry of suspendable) entry.step = this.#exports[resumeExport(entry.results)];
     for (const { name, kind, index } of transformed.module.exports) {
-      if (kind === "function") this.#types.set(name, functionType(transformed.module, index));
+      if (kind === "function") this.#addCallee(name, functionType(transformed.module, index).results);
     }
     this.#unwindTag = this.instance.exports[ABI.unwind];
-    this.#types.set(ABI.start, { params: [], results: [] });
+    if (this.hasStart) this.#addCallee(ABI.start, []);
     this.#global(ABI.maximum).value = options.maximumStackBytes ?? DEFAULT_MAXIMUM_STACK_BYTES;
   }
 
@@ -123,42 +123,47 @@ export class SuspendableInstance {
 
   /** Calls an export on a stack of its own. */
   start(name: string, ...parameters: readonly unknown[]): Outcome {
-    return this.#enter(name, parameters, true);
+    return this.startOn(new SuspendedStack(this), name, parameters);
+  }
+
+  /** Calls an export on `stack`, which was never suspended. */
+  startOn(stack: SuspendedStack, name: string, parameters: readonly unknown[]): Outcome {
+    return this.#enter(stack, this.#callee(name), parameters);
   }
 
   /** Calls a function of the guest that is not exported, but came out of a table: on a stack of its own. */
   startFunction(guestFunction: HostFunction, ...parameters: readonly unknown[]): Outcome {
     // The JavaScript interface names functions of a module by their indices.
-    const type = functionType(this.#transformed.module, Number(guestFunction.name));
-    return this.#enterFunction(guestFunction, type, parameters, true);
+    const { results } = functionType(this.#transformed.module, Number(guestFunction.name));
+    return this.#enter(new SuspendedStack(this), new Callee(guestFunction, results, this.#exports), parameters);
   }
 
   /** Calls an export that must not suspend. */
   call(name: string, ...parameters: readonly unknown[]): readonly unknown[] {
-    const outcome = this.#enter(name, parameters, false);
+    const outcome = this.#enter(undefined, this.#callee(name), parameters);
     return outcome.done ? outcome.values : [];
   }
 
-  #enter(name: string, parameters: readonly unknown[], maySuspend: boolean): Outcome {
-    const type = this.#types.get(name);
-    if (!type) throw new TypeError(`Cannot call export ${name}: the module has no such function`);
-    return this.#enterFunction(this.#exports[name]!, type, parameters, maySuspend);
+  #addCallee(name: string, results: readonly ValueType[]): void {
+    this.#callees.set(name, new Callee(this.#exports[name]!, results, this.#exports));
   }
 
-  #enterFunction(
-    guestFunction: HostFunction,
-    { results }: FunctionType,
-    parameters: readonly unknown[],
-    maySuspend: boolean,
-  ): Outcome {
+  #callee(name: string): Callee {
+    const callee = this.#callees.get(name);
+    if (!callee) throw new TypeError(`Cannot call export ${name}: the module has no such function`);
+    return callee;
+  }
+
+  /** `stack`: for when it suspends; `undefined` if it must not. */
+  #enter(stack: SuspendedStack | undefined, callee: Callee, parameters: readonly unknown[]): Outcome {
     const outer = this.#maySuspend;
     this.#takeArea();
     forgetThrown();
-    this.#maySuspend = maySuspend;
+    this.#maySuspend = stack !== undefined;
     let values: unknown;
     let area: number;
     try {
-      values = guestFunction(...parameters);
+      values = callee.call(...parameters);
     } catch (error) {
       this.#checkExhausted();
       if (!this.#isUnwinding(error)) throw error;
@@ -166,8 +171,9 @@ export class SuspendableInstance {
       this.#maySuspend = outer;
       area = this.#leave();
     }
-    if (area !== 0) return this.#suspended(new SuspendedStack(this, results), area);
-    return { done: true, values: asList(values, results) };
+    if (area === 0 || stack === undefined) return { done: true, values: callee.listed(values) };
+    stack.callee = callee;
+    return this.#suspended(stack, area);
   }
 
   /** @throws {AreaExhaustedError} when the memory has no room for another one */
@@ -233,10 +239,9 @@ export class SuspendableInstance {
     return numbers.map((number) => names.describeFunction(withFrames[number]!));
   }
 
-  #ended({ results }: SuspendedStack, next: number): Outcome {
+  #ended({ callee }: SuspendedStack, next: number): Outcome {
     if (next === NOTHING_CATCHES) throw this.#thrown;
-    const values = this.#exports[resultsExport(results)]!();
-    return { done: true, values: asList(values, results) };
+    return { done: true, values: callee!.takeResults() };
   }
 
   /** False when a value did not fit the result of the import: the stack is as it was then. */
@@ -385,11 +390,6 @@ function hasNativeStack(): boolean {
 }
 
 function takeAll(): void {}
-
-function asList(values: unknown, results: readonly ValueType[]): readonly unknown[] {
-  if (results.length === 0) return [];
-  return results.length === 1 ? [values] : (values as readonly unknown[]);
-}
 
 /** A value that converts to the type; nobody looks at it. */
 function zeroFor(type: ValueType): unknown {

@@ -1,6 +1,6 @@
 /** One suspended stack of an instance. */
 
-import type { ValueType } from "../binary/value-types.ts";
+import type { Callee } from "./callee.ts";
 
 /** What a run of the guest came to: its end, or a suspension with the value given to {@link SuspendableInstance.suspend}. */
 export type Outcome =
@@ -11,7 +11,7 @@ export type Outcome =
 export type Step = (...parameters: readonly unknown[]) => number;
 
 /** Who has entered the stack, and continues it. */
-interface Owner {
+export interface StackOwner {
   proceed(stack: SuspendedStack, area: number, value: unknown, moreValues: readonly unknown[]): Outcome;
   proceedThrowing(stack: SuspendedStack, area: number, error: unknown): Outcome;
   drop(area: number): void;
@@ -19,37 +19,37 @@ interface Owner {
 }
 
 /** The stack of a call that is suspended. It can be continued once; the next suspension makes it usable again. */
-export class SuspendedStack {
-  readonly results: readonly ValueType[];
+export class SuspendedStack<Owner extends StackOwner = StackOwner> {
+  protected readonly owner: Owner;
   /** Address of its area; 0 when it is not suspended. */
   area = 0;
   /** The export that continues it. */
   step: Step = notSuspended;
-  readonly #owner: Owner;
+  /** What lies at its bottom; known when it has been suspended. */
+  callee: Callee | undefined;
 
-  constructor(owner: Owner, results: readonly ValueType[]) {
-    this.#owner = owner;
-    this.results = results;
+  constructor(owner: Owner) {
+    this.owner = owner;
   }
 
   /** The call of the import that suspended returns these values. */
   resume(value?: unknown, ...more: readonly unknown[]): Outcome {
-    return this.#owner.proceed(this, this.#takeArea(), value, more);
+    return this.owner.proceed(this, this.#takeArea(), value, more);
   }
 
   /** The call of the import that suspended throws `error`. */
   throw(error: unknown): Outcome {
-    return this.#owner.proceedThrowing(this, this.#takeArea(), error);
+    return this.owner.proceedThrowing(this, this.#takeArea(), error);
   }
 
   /** Names of the functions whose frames are saved, the innermost first; empty when it is not suspended. */
   get frames(): readonly string[] {
-    return this.area === 0 ? [] : this.#owner.framesOf(this.area);
+    return this.area === 0 ? [] : this.owner.framesOf(this.area);
   }
 
   /** Forgets the stack; none of its handlers run. */
   drop(): void {
-    this.#owner.drop(this.#takeArea());
+    this.owner.drop(this.#takeArea());
   }
 
   #takeArea(): number {
