@@ -110,7 +110,7 @@ export class UntypedJspiGuest implements LinkedGuest, BodyRunner {
 
   async #runBody(body: GuestBody, input: unknown): Promise<unknown> {
     const run: Run = (record) => this.#run(body.name, record, body.argumentsFor(input));
-    return this.#calls.startActivation(run, body.activation, body.options);
+    return this.#calls.startActivation(run, body, body.options);
   }
 
   /** What generated code does for other guests: enter the record, leave it at the first suspension, end it. */

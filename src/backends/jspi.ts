@@ -219,7 +219,7 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
     const args = body.argumentsFor(input);
     if (entry === undefined) return this.#callUnshimmed(body.name, args);
     const run: Run = (record) => this.#run(entry, record, args);
-    return this.#calls.startActivation(run, body.activation, body.options);
+    return this.#calls.startActivation(run, body, body.options);
   }
 
   /** Starts an activation on `record`. */

@@ -171,7 +171,7 @@ export class TransformGuest implements LinkedGuest, BodyRunner, RunningGuest {
   }
 
   startBody(body: GuestBody, input: unknown): void {
-    const { name, activation, options } = body;
+    const { name, options } = body;
     let args: readonly unknown[];
     try {
       args = this.#argumentsFor(name, body.argumentsFor(input));
@@ -180,13 +180,13 @@ export class TransformGuest implements LinkedGuest, BodyRunner, RunningGuest {
       return;
     }
     const begin = (record: number): void => new Run(this, record, body).begin(name, args);
-    if (activation.isResumedSynchronously && this.#calls.startNow(begin, activation, options)) return;
+    if (body.isResumedSynchronously && this.#calls.startNow(begin, body, options)) return;
     const run: StartRun = (record) => {
       const ended = defer<void>();
       new Run(this, record, new EndedBody(body, ended)).begin(name, args);
       return ended.promise;
     };
-    this.#calls.startActivation(run, activation, options).catch((error: unknown) => body.reject(error));
+    this.#calls.startActivation(run, body, options).catch((error: unknown) => body.reject(error));
   }
 
   syncRefusal({ record }: Activation): SyncRefusal | undefined {

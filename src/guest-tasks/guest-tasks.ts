@@ -118,7 +118,7 @@ export class GuestTasks {
   }
 
   #currentTask(): GuestTask | undefined {
-    const owner = currentActivation()?.hooks.owner;
+    const owner = currentActivation()?.options.owner;
     if (owner instanceof GuestTask) return owner;
     const participant = currentContext()?.participant;
     return participant && this.#tasks.of(participant);

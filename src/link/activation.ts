@@ -50,16 +50,6 @@ export function activationOf(record: number): Activation | undefined {
 
 export type { Waiter } from "./waiter.ts";
 
-/** Has its coroutine suspended. */
-interface Taker {
-  /**
-   * Takes the value of a `suspend()` and who waits for the next input, on behalf of `holder`: the body itself, or an activation inside it.
-   *
-   * @throws {SuspendError} when it has suspended already
-   */
-  take(value: unknown, holder: Activation, input: Waiter): void;
-}
-
 /** Who has started or resumed an activation: another one, nobody that runs in a guest, or somebody of whom that is not known. */
 export type Resumer = Activation | "nobody" | "unknown";
 
@@ -75,10 +65,10 @@ export function forgetActivation(record: number): void {
   if (block < activations.length) activations[block] = undefined;
 }
 
-export class Activation {
+export class Activation<Options extends ActivationHooks = ActivationHooks> {
   /** The coroutine that this is the body of. */
   coroutine: Coroutine | undefined;
-  readonly hooks: ActivationHooks;
+  readonly options: Options;
   #record = 0;
   /** Tells its record from the same record when another has it. */
   #generation = 0;
@@ -95,14 +85,13 @@ export class Activation {
   #interrupt: Waiter | undefined;
   /** Whose host function has started or resumed it last. */
   #resumer: Resumer = "nobody";
-  #taker: Taker | undefined;
   /** The input that it waits for. */
   #input: Waiter | undefined;
   /** Whether whoever has resumed it waits on the native stack: it may suspend its coroutine, but not wait for a promise. */
   isResumedSynchronously = false;
 
-  constructor(hooks: ActivationHooks = {}) {
-    this.hooks = hooks;
+  constructor(options: Options) {
+    this.options = options;
   }
 
   /** Binds it to the record that it starts on. */
@@ -110,7 +99,8 @@ export class Activation {
     this.#record = record;
     this.#generation = readWord(record, GENERATION);
     this.#importNames = importNames;
-    const isHooked = this.hooks.onEnter !== undefined || this.hooks.onLeave !== undefined;
+    const { onEnter, onLeave } = this.options;
+    const isHooked = onEnter !== undefined || onLeave !== undefined;
     writeWord(record, FLAGS, readWord(record, FLAGS) | CANCELLABLE | (isHooked ? HOOKED : 0));
     const block = record >> BLOCK_SHIFT;
     while (activations.length < block) activations.push(undefined);
@@ -161,7 +151,7 @@ export class Activation {
   }
 
   /** Aborts when it is cancelled. */
-  get signal(): AbortSignal {
+  get cancelSignal(): AbortSignal {
     return this.#ending.signal;
   }
 
@@ -201,12 +191,6 @@ export class Activation {
       if (interrupt !== undefined) this.#end?.noteTold();
       interrupt?.reject(error);
     });
-  }
-
-  /** Makes it the body of `coroutine`, whose suspensions go to `take`. */
-  becomeBody(coroutine: Coroutine, taker: Taker): void {
-    this.coroutine = coroutine;
-    this.#taker = taker;
   }
 
   /** Remembers who starts or resumes it: that one is around it until it suspends. */
@@ -303,10 +287,7 @@ export class Activation {
   /** @throws {SuspendError} when there is no coroutine to take it */
   #suspendBody({ coroutine = this.coroutine, value }: Suspension, input: Waiter): void {
     const body = coroutine === this.coroutine ? this : coroutine && bodyOf(coroutine);
-    const taker = body === undefined ? undefined : body.#taker;
-    if (coroutine === undefined || body === undefined || taker === undefined) {
-      throw new SuspendError("no-coroutine", "Cannot suspend: the guest runs outside a coroutine");
-    }
+    if (coroutine === undefined || body === undefined) throw outsideCoroutine();
     if (coroutine.state !== "running") {
       throw new SuspendError("no-coroutine", `Cannot suspend coroutine: it is ${coroutine.state}, expected running`);
     }
@@ -317,10 +298,20 @@ export class Activation {
           "expected the one that runs it, or one whose host function has resumed that and waits for it",
       );
     }
-    taker.take(value, this, input);
+    body.take(value, this, input);
     this.#input = input;
     this.#interrupt = input;
     if (body !== this) (body.#gate ??= new Gate()).hold();
+  }
+
+  /**
+   * Suspends its coroutine: takes the value of a `suspend()` and who waits for the next input, on behalf of `holder`, which is this
+   * activation or one inside it. Only a body has a coroutine: guest-body.ts.
+   *
+   * @throws {SuspendError} when it is suspended already
+   */
+  protected take(_value: unknown, _holder: Activation, _input: Waiter): void {
+    throw outsideCoroutine();
   }
 
   /**
@@ -336,8 +327,8 @@ export class Activation {
   hook(isEntering: boolean): void {
     if (isEntering === this.#isInside) return;
     this.#isInside = isEntering;
-    if (isEntering) this.hooks.onEnter?.();
-    else this.hooks.onLeave?.();
+    if (isEntering) this.options.onEnter?.();
+    else this.options.onLeave?.();
   }
 
   #refusal(answer: unknown): unknown {
@@ -359,6 +350,10 @@ export function runHook(record: number, isEntering: number): void {
   } catch (error) {
     void Promise.reject(error);
   }
+}
+
+function outsideCoroutine(): SuspendError {
+  return new SuspendError("no-coroutine", "Cannot suspend: the guest runs outside a coroutine");
 }
 
 const keep = (value: unknown): unknown => value;

@@ -75,7 +75,7 @@ class ActivationCaller implements Caller {
   }
 
   get signal(): AbortSignal {
-    return this.#activation?.signal ?? neverAborts;
+    return this.#activation?.cancelSignal ?? neverAborts;
   }
 
   get canWait(): boolean {

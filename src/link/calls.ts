@@ -102,7 +102,7 @@ export class Calls {
     if (record !== 0) return enter(record);
     // Whoever it is nested in waits for it: it must not wait for that one to end.
     if (isNested) this.#admission.requireRoom();
-    return this.#admission.wait(enter, isCancellable ? activation.signal : undefined);
+    return this.#admission.wait(enter, isCancellable ? activation.cancelSignal : undefined);
   }
 
   /** The innermost activation of this guest that this one is nested in, maybe with some of other guests in between. */
@@ -115,7 +115,7 @@ export class Calls {
 
   /** One call that others may be nested in; a signal for it would cost more than all the rest. */
   async #startKnown(run: Run): Promise<unknown> {
-    const activation = new Activation();
+    const activation = new Activation({});
     try {
       return await this.startActivation(run, activation, { isCancellable: false });
     } finally {

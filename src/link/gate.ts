@@ -8,7 +8,7 @@ export interface Passenger {
   readonly isCancelled: boolean;
   readonly cancellation: unknown;
   /** Aborts when it is cancelled. */
-  readonly signal: AbortSignal;
+  readonly cancelSignal: AbortSignal;
 }
 
 export class Gate<Top extends Passenger> {
@@ -70,7 +70,7 @@ export class Gate<Top extends Passenger> {
 /** `turn`, or the cancellation of `activation` if that comes first: its call need not wait for its turn to be told. */
 function untilAborted<Result>(turn: Promise<Result>, activation: Passenger): Promise<Result> {
   return new Promise((resolve, reject) => {
-    activation.signal.addEventListener("abort", () => reject(activation.cancellation), { once: true });
+    activation.cancelSignal.addEventListener("abort", () => reject(activation.cancellation), { once: true });
     turn.then(resolve, reject);
   });
 }

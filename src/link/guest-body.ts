@@ -56,10 +56,8 @@ export function endWith(body: GuestBody, ended: Promise<unknown>): void {
   );
 }
 
-export class GuestBody implements GuestFiber, Waiter {
-  readonly activation: Activation;
+export class GuestBody extends Activation<FiberOptions> implements GuestFiber, Waiter {
   readonly #function: FiberBody;
-  readonly options: FiberOptions;
   readonly #runner: BodyRunner;
   /** What the pending resume is told. */
   #step: Resumption | undefined;
@@ -72,13 +70,17 @@ export class GuestBody implements GuestFiber, Waiter {
   readonly #listener: SignalListener | undefined;
 
   constructor(runner: BodyRunner, body: FiberBody, options: FiberOptions) {
+    super(options);
     this.#runner = runner;
-    this.activation = new Activation(options);
     this.#function = body;
-    this.options = options;
-    const signal = cancellationSignal(this.activation, options);
+    const signal = cancellationSignal(this, options);
     this.#listener = signal && { signal, stop: undefined };
     keepContexts();
+  }
+
+  /** Whoever looks for the body of a coroutine asks its fiber, which need not be the body itself. */
+  get activation(): Activation {
+    return this;
   }
 
   /** The name of the exported function. */
@@ -101,7 +103,7 @@ export class GuestBody implements GuestFiber, Waiter {
   }
 
   get syncRefusal(): SyncRefusal | undefined {
-    return this.#runner.syncRefusal(this.activation);
+    return this.#runner.syncRefusal(this);
   }
 
   get hasEnded(): boolean {
@@ -113,7 +115,7 @@ export class GuestBody implements GuestFiber, Waiter {
   }
 
   attach(coroutine: Coroutine): void {
-    this.activation.becomeBody(coroutine, this);
+    this.coroutine = coroutine;
     const listener = this.#listener;
     if (listener === undefined) return;
     const { signal } = listener;
@@ -165,16 +167,15 @@ export class GuestBody implements GuestFiber, Waiter {
 
   /** Who goes on: an activation inside the body, if that one has suspended it. */
   #beginSync(step: Resumption): Activation {
-    const activation = this.activation;
-    const holder = this.#holder ?? activation;
+    const holder = this.#holder ?? this;
     this.#step = step;
-    activation.isResumedSynchronously = true;
+    this.isResumedSynchronously = true;
     holder.isResumedSynchronously = true;
     return holder;
   }
 
   #endSync(holder: Activation): void {
-    this.activation.isResumedSynchronously = false;
+    this.isResumedSynchronously = false;
     holder.isResumedSynchronously = false;
   }
 
@@ -184,7 +185,7 @@ export class GuestBody implements GuestFiber, Waiter {
       "sync-call",
       "Cannot resume synchronously: the body has to wait, for a stack or for an inner coroutine; use resumeAsync()",
     );
-    this.activation.cancel(refusal);
+    this.cancel(refusal);
     throw refusal;
   }
 
@@ -196,7 +197,6 @@ export class GuestBody implements GuestFiber, Waiter {
     }
     const input = this.#input;
     const holder = this.#holder;
-    const activation = this.activation;
     if (input === undefined || holder === undefined) {
       this.#runner.startBody(this, value);
       return;
@@ -204,10 +204,10 @@ export class GuestBody implements GuestFiber, Waiter {
     this.#input = undefined;
     this.#holder = undefined;
     // On the stack of the resumer, nothing outside the body can be suspended from within it.
-    activation.noteResumer(activation.isResumedSynchronously ? "nobody" : currentResumer());
+    this.noteResumer(this.isResumedSynchronously ? "nobody" : currentResumer());
     // Nobody takes it if the holder has ended meanwhile: the body goes on with what it has awaited of that.
     if (holder.takesInput(input)) input.resolve(value);
-    activation.release();
+    this.release();
   }
 
   #resumeThrowing(error: unknown): void {
@@ -218,13 +218,12 @@ export class GuestBody implements GuestFiber, Waiter {
     }
     const input = this.#input;
     const holder = this.#holder;
-    const activation = this.activation;
     this.#input = undefined;
     this.#holder = undefined;
-    activation.noteResumer(activation.isResumedSynchronously ? "nobody" : currentResumer());
-    activation.release();
+    this.noteResumer(this.isResumedSynchronously ? "nobody" : currentResumer());
+    this.release();
     if (input !== undefined && holder?.takesInput(input) === true) input.reject(error);
-    else activation.interrupt(error);
+    else this.interrupt(error);
   }
 
   unwind(reason?: unknown): Promise<void> {
@@ -242,7 +241,7 @@ export class GuestBody implements GuestFiber, Waiter {
     this.#input = undefined;
     this.#holder = undefined;
     this.#listener?.stop?.();
-    this.activation.cancel(error);
+    this.cancel(error);
     // The input may be awaited by an inner coroutine, on top of this one: that one is unwound with it.
     if (input !== undefined && holder?.takesInput(input) === true) input.reject(error);
     const end = this.#ending;
@@ -255,7 +254,7 @@ export class GuestBody implements GuestFiber, Waiter {
     return (this.#end ??= { isReset: false, outcome: undefined, failure: undefined, reached: undefined });
   }
 
-  take(value: unknown, holder: Activation, input: Waiter): void {
+  protected override take(value: unknown, holder: Activation, input: Waiter): void {
     const step = this.#step;
     if (step === undefined) {
       throw new SuspendError("no-coroutine", "Cannot suspend coroutine: it is suspended already, expected running");
@@ -269,13 +268,13 @@ export class GuestBody implements GuestFiber, Waiter {
   /** It has returned `value`. */
   resolve(value: unknown): void {
     this.#finish();
-    if (this.activation.isCancelled) this.#settle({ error: this.#endReason() });
+    if (this.isCancelled) this.#settle({ error: this.#endReason() });
     else this.#settle({ step: { done: true, value } });
   }
 
   /** It has thrown `error`. */
   reject(error: unknown): void {
-    const isExpected = this.activation.isEnding(error);
+    const isExpected = this.isEnding(error);
     if (!isExpected) this.#ending.failure = { error };
     this.#finish();
     this.#settle({ error: isExpected ? this.#endReason() : error });
@@ -292,7 +291,7 @@ export class GuestBody implements GuestFiber, Waiter {
   #finish(): void {
     this.#hasEnded = true;
     this.#listener?.stop?.();
-    this.activation.end();
+    this.end();
     const end = this.#end;
     if (end?.failure === undefined) end?.reached?.resolve();
     else end.reached?.reject(end.failure.error);
@@ -301,7 +300,7 @@ export class GuestBody implements GuestFiber, Waiter {
   /** What a pending resume is told about a body that was ended from outside. */
   #endReason(): unknown {
     if (this.#end?.isReset === true) return new ForcedUnwind("The coroutine was reset");
-    return this.signal?.aborted === true ? this.signal.reason : this.activation.cancellation;
+    return this.signal?.aborted === true ? this.signal.reason : this.cancellation;
   }
 }
 
