@@ -109,7 +109,7 @@ export class UntypedJspiGuest implements LinkedGuest, BodyRunner {
   }
 
   async #runBody(body: GuestBody, input: unknown): Promise<unknown> {
-    const run: Run = (record) => this.#run(body.name, record, body.argumentsFor(input));
+    const run: Run = (record) => this.#run(body.name, record, body.takeArguments(input));
     return this.#calls.startActivation(run, body, body.options);
   }
 

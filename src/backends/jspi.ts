@@ -216,7 +216,7 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
 
   async #runBody(body: GuestBody, input: unknown): Promise<unknown> {
     const entry = this.#entry(body.name);
-    const args = body.argumentsFor(input);
+    const args = body.takeArguments(input);
     if (entry === undefined) return this.#callUnshimmed(body.name, args);
     const run: Run = (record) => this.#run(entry, record, args);
     return this.#calls.startActivation(run, body, body.options);

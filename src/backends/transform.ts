@@ -171,22 +171,25 @@ export class TransformGuest implements LinkedGuest, BodyRunner, RunningGuest {
   }
 
   startBody(body: GuestBody, input: unknown): void {
-    const { name, options } = body;
     let args: readonly unknown[];
     try {
-      args = this.#argumentsFor(name, body.argumentsFor(input));
+      args = this.#argumentsFor(body.name, body.takeArguments(input));
     } catch (error) {
       body.reject(error);
       return;
     }
-    const begin = (record: number): void => new Run(this, record, body).begin(name, args);
-    if (body.isResumedSynchronously && this.#calls.startNow(begin, body, options)) return;
+    const record = body.isResumedSynchronously ? this.#calls.admitNow(body, body.options) : 0;
+    if (record === 0) this.#startInTurn(body, args);
+    else new Run(this, record, body).begin(body.name, args);
+  }
+
+  #startInTurn(body: GuestBody, args: readonly unknown[]): void {
     const run: StartRun = (record) => {
       const ended = defer<void>();
-      new Run(this, record, new EndedBody(body, ended)).begin(name, args);
+      new Run(this, record, new EndedBody(body, ended)).begin(body.name, args);
       return ended.promise;
     };
-    this.#calls.startActivation(run, body, options).catch((error: unknown) => body.reject(error));
+    this.#calls.startActivation(run, body, body.options).catch((error: unknown) => body.reject(error));
   }
 
   syncRefusal({ record }: Activation): SyncRefusal | undefined {

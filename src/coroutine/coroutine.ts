@@ -44,8 +44,8 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
     privateFiberOf = (coroutine) => coroutine.#fiber;
   }
 
-  #state: CoroutineState = "created";
-  #isEnding = false;
+  /** `ending`: to others it is running until its end is reached. */
+  #state: CoroutineState | "ending" = "created";
   #ending: Promise<void> | undefined;
 
   /** Made by a guest's `instance.coroutine()`, not by users. */
@@ -55,7 +55,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
   }
 
   get state(): CoroutineState {
-    return this.#state;
+    return this.#state === "ending" ? "running" : this.#state;
   }
 
   /** Whether it was ever resumed, or is done. */
@@ -65,7 +65,8 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
 
   /** Whether it has ended, in whichever way. */
   get done(): boolean {
-    return !(this.#state === "created" || this.#state === "running" || this.#state === "suspended");
+    const { state } = this;
+    return !(state === "created" || state === "running" || state === "suspended");
   }
 
   /**
@@ -189,7 +190,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
 
   /** Whether its signal has ended it: whoever resumes it then is told the signal's reason. */
   get #isAborted(): boolean {
-    return this.#fiber.signal?.aborted === true && (this.#isEnding || this.#state === "unwound");
+    return this.#fiber.signal?.aborted === true && (this.#state === "ending" || this.#state === "unwound");
   }
 
   #enterSync(verb: string): void {
@@ -202,8 +203,8 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
   #enter(verb: string): void {
     if (this.#isAborted) throw this.#fiber.signal?.reason;
     if (this.#state !== "created" && this.#state !== "suspended") {
-      const state = this.#state === "running" && this.#isEnding ? "being unwound" : this.#state;
-      throw new ResumeError(this.#state, `Cannot ${verb} coroutine: it is ${state}, expected created or suspended`);
+      const state = this.#state === "ending" ? "being unwound" : this.#state;
+      throw new ResumeError(this.state, `Cannot ${verb} coroutine: it is ${state}, expected created or suspended`);
     }
     this.#fiber.requireRoom();
     this.#state = "running";
@@ -229,13 +230,13 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
   }
 
   #failed(error: unknown): unknown {
-    if (this.#state === "running" && !this.#isEnding) this.#state = "threw";
+    if (this.#state === "running") this.#state = "threw";
     if (this.#resumer !== undefined) linkBacktrace(error, this.#resumer);
     return error;
   }
 
   #settled(step: IteratorResult<Yield, Return>): IteratorResult<Yield, Return> {
-    if (!this.#isEnding) this.#state = step.done === true ? "returned" : "suspended";
+    if (this.#state === "running") this.#state = step.done === true ? "returned" : "suspended";
     return step;
   }
 
@@ -253,8 +254,7 @@ export class Coroutine<Input = unknown, Yield = unknown, Return = unknown> {
   }
 
   #end(state: "unwound" | "reset", end: () => Promise<void>): Promise<void> {
-    this.#state = "running";
-    this.#isEnding = true;
+    this.#state = "ending";
     const ended = end();
     // Some stacks are free at once.
     if (this.#fiber.hasEnded) this.#state = state;

@@ -18,6 +18,7 @@ import {
   GENERATION,
   GUEST,
   HOOKED,
+  INSIDE,
   readWord,
   words,
   writeWord,
@@ -74,7 +75,6 @@ export class Activation<Options extends ActivationHooks = ActivationHooks> {
   #generation = 0;
   /** Names of its guest's imports that can be waited in, by their position. */
   #importNames: readonly string[] = [];
-  #isInside = false;
   /** Made when there is something to it: there are a million suspended activations, and hardly one is ended from outside. */
   #end: ActivationEnd | undefined;
   /** `undefined`: open, as most are all the time. */
@@ -325,8 +325,9 @@ export class Activation<Options extends ActivationHooks = ActivationHooks> {
   }
 
   hook(isEntering: boolean): void {
-    if (isEntering === this.#isInside) return;
-    this.#isInside = isEntering;
+    const flags = readWord(this.#record, FLAGS);
+    if (isEntering === ((flags & INSIDE) !== 0)) return;
+    writeWord(this.#record, FLAGS, flags ^ INSIDE);
     if (isEntering) this.options.onEnter?.();
     else this.options.onLeave?.();
   }

@@ -62,14 +62,12 @@ export class Calls {
     return record === 0 ? this.#startKnown(run) : run(record);
   }
 
-  /** As {@link Calls.startActivation}, on the stack of the caller; false when it has to wait or to run on top of another one. */
-  startNow(run: (record: number) => void, activation: Activation, { stack }: Pick<CallOptions, "stack">): boolean {
-    if (stack !== undefined || this.#stacks.isSingle || areContextsWatched()) return false;
+  /** The record for the body of `activation`, which may start now, on the stack of the caller; 0: it has to be started as others are. */
+  admitNow(activation: Activation, { stack }: Pick<CallOptions, "stack">): number {
+    if (stack !== undefined || this.#stacks.isSingle || areContextsWatched()) return 0;
     const record = this.#admission.admit(words[CURRENT >> 2] !== 0);
-    if (record === 0) return false;
-    activation.start(record, this.#stacks.isShared ? NONE : this.#importNames);
-    run(record);
-    return true;
+    if (record !== 0) activation.start(record, this.#stacks.isShared ? NONE : this.#importNames);
+    return record;
   }
 
   /** The body of `activation`, which its owner cancels and ends. */

@@ -9,7 +9,7 @@ import type { Waiter } from "./activation.ts";
 import { cancellationSignal } from "./cancellation.ts";
 import { defer } from "./deferred.ts";
 import type { Deferred } from "./deferred.ts";
-import type { FiberBody, FiberOptions, GuestFiber } from "./linked-guest.ts";
+import type { CallOptions, FiberBody, FiberOptions, GuestFiber } from "./linked-guest.ts";
 import { requireNativeStack } from "./native-stack.ts";
 import { uncatchableTrap } from "./uncatchable-trap.ts";
 
@@ -17,8 +17,10 @@ type Step = IteratorResult<unknown, unknown>;
 /** How a body has ended. */
 type Outcome = { readonly step: Step } | { readonly error: unknown };
 
-/** The end of a body that did not just return to whoever resumed it. */
+/** The end of a body that does not just return to whoever resumed it. */
 interface BodyEnd {
+  /** What may end it from outside. */
+  listener: SignalListener | undefined;
   isReset: boolean;
   /** How it has ended if nobody was waiting for it: told to whoever resumes it next. */
   outcome: Outcome | undefined;
@@ -28,7 +30,7 @@ interface BodyEnd {
   reached: Deferred<void> | undefined;
 }
 
-/** What ends a body from outside. */
+/** To what its signal says. */
 interface SignalListener {
   readonly signal: AbortSignal;
   stop: (() => void) | undefined;
@@ -48,6 +50,13 @@ export interface BodyRunner {
   syncRefusal(activation: Activation): SyncRefusal | undefined;
 }
 
+const NO_OPTIONS: CallOptions = {};
+
+/** Whether its activation needs nothing of them: one of a million need not keep them. */
+function isPlain({ stack, onEnter, onLeave, owner }: CallOptions): boolean {
+  return stack === undefined && onEnter === undefined && onLeave === undefined && owner === undefined;
+}
+
 /** Tells `body` how the activation has ended that `start` enters. */
 export function endWith(body: GuestBody, ended: Promise<unknown>): void {
   ended.then(
@@ -56,8 +65,10 @@ export function endWith(body: GuestBody, ended: Promise<unknown>): void {
   );
 }
 
-export class GuestBody extends Activation<FiberOptions> implements GuestFiber, Waiter {
+export class GuestBody extends Activation<CallOptions> implements GuestFiber, Waiter {
   readonly #function: FiberBody;
+  /** Let go of when it starts. */
+  #args: readonly unknown[] | undefined;
   readonly #runner: BodyRunner;
   /** What the pending resume is told. */
   #step: Resumption | undefined;
@@ -67,14 +78,14 @@ export class GuestBody extends Activation<FiberOptions> implements GuestFiber, W
   #hasEnded = false;
   /** Made when there is something to it: there are a million suspended bodies, and most just return. */
   #end: BodyEnd | undefined;
-  readonly #listener: SignalListener | undefined;
 
   constructor(runner: BodyRunner, body: FiberBody, options: FiberOptions) {
-    super(options);
+    super(isPlain(options) ? NO_OPTIONS : options);
     this.#runner = runner;
     this.#function = body;
+    this.#args = options.args;
     const signal = cancellationSignal(this, options);
-    this.#listener = signal && { signal, stop: undefined };
+    if (signal !== undefined) this.#ending.listener = { signal, stop: undefined };
     keepContexts();
   }
 
@@ -88,9 +99,10 @@ export class GuestBody extends Activation<FiberOptions> implements GuestFiber, W
     return this.#function.name;
   }
 
-  /** Its arguments: one input is one of them, or all in an array where it has several. */
-  argumentsFor(input: unknown): readonly unknown[] {
-    const { args } = this.options;
+  /** Its arguments, to be asked for once: one input is one of them, or all in an array where it has several. */
+  takeArguments(input: unknown): readonly unknown[] {
+    const args = this.#args;
+    this.#args = undefined;
     if (args !== undefined) return args;
     const paramCount = this.#function.type?.params.length;
     if (paramCount === 0) return [];
@@ -99,7 +111,7 @@ export class GuestBody extends Activation<FiberOptions> implements GuestFiber, W
   }
 
   get signal(): AbortSignal | undefined {
-    return this.#listener?.signal;
+    return this.#end?.listener?.signal;
   }
 
   get syncRefusal(): SyncRefusal | undefined {
@@ -116,7 +128,7 @@ export class GuestBody extends Activation<FiberOptions> implements GuestFiber, W
 
   attach(coroutine: Coroutine): void {
     this.coroutine = coroutine;
-    const listener = this.#listener;
+    const listener = this.#end?.listener;
     if (listener === undefined) return;
     const { signal } = listener;
     const onAbort = (): void => {
@@ -240,7 +252,7 @@ export class GuestBody extends Activation<FiberOptions> implements GuestFiber, W
     const holder = this.#holder;
     this.#input = undefined;
     this.#holder = undefined;
-    this.#listener?.stop?.();
+    this.#end?.listener?.stop?.();
     this.cancel(error);
     // The input may be awaited by an inner coroutine, on top of this one: that one is unwound with it.
     if (input !== undefined && holder?.takesInput(input) === true) input.reject(error);
@@ -251,7 +263,13 @@ export class GuestBody extends Activation<FiberOptions> implements GuestFiber, W
   }
 
   get #ending(): BodyEnd {
-    return (this.#end ??= { isReset: false, outcome: undefined, failure: undefined, reached: undefined });
+    return (this.#end ??= {
+      listener: undefined,
+      isReset: false,
+      outcome: undefined,
+      failure: undefined,
+      reached: undefined,
+    });
   }
 
   protected override take(value: unknown, holder: Activation, input: Waiter): void {
@@ -290,7 +308,7 @@ export class GuestBody extends Activation<FiberOptions> implements GuestFiber, W
 
   #finish(): void {
     this.#hasEnded = true;
-    this.#listener?.stop?.();
+    this.#end?.listener?.stop?.();
     this.end();
     const end = this.#end;
     if (end?.failure === undefined) end?.reached?.resolve();

@@ -64,6 +64,8 @@ export const ON_MAIN_STACK = 4;
 export const HOOKED = 8;
 /** It has not suspended yet, and was started by a running activation, to which its stack belongs until then. */
 export const NESTED = 32;
+/** Its enter hook was called last, not its leave hook. */
+export const INSIDE = 64;
 /** Its record belongs to the host and does not go back to the guest's free list. */
 export const HELD = 16;
 

@@ -34,12 +34,12 @@ export class SuspendedStack<Owner extends StackOwner = StackOwner> {
 
   /** The call of the import that suspended returns these values. */
   resume(value?: unknown, ...more: readonly unknown[]): Outcome {
-    return this.owner.proceed(this, this.#takeArea(), value, more);
+    return this.owner.proceed(this, takeArea(this), value, more);
   }
 
   /** The call of the import that suspended throws `error`. */
   throw(error: unknown): Outcome {
-    return this.owner.proceedThrowing(this, this.#takeArea(), error);
+    return this.owner.proceedThrowing(this, takeArea(this), error);
   }
 
   /** Names of the functions whose frames are saved, the innermost first; empty when it is not suspended. */
@@ -49,15 +49,15 @@ export class SuspendedStack<Owner extends StackOwner = StackOwner> {
 
   /** Forgets the stack; none of its handlers run. */
   drop(): void {
-    this.owner.drop(this.#takeArea());
+    this.owner.drop(takeArea(this));
   }
+}
 
-  #takeArea(): number {
-    const { area } = this;
-    if (area === 0) return notSuspended();
-    this.area = 0;
-    return area;
-  }
+function takeArea(stack: SuspendedStack): number {
+  const { area } = stack;
+  if (area === 0) return notSuspended();
+  stack.area = 0;
+  return area;
 }
 
 function notSuspended(): never {
