@@ -7,6 +7,8 @@ import assert from "node:assert/strict";
 import { decodeModule } from "#src/binary/decode-module";
 import { ModuleEditor } from "#src/binary/editor";
 import { I32 } from "#src/binary/value-types";
+import { instantiate, suspend } from "stackful";
+import type { Coroutine } from "stackful";
 import { ABI, resultsExport, resumeExport } from "#src/transform/abi";
 import { SuspendableInstance } from "#src/transform/suspendable-instance";
 import type { Outcome, SuspendedStack } from "#src/transform/suspended-stack";
@@ -142,34 +144,56 @@ const ROUNDS = 5;
 const STACK_LIMIT_BYTES = 1024;
 const CREATE_LIMIT_NS = 1000;
 
-/** All of them are suspended at the same time, two frames deep; then each of them runs to its end. */
-async function million(): Promise<GroupResult[]> {
+/** With the driver: two frames deep. */
+function millionStacks(): Promise<GroupResult[]> {
   const suspend = (): unknown => guest.suspend();
   const imports = { host: { step: suspend, next: suspend, tick: suspend } } as unknown as WebAssembly.Imports;
   const guest = new SuspendableInstance(transformModule(loopGuest()), imports);
+  const make = (): SuspendedStack => suspendedStack(guest.start("loop_at", 1, 1));
+  return million("stack", make, (stack) => stack.resume(1));
+}
+
+/** As users have them. */
+async function millionCoroutines(): Promise<GroupResult[]> {
+  const host = { step: (value: number) => suspend(value), next: () => 0, tick: () => {} };
+  const instance = await instantiate(bytesOf("loop"), { host }, { backend: "transform" });
+  const make = (): Coroutine => {
+    const coroutine = instance.coroutine("loop", { args: [1] });
+    assert.ok(coroutine.resume(undefined).done !== true);
+    return coroutine;
+  };
+  return million("coroutine", make, (coroutine) => coroutine.resume(1));
+}
+
+/** All of them are suspended at the same time; then each of them runs to its end. */
+async function million<Stack>(
+  what: string,
+  make: () => Stack,
+  resume: (stack: Stack) => { readonly done?: boolean },
+): Promise<GroupResult[]> {
   const [bytes, created, ended]: number[][] = [[], [], []];
   for (let round = 0; round < ROUNDS; round++) {
     const before = residentBytes();
     const start = performance.now();
-    const stacks = Array.from({ length: STACKS }, () => suspendedStack(guest.start("loop_at", 1, 1)));
+    const stacks = Array.from({ length: STACKS }, make);
     created!.push(((performance.now() - start) * 1e6) / STACKS);
     // Later rounds find the memory of the first one in use already.
     if (round === 0) bytes!.push((residentBytes() - before) / STACKS);
     const between = performance.now();
-    for (const stack of stacks) assert.ok(stack.resume(1).done);
+    for (const stack of stacks) assert.ok(resume(stack).done);
     ended!.push(((performance.now() - between) * 1e6) / STACKS);
   }
   const size = { name: "what is allowed", value: STACK_LIMIT_BYTES, limit: 1 };
   const time = { name: "what is allowed", value: CREATE_LIMIT_NS, limit: 1 };
   return [
     {
-      title: "a million suspended stacks, memory of each",
+      title: `a million suspended ${what}s, memory of each`,
       samples: 1,
       unit: "bytes",
-      rows: compared("stack", bytes!, size),
+      rows: compared(what, bytes!, size),
     },
     {
-      title: "a million suspended stacks, each",
+      title: `a million suspended ${what}s, each`,
       samples: ROUNDS,
       rows: [
         ...compared("create, run and suspend", created!, time),
@@ -198,7 +222,8 @@ await runParts(
     "switch-driver": () => switches("through an import, with the driver", byDriver(), IMPORT_LIMIT_NS),
     "switch-binaryen": byBinaryen,
     loops,
-    million,
+    million: millionStacks,
+    coroutines: millionCoroutines,
   },
   ["--expose-gc"],
 );
