@@ -19,7 +19,7 @@ import { bytesOf } from "./harness/guests.ts";
 import { compared, measure } from "./harness/measure.ts";
 import type { GroupResult, Row } from "./harness/measure.ts";
 import { runParts } from "./harness/parts.ts";
-import { callingLoop, interpretedLoops } from "./harness/resumed-loops.ts";
+import { callingLoops, interpretedLoops } from "./harness/resumed-loops.ts";
 import { addDriver, suspendingHost } from "./harness/wasm-host.ts";
 
 // -- Suspend and resume
@@ -115,7 +115,7 @@ const LOOP_LIMIT = 2;
 
 async function loops(): Promise<GroupResult[]> {
   const groups: GroupResult[] = [];
-  for (const { name, plain, transformed, suspended } of [callingLoop(), ...(await interpretedLoops())]) {
+  for (const { name, plain, transformed, suspended } of [...callingLoops(), ...(await interpretedLoops())]) {
     const expected = plain();
     let resume = (): number => 0;
     const rows: Row[] = [

@@ -60,9 +60,9 @@ const ITERATIONS = 100_000;
 
 /**
  * `sum = 0; do sum += some(n); while (--n); return sum`, where `some(n)` is a function that calls the import for the first `n` and
- * else returns `n * 7`.
+ * else returns `n * 7`. With `mixes` the loop has two more locals: `a += sum << 3; b += a`, and returns `b`.
  */
-function buildLoop(): Uint8Array<ArrayBuffer> {
+function buildLoop(mixes: boolean): Uint8Array<ArrayBuffer> {
   const builder = new ModuleBuilder();
   const type = { params: [I32], results: [I32] };
   const ask = builder.importFunction("env", "ask", type);
@@ -70,20 +70,31 @@ function buildLoop(): Uint8Array<ArrayBuffer> {
   some.code.localGet(0).i32Const(ITERATIONS).i32Eq().if(I32).localGet(0).call(ask);
   some.code.else().localGet(0).i32Const(7).i32Mul().end();
   const main = builder.addFunction(type);
-  const sum = main.local(I32);
+  const [sum, a, b] = [main.local(I32), main.local(I32), main.local(I32)];
   main.code.loop().localGet(sum).localGet(0).call(some.index).i32Add().localSet(sum);
-  main.code.localGet(0).i32Const(1).i32Sub().localTee(0).brIf(0).end().localGet(sum);
+  if (mixes) {
+    main.code.localGet(a).localGet(sum).i32Const(3).i32Shl().i32Add().localTee(a);
+    main.code.localGet(b).i32Add().localSet(b);
+  }
+  main.code.localGet(0).i32Const(1).i32Sub().localTee(0).brIf(0).end();
+  main.code.localGet(mixes ? b : sum);
   builder.export("main", "function", main.index);
   return builder.build();
 }
 
-export function callingLoop(): LoopingProgram {
-  const bytes = buildLoop();
+export function callingLoops(): LoopingProgram[] {
+  return [
+    callingLoop("a loop of calls that the engine inlines", buildLoop(false)),
+    callingLoop("a loop of such a call and some arithmetic", buildLoop(true)),
+  ];
+}
+
+function callingLoop(name: string, bytes: Uint8Array<ArrayBuffer>): LoopingProgram {
   const imports = { env: { ask: (n: number) => n } };
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports);
   const transformed = new OnceSuspended(bytes, imports, ["env", "ask"]);
   return {
-    name: "a loop of calls that the engine inlines",
+    name,
     plain: () => (instance.exports["main"] as (n: number) => number)(ITERATIONS),
     transformed: () => transformed.call("main", ITERATIONS),
     suspended: () => transformed.suspend("main", ITERATIONS),

@@ -9,7 +9,7 @@
 import { InstructionReader } from "../binary/instructions.ts";
 import { opcode } from "../binary/opcodes.ts";
 import { Reader } from "../binary/reader.ts";
-import type { Writer } from "../binary/writer.ts";
+import { Writer } from "../binary/writer.ts";
 
 const CALL = opcode("call");
 const RETURN_CALL = opcode("return_call");
@@ -41,8 +41,9 @@ export class CalledFunctions {
     return index < this.#raise ? this.#indices.get(index)! : index - this.#raise + this.imported.length;
   }
 
-  /** Appends locals and code of one of the bodies with these indices. */
-  renumber(writer: Writer, body: Uint8Array): void {
+  /** Locals and code of one of the bodies with these indices. */
+  renumbered(body: Uint8Array): Uint8Array {
+    const writer = new Writer(body.length);
     let copied = 0;
     const reader = new Reader(body);
     for (const use of this.#uses.get(body)!) {
@@ -52,6 +53,7 @@ export class CalledFunctions {
       copied = reader.position;
     }
     writer.bytes(body, copied, body.length);
+    return writer.view();
   }
 }
 

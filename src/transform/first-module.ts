@@ -7,6 +7,7 @@
  * there: see called-functions.ts.
  */
 
+import type { BranchHint, BranchHints } from "../binary/branch-hints.ts";
 import type { ConstantExpression, FunctionBuilder } from "../binary/definitions.ts";
 import { ModuleEditor } from "../binary/editor.ts";
 import type { ExternKind, FunctionType, GlobalType, MemoryType, TableType } from "../binary/extern-types.ts";
@@ -60,6 +61,8 @@ export class FirstModule extends ModuleEditor {
   /** Type indices. */
   readonly addedTags: number[] = [];
   readonly #bodies = new Map<number, Uint8Array>();
+  /** Of the bodies. */
+  readonly #hints = new Map<number, readonly BranchHint[]>();
   #usedFunctions: ReadonlySet<number> = new Set();
   /** Places of these functions in the table. */
   readonly #positions = new Map<number, number>();
@@ -117,9 +120,14 @@ export class FirstModule extends ModuleEditor {
   }
 
   /** Replaces locals and code of a function by `body`, which must not be changed any more. */
-  replaceBody(functionIndex: number, body: Uint8Array): void {
+  replaceBody(functionIndex: number, body: Uint8Array, hints: readonly BranchHint[] = []): void {
     this.#bodies.set(functionIndex, body);
+    if (hints.length > 0) this.#hints.set(functionIndex, hints);
     this.replaceBy(functionBody(this.module, functionIndex), body);
+  }
+
+  protected override branchHints(): BranchHints {
+    return new Map([...super.branchHints(), ...this.#hints].toSorted(([a], [b]) => a - b));
   }
 
   /** Locals and code of a function of the guest as they are here. */

@@ -10,6 +10,7 @@
  *     names      those of the functions they are copies of
  */
 
+import { writeBranchHints } from "../binary/branch-hints.ts";
 import {
   EXTERN_KINDS,
   writeFunctionType,
@@ -27,7 +28,8 @@ import { Writer } from "../binary/writer.ts";
 import { CalledFunctions } from "./called-functions.ts";
 import { FIRST_FUNCTIONS, FIRST_MODULE, sharedName } from "./first-module.ts";
 import type { FirstModule } from "./first-module.ts";
-import { NearCopies } from "./near-copies.ts";
+import { checkHints } from "./check-hints.ts";
+import { NearCopies, SMALL_BODY_BYTES } from "./near-copies.ts";
 import type { OutlinedInstructions } from "./outlined-instructions.ts";
 import type { SiteWriter } from "./site-writer.ts";
 import type { ResultGlobals, RuntimeGlobals } from "./runtime-globals.ts";
@@ -118,6 +120,7 @@ export function assembleResumeModule(
   const nearCopies = near.all();
   const bodies = [...resumeCopies, ...looping, ...nearCopies];
   const functions = new CalledFunctions(parts, bodies);
+  const code = bodies.map(({ bytes }) => functions.renumbered(bytes));
   const codeBytes = bodies.reduce((total, { bytes }) => total + bytes.length, 0);
   const writer = new Writer(codeBytes + 65_536);
   const resumeType = parts.type({ params: [], results: [] });
@@ -146,8 +149,14 @@ export function assembleResumeModule(
     writer.u8(0);
     writer.vector(references, (index) => writer.u32(index));
   });
+  // A frame leaves its resume copy as soon as that costs anything.
+  const hinted = code
+    .slice(resumeCopies.length)
+    .map((bytes) => checkHints(bytes, parts.globals.state, SMALL_BODY_BYTES));
+  const firstHinted = firstIndex + resumeCopies.length;
+  writeBranchHints(writer, new Map(hinted.map((hints, position) => [firstHinted + position, hints])));
   writer.section(SECTION.code, () => {
-    writer.vector(bodies, ({ bytes }) => writer.sized(() => functions.renumber(writer, bytes)));
+    writer.vector(code, (bytes) => writer.sized(() => writer.bytes(bytes)));
   });
   writeNames(writer, first, bodies, firstIndex);
   return writer.toBytes();

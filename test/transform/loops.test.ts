@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { readBranchHints } from "#src/binary/branch-hints";
 import { decodeModule } from "#src/binary/decode-module";
+import { functionBody } from "#src/binary/module";
 import { ModuleNames } from "#src/binary/names";
+import { opcode } from "#src/binary/opcodes";
 import { hasMultiMemory } from "#src/transform/runtime-home";
 import { SuspendableInstance } from "#src/transform/suspendable-instance";
 import { transformModule } from "#src/transform/transform-module";
@@ -195,6 +198,17 @@ async function namesOfCopies(text: string): Promise<(string | undefined)[]> {
   return Array.from({ length: defined }, (_, index) => names.name("function", module.importedFunctions + index));
 }
 
+/** The opcodes of the instructions that are hinted as unlikely, for each function that has some. */
+function unlikelyInstructions(bytes: Uint8Array): number[][] {
+  const module = decodeModule(bytes);
+  return [...readBranchHints(module)].map(([index, hints]) =>
+    hints.map(({ offset, likely }) => {
+      assert.equal(likely, false);
+      return bytes[functionBody(module, index).start + offset]!;
+    }),
+  );
+}
+
 const hasTryTable = WebAssembly.validate(
   // (module (func (try_table)))
   Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 8, 1, 6, 0, 31, 64, 0, 11, 11),
@@ -256,5 +270,24 @@ describe("a resumed frame that loops", () => {
     );
     assert.deepEqual(small, ["ask_twice", "main", "main", "ask_twice", "count", "mixed"]);
     assert.deepEqual(others, ["recursive", "main", "main", "recursive", "tail"]);
+  });
+
+  it("is told by hints that nothing suspends, and so are small functions of the first module", async () => {
+    const addSmall = "(local.set $sum (i32.add (local.get $sum) (call $small (local.get $n))))";
+    const transformed = transformModule(
+      await assemble(`(module
+        (import "env" "ask" (func $ask (param i32) (result i32)))
+        (func $small (param i32) (result i32) (i32.add (call $ask (local.get 0)) (i32.const 1)))
+        (func (export "main") (param $n i32) (result i32) (local $sum i32)
+          (loop $again
+            ${addSmall.repeat(6)}
+            (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (local.get $sum)))`),
+      { multiMemory: true },
+    );
+    const brIf = opcode("br_if");
+    assert.deepEqual(unlikelyInstructions(transformed.main), [[brIf]]);
+    // The loop copy and the near copy.
+    assert.deepEqual(unlikelyInstructions(transformed.resume()), [Array.from({ length: 6 }, () => brIf), [brIf]]);
   });
 });

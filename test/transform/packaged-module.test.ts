@@ -43,7 +43,7 @@ describe("pack() and unpack()", () => {
       module.exports.map(({ name }) => name),
       ["memory", "main"],
     );
-    assert.equal(module.customSections[0]!.name, "name");
+    assert.ok(module.customSections.some(({ name }) => name === "name"));
   });
 
   it("give a file that engines load as it is, if the runtime is a module of its own", () => {
