@@ -10,8 +10,9 @@ export const CHANNELS = "/stackful";
 
 export class ChannelDirectory extends VirtualDirectory {
   readonly #open: (number: number) => Channel | undefined;
+  readonly #opened = new Set<string>();
 
-  /** `open` is asked once for each number. */
+  /** `open` is asked once for each number: scripts are not to open them again. */
   constructor(open: (number: number) => Channel | undefined) {
     super();
     this.#open = open;
@@ -19,13 +20,15 @@ export class ChannelDirectory extends VirtualDirectory {
 
   open(name: string, { directory }: OpenOptions): Channel {
     if (directory) throw new HostError("ENOTDIR");
-    const channel = this.#open(Number(name));
-    if (channel === undefined) throw new HostError("ENOENT");
+    this.statEntry(name);
+    const channel = this.#opened.has(name) ? undefined : this.#open(Number(name));
+    if (channel === undefined) throw new HostError("EACCES");
+    this.#opened.add(name);
     return channel;
   }
 
   statEntry(name: string): FileStat {
-    if (!/^\d+$/.test(name)) throw new HostError("ENOENT");
+    if (!/^(0|[1-9]\d*)$/.test(name)) throw new HostError("ENOENT");
     return statOf("pipe");
   }
 }

@@ -7,11 +7,11 @@ import { moduleSource } from "../module-source.ts";
 import { ScriptError } from "../script-errors.ts";
 import { STOPPED } from "../script-run.ts";
 import type { ScriptRun } from "../script-run.ts";
-import { decodeWire, encodeWire } from "../wire.ts";
+import { decodeWire } from "../wire.ts";
 import type { WireTarget, WireValue } from "../wire.ts";
 import { ORDERS, REPORTS, encodeFrame } from "./frame.ts";
 import type { Frame } from "./frame.ts";
-import type { Releases } from "./releases.ts";
+import type { Order, Orders } from "./orders.ts";
 import type { ScriptProgram, Strand } from "./strand.ts";
 
 export interface ConversationParts {
@@ -19,13 +19,13 @@ export interface ConversationParts {
   readonly functions: FunctionBridge;
   readonly loadModule: RuntimeOptions["loadModule"];
   readonly target: WireTarget;
-  readonly releases: Releases;
+  readonly orders: Orders;
 }
 
 const STOP = encodeFrame(ORDERS.stop);
 const NOTHING = encodeFrame(ORDERS.value);
-const stop = (): Uint8Array => STOP;
-const goOn = (): Uint8Array => NOTHING;
+/** Also what a script is sent that is to end: it gets {@link STOP} then. */
+const GO_ON: Order = { take: () => NOTHING, drop() {} };
 
 export class Conversation {
   /** How the script has ended. */
@@ -47,7 +47,7 @@ export class Conversation {
     strand.listener = (frame) => this.#onFrame(frame);
   }
 
-  begin(order: () => Uint8Array): void {
+  begin(order: Order): void {
     this.#send(order);
   }
 
@@ -65,7 +65,7 @@ export class Conversation {
         this.#call(() => this.#moduleSource(value));
         return;
       case REPORTS.sleep:
-        this.#sleep(value);
+        this.#call(() => this.#sleep(value));
         return;
       case REPORTS.tick:
         this.#tick();
@@ -91,22 +91,21 @@ export class Conversation {
   #tick(): void {
     const run = this.#run;
     const pause = run.tick(this.#parts.program.operationsOf(this.#strand), true);
-    if (pause === undefined) this.#send(goOn);
-    else void pause.then(() => this.#send(goOn));
+    if (pause === undefined) this.#send(GO_ON);
+    else void pause.then(() => this.#send(GO_ON));
   }
 
-  #sleep(args: WireValue): void {
-    const [seconds] = decodeWire(args, this.#parts.target) as [number];
-    let timer: Timer;
-    const isOver = new Promise<void>((resolve) => (timer = new Timer(seconds * 1000, resolve)));
-    this.#run.wait(
-      isOver,
-      () => {
-        timer.clear();
-        this.#send(goOn);
-      },
-      () => {},
-    );
+  #sleep(args: WireValue): Promise<void> {
+    const [seconds] = decodeWire(args, this.#parts.target) as [number | bigint];
+    const { signal } = this.#run;
+    return new Promise((resolve) => {
+      const timer = new Timer(Number(seconds) * 1000, () => {
+        signal.removeEventListener("abort", stop);
+        resolve();
+      });
+      const stop = (): void => timer.clear();
+      signal.addEventListener("abort", stop);
+    });
   }
 
   #callHost(id: number, args: WireValue): unknown {
@@ -123,53 +122,50 @@ export class Conversation {
   /** Answers with what `call` returns or throws, or what that settles with. */
   #call(call: () => unknown): void {
     const run = this.#run;
-    if (run.isStopped) return this.#send(stop);
+    if (run.isStopped) return this.#send(GO_ON);
     let answer: unknown;
+    let pending: PromiseLike<unknown> | undefined;
     try {
       answer = call();
+      if (isThenable(answer)) pending = answer;
     } catch (error) {
       return this.#sendError(error);
     }
-    if (!isThenable(answer)) return this.#sendValue(answer);
+    if (pending === undefined) return this.#sendValue(answer);
     run.wait(
-      answer,
-      (value) => (value === STOPPED ? this.#send(stop) : this.#sendValue(value)),
+      pending,
+      (value) => (value === STOPPED ? this.#send(GO_ON) : this.#sendValue(value)),
       (error) => this.#sendError(error),
     );
   }
 
   #sendValue(value: unknown): void {
-    let wire: WireValue;
+    let order: Order;
     try {
-      wire = encodeWire(value, this.#parts.target);
+      order = this.#parts.orders.write(ORDERS.value, value);
     } catch (error) {
       return this.#sendError(error);
     }
-    this.#answer(ORDERS.value, wire);
+    this.#send(order);
   }
 
   #sendError(error: unknown): void {
-    const { target } = this.#parts;
-    let wire: WireValue;
+    const { orders } = this.#parts;
+    let order: Order;
     try {
-      wire = encodeWire(error, target);
+      order = orders.write(ORDERS.error, error);
     } catch {
-      wire = encodeWire(
-        new TypeError("A function of the host has thrown something that a script cannot be given"),
-        target,
-      );
+      const message = "A function of the host has thrown something that a script cannot be given";
+      order = orders.write(ORDERS.error, new TypeError(message));
     }
-    this.#answer(ORDERS.error, wire);
+    this.#send(order);
   }
 
-  #answer(kind: string, wire: WireValue): void {
-    this.#send(this.#parts.releases.hold(encodeFrame(kind, wire)));
-  }
-
-  #send(order: () => Uint8Array): void {
+  #send(order: Order): void {
     this.#strand.send(() => {
-      const frame = order();
-      return this.#run.isStopped ? STOP : frame;
+      if (!this.#run.isStopped) return order.take();
+      order.drop();
+      return STOP;
     });
   }
 }

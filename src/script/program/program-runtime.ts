@@ -8,7 +8,7 @@ import { encodeWire } from "../wire.ts";
 import type { WireTarget } from "../wire.ts";
 import { Conversation } from "./conversation.ts";
 import { ORDERS, encodeFrame } from "./frame.ts";
-import { Releases } from "./releases.ts";
+import { Orders } from "./orders.ts";
 import type { ScriptProgram, Strand } from "./strand.ts";
 
 /**
@@ -23,7 +23,7 @@ export class ProgramRuntime implements ScriptRuntime {
   readonly #program: ScriptProgram;
   readonly #options: RuntimeOptions;
   readonly #target: WireTarget;
-  readonly #releases: Releases;
+  readonly #orders: Orders;
   readonly #conversations = new Set<Conversation>();
   /** Why nothing runs any more. */
   #end: { readonly reason: unknown } | undefined;
@@ -42,7 +42,9 @@ export class ProgramRuntime implements ScriptRuntime {
       keepError: (error) => references.keep(error),
       hostError: (id) => references.get(id),
     };
-    this.#releases = new Releases((id) => program.tell(encodeFrame(ORDERS.release, undefined, id)));
+    this.#orders = new Orders(references, this.#target, (id) =>
+      program.tell(encodeFrame(ORDERS.release, undefined, id)),
+    );
     void program.ended.then((reason) => this.#onEnd(reason));
   }
 
@@ -66,7 +68,7 @@ export class ProgramRuntime implements ScriptRuntime {
   }
 
   release({ id }: FunctionReference): void {
-    this.#releases.release(id);
+    this.#orders.release(id);
   }
 
   memoryBytes(): number {
@@ -81,11 +83,18 @@ export class ProgramRuntime implements ScriptRuntime {
 
   async #perform(kind: string, value: unknown, run: ScriptRun): Promise<unknown> {
     if (this.#end !== undefined) throw this.#failure();
-    const order = this.#releases.hold(encodeFrame(kind, encodeWire(value, this.#target)));
-    const strand = await this.#program.take();
-    if (this.#end !== undefined) throw this.#failure();
+    const order = this.#orders.write(kind, value);
+    let strand: Strand | undefined;
+    try {
+      strand = await this.#take(run);
+      if (this.#end !== undefined) throw this.#failure();
+    } catch (error) {
+      order.drop();
+      throw error;
+    }
+    if (strand === undefined) return order.drop();
     const { functions, loadModule } = this.#options;
-    const parts = { program: this.#program, functions, loadModule, target: this.#target, releases: this.#releases };
+    const parts = { program: this.#program, functions, loadModule, target: this.#target, orders: this.#orders };
     const conversation = new Conversation(parts, strand, run);
     this.#conversations.add(conversation);
     this.#program.watch();
@@ -100,25 +109,37 @@ export class ProgramRuntime implements ScriptRuntime {
     return result === STOPPED ? this.#untilEnded(conversation, strand) : result;
   }
 
+  /** `undefined`: the run was stopped before there was one. */
+  async #take(run: ScriptRun): Promise<Strand | undefined> {
+    const taken = this.#program.take();
+    if (!(taken instanceof Promise)) return taken;
+    const strand = await run.waitFor(taken);
+    if (strand !== STOPPED) return strand;
+    taken.then(
+      (late) => this.#program.giveBack(late),
+      () => {},
+    );
+    return undefined;
+  }
+
   /**
    * It has been stopped, and has to end soon. If it is another one that does not let it, this one ends when that does, and nobody waits for
-   * it any more.
+   * it any more; but it is looked after until then.
    */
-  async #untilEnded({ result }: Conversation, strand: Strand): Promise<unknown> {
-    let looks = 0;
-    let timer: ReturnType<typeof setInterval>;
+  #untilEnded({ result }: Conversation, strand: Strand): Promise<unknown> {
     const isLate = new Promise<void>((resolve) => {
-      timer = setInterval(() => {
-        if (++looks < GRACE_LOOKS) return;
-        if (this.#program.isComputing(strand)) this.#program.end();
-        else resolve();
+      let looks = 0;
+      // One after the other: it may just have got its turn.
+      let looksComputing = 0;
+      const timer = setInterval(() => {
+        looksComputing = this.#program.isComputing(strand) ? looksComputing + 1 : 0;
+        if (looksComputing >= GRACE_LOOKS) this.#program.end();
+        else if (++looks >= GRACE_LOOKS) resolve();
       }, LOOK_MS);
+      const isOver = (): void => clearInterval(timer);
+      result.then(isOver, isOver);
     });
-    try {
-      return await Promise.race([result, isLate]);
-    } finally {
-      clearInterval(timer!);
-    }
+    return Promise.race([result, isLate]);
   }
 
   #onEnd(reason: unknown): void {

@@ -25,8 +25,8 @@ export class Turns {
   #left = 0;
   /** The last strand that has got its turn. */
   #last: Strand | undefined;
-  /** Whether it had its turn when it was last looked. */
-  #wasSeen = false;
+  /** When its turn began, by `performance.now()`. */
+  #since = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: TurnsOptions) {
@@ -104,16 +104,14 @@ export class Turns {
       if (next === undefined) return;
       this.#running = next.strand;
       this.#last = next.strand;
-      this.#wasSeen = false;
+      this.#since = performance.now();
       this.#left = this.#options.left();
       next.go();
     }
   }
 
   #look(): void {
-    if (this.#running === undefined) return;
-    // The first time it may just have begun.
-    if (this.#wasSeen) this.#options.interrupt?.();
-    this.#wasSeen = true;
+    // Who has just begun may leave by itself.
+    if (this.#running !== undefined && performance.now() - this.#since >= LOOK_MS) this.#options.interrupt?.();
   }
 }

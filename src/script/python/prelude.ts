@@ -22,13 +22,17 @@ def _start():
     class Local(_thread._local):
         """What each thread has of its own. One that has just begun may be interrupted, too."""
 
+        # Whether it cannot call the host
         busy = True
+        # Whether nobody else may go on: they might be told that a function which it is about to decode is of no use any more
+        alone = True
         stopping = False
         number = 0
 
     local = Local()
     functions = {}
     released = []
+    reserve = []  # memory for what has to be done when scripts have left none
     stopping = 0
     scripts = sys.modules["__main__"]
 
@@ -47,73 +51,105 @@ def _start():
     scan = _json.make_scanner(Context())
     write_json = _json.make_encoder(None, None, _json.encode_basestring_ascii, None, ":", ",", False, False, False)
 
-    HostError, Namespace, encode, decode, encode_error = _values(FILE, functions, released, lambda *asked: ask(*asked))
+    HostError, Namespace, Parts, encode, decode, encode_error = _values(FILE, functions, released, lambda *asked: ask(*asked))
 
     # Frames
 
-    def send(head, wire, buffers):
+    def report(head, value, encoder=encode):
+        """Its text, and the buffers beside it. Nothing is sent yet: whatever goes wrong is an exception of the script."""
+        parts = Parts()
+        try:
+            wire = encoder(value, parts, set())
+            return ("%s,%s" % (head, "".join(write_json(wire, 0)))).encode(), parts.buffers
+        except BaseException:
+            for number in parts.functions:
+                functions.pop(number, None)
+            raise
+
+    def send(text, buffers):
+        put(text, buffers)
+        # Not before: what is of no use any more may be in it.
         while released:
             put(b"g%d,null" % released.pop(), ())
-        put(("%s,%s" % (head, "".join(write_json(wire, 0)))).encode(), buffers)
 
     def put(text, buffers):
         sizes = (0, len(buffers), *map(len, buffers))
         parts = [part.to_bytes(4, "little") for part in sizes]
-        frame = b"".join((*parts, *buffers, text))
-        frame = len(frame).to_bytes(4, "little") + frame
-        written = posix.write(local.file, frame)
-        while written < len(frame):
-            frame = frame[written:]
-            written = posix.write(local.file, frame)
+        size = 4 * len(parts) + sum(sizes[2:]) + len(text)
+        frame = memoryview(b"".join((size.to_bytes(4, "little"), *parts, *buffers, text)))
+        while frame:
+            frame = frame[posix.write(local.file, frame):]
+
+    def read():
+        """A whole frame. If there is no memory for it, it is gone."""
+        have = posix.readv(local.file, (local.input,))
+        size = int.from_bytes(local.input[:4], "little") + 4
+        if size <= have:
+            return bytes(local.input[:size])
+        try:
+            frame = bytearray(size)
+        except MemoryError:
+            while have < size:
+                have += posix.readv(local.file, (local.input,))
+            raise
+        rest = memoryview(frame)
+        rest[:have] = local.input[:have]
+        rest = rest[have:]
+        while rest:
+            rest = rest[posix.readv(local.file, (rest,)):]
+        return bytes(frame)
 
     def receive():
         while True:
-            frame = posix.read(local.file, 65536)
-            size = int.from_bytes(frame[:4], "little") + 4
-            if len(frame) < size:
-                pieces = [frame]
-                have = len(frame)
-                while have < size:
-                    pieces.append(posix.read(local.file, min(size - have, 1 << 20)))
-                    have += len(pieces[-1])
-                frame = b"".join(pieces)
-            count = int.from_bytes(frame[8:12], "little")
-            at = 12 + 4 * count
-            buffers = []
-            for index in range(count):
-                end = at + int.from_bytes(frame[12 + 4 * index:16 + 4 * index], "little")
-                buffers.append(frame[at:end])
-                at = end
-            head, _, text = frame[at:].decode().partition(",")
-            kind, number = head[:1], head[1:]
-            if kind == "g":
-                functions.pop(int(number), None)
-            elif kind == "s":
-                _thread.start_new_thread(serve, (int(number),))
-            elif kind == "d":
-                define(*decode(scan(text, 0)[0], buffers))
-            else:
-                return kind, text, buffers
+            frame = read()
+            try:
+                order = follow(frame)
+            except MemoryError:
+                reserve.clear()
+                order = follow(frame)
+            if order is not None:
+                return order
+
+    def follow(frame):
+        """The order in it, unless it is one that may come before any other."""
+        count = int.from_bytes(frame[8:12], "little")
+        at = 12 + 4 * count
+        buffers = []
+        for index in range(count):
+            end = at + int.from_bytes(frame[12 + 4 * index:16 + 4 * index], "little")
+            buffers.append(frame[at:end])
+            at = end
+        head, _, text = frame[at:].decode().partition(",")
+        kind, number = head[:1], head[1:]
+        if kind == "g":
+            functions.pop(int(number), None)
+        elif kind == "s":
+            begin(int(number))
+        elif kind == "d":
+            define(*decode(scan(text, 0)[0], buffers))
+        else:
+            return kind, text, buffers
 
     def ask(head, value):
         """Sends what the host has to answer, and waits for that."""
         if local.busy:
             raise RuntimeError("Cannot call a function of the host while another call of it begins or ends")
-        buffers = []
-        wire = [encode(part, buffers, set()) for part in value]
-        local.busy = True
+        text, buffers = report(head, value)
+        alone = local.alone
+        local.busy = local.alone = True
         try:
-            send(head, wire, buffers)
+            send(text, buffers)
             kind, text, buffers = receive()
+            if kind == "p":
+                stop()
+            local.busy = False
+            value = decode(scan(text, 0)[0], buffers)
         finally:
             local.busy = False
+            local.alone = alone
         if kind == "v":
-            value = scan(text, 0)[0]
-            return decode(value, buffers) if type(value) in (list, dict) else value
-        if kind == "p":
-            stop()
-        error = decode(scan(text, 0)[0], buffers)
-        raise error if isinstance(error, BaseException) else HostError(str(error), value=error)
+            return value
+        raise value if isinstance(value, BaseException) else HostError(str(value), value=value)
 
     # Stopping: whatever the script would do next is to end, too
 
@@ -142,7 +178,7 @@ def _start():
 
     def on_signal(number, frame):
         # Who waits for what another one imports goes on with half of it if that is stopped.
-        if not local.busy and not is_importing(frame):
+        if not local.alone and not is_importing(frame):
             ask("t", ())
 
     def is_importing(frame):
@@ -156,8 +192,9 @@ def _start():
         if lost.exc_type is not Stop:
             show(lost)
 
-    OUT_OF_MEMORY = ("x", {"$": ["e", {"name": "MemoryError", "message": "out of memory"}]}, ())
-    STOPPED = ("x", {"$": ["e", {"name": "Stop", "message": "stopped"}]}, ())
+    OUT_OF_MEMORY = (b'x,{"$":["e",{"name":"MemoryError","message":"out of memory"}]}', ())
+    STOPPED = (b'x,{"$":["e",{"name":"Stop","message":"stopped"}]}', ())
+    RESERVE_BYTES = 1 << 18
 
     # Orders
 
@@ -188,19 +225,20 @@ def _start():
         if kind == "p":
             stop()
         first, second = decode(scan(text, 0)[0], buffers)
+        callee = functions[first] if kind == "i" else None
+        local.alone = False
         if kind == "e":
             return evaluate(first, second)
-        return call(first, second) if kind == "n" else functions[first](*second)
+        return call(first, second) if kind == "n" else callee(*second)
 
     def attempt(order):
-        buffers = []
         try:
-            return "r", encode(perform(*order), buffers, set()), buffers
+            return report("r", perform(*order))
         except BaseException as error:
             if isinstance(error, MemoryError):
                 error.__traceback__ = None  # has all that the script had
-            buffers = []
-            return "x", encode_error(error, buffers), buffers
+                reserve.clear()
+            return report("x", error, encode_error)
 
     def run(order):
         try:
@@ -208,19 +246,54 @@ def _start():
             try:
                 return attempt(order)
             finally:
-                local.busy = True
+                local.busy = local.alone = True
         except MemoryError:
             return OUT_OF_MEMORY
         except BaseException:
             return STOPPED
 
-    def serve(number):
+    def begin(number):
+        try:
+            _thread.start_new_thread(serve, (number,))
+        except (MemoryError, RuntimeError):
+            pass  # the host has noticed
+
+    def open_channel(number):
         local.number = number
+        local.input = bytearray(4096)
         local.file = posix.open("${CHANNELS}/%d" % number, posix.O_RDWR)
+
+    def fill_reserve():
+        try:
+            bytearray(4 * RESERVE_BYTES)  # otherwise it would keep scripts from giving back what they have
+            reserve.append(bytearray(RESERVE_BYTES))
+        except MemoryError:
+            pass
+
+    def serve_order():
+        try:
+            order = receive()
+        except MemoryError:
+            order = None
+        if not reserve:
+            fill_reserve()
+        ended = OUT_OF_MEMORY if order is None else run(order)
+        order = None
+        try:
+            send(*ended)
+        except MemoryError:
+            ended = None
+            reserve.clear()
+            send(*OUT_OF_MEMORY)
+
+    def serve(number):
+        try:
+            open_channel(number)
+        except MemoryError:
+            reserve.clear()
+            open_channel(number)
         while True:
-            report = run(receive())
-            send(*report)
-            report = None
+            serve_order()
             stopped()
 
     _threads(local, ask)
@@ -235,11 +308,12 @@ def _start():
     sys.monitoring.register_callback(TOOL, sys.monitoring.events.INSTRUCTION, on_instruction)
     interruption = (_signal.SIGALRM,)
     _signal.signal(_signal.SIGALRM, on_signal)
-    local.file = posix.open("${CHANNELS}/0", posix.O_RDWR)
     functions[0] = interruption  # stays where it is
-    send("a%d" % id(interruption), None, ())
+    open_channel(0)
+    reserve.append(bytearray(RESERVE_BYTES))
+    send(*report("a%d" % id(interruption), None))
     while True:
-        run(receive())
+        receive()  # orders of others
 
 _start()
 `;

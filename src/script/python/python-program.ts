@@ -41,6 +41,10 @@ export class PythonProgram implements ScriptProgram {
   readonly #turns: Turns;
   readonly #threads = new Map<number, PythonThread>();
   readonly #idle: PythonThread[] = [];
+  /** Told to begin, and without memory for their stacks. */
+  readonly #unstarted: { readonly thread: PythonThread; readonly boot: number }[] = [];
+  /** The thread that the first one was told to start. */
+  #starting: PythonThread | undefined;
   /** What is sent before the next order. */
   readonly #told: Uint8Array[] = [];
   #instance!: Instance;
@@ -64,7 +68,9 @@ export class PythonProgram implements ScriptProgram {
   }
 
   async #start(module: GuestModule, { backend, stackBytes, print, loadModule }: RuntimeOptions): Promise<void> {
-    const output = lines(print);
+    const output = lines((text) => {
+      print(text);
+    });
     const wasi = new WASI({
       args: [
         "python",
@@ -102,20 +108,27 @@ export class PythonProgram implements ScriptProgram {
   take(): Strand | Promise<Strand> {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
+    const unstarted = this.#unstarted.pop();
+    if (unstarted !== undefined) return this.#started(unstarted.thread, () => this.#startThread(unstarted));
     const main = this.#threads.get(0)!;
     const thread = this.#newThread(this.#threads.size);
     this.#threads.set(thread.number, thread);
-    const started = new Promise<Strand>((resolve, reject) => {
-      thread.started = () => resolve(thread);
+    return this.#started(thread, () =>
+      // One after the other: what the thread begins with is in a global.
+      this.#turns.enter(main, () => {
+        this.#global(PYTHON_EXPORTS.wanted).value = 1;
+        this.#starting = thread;
+        main.channel!.send(encodeFrame(ORDERS.start, undefined, thread.number));
+      }),
+    );
+  }
+
+  #started(thread: PythonThread, start: () => void): Promise<Strand> {
+    return new Promise((resolve, reject) => {
+      thread.started = (error) => (error === undefined ? resolve(thread) : reject(error));
       void this.ended.then((cause) => reject(new Error("Cannot start a thread of Python: it has ended", { cause })));
+      start();
     });
-    // One after the other: what the thread begins with is in a global.
-    this.#turns.enter(main, () => {
-      this.#global(PYTHON_EXPORTS.wanted).value = 1;
-      main.starting = thread;
-      main.channel!.send(encodeFrame(ORDERS.start, undefined, thread.number));
-    });
-    return started;
   }
 
   giveBack(strand: Strand): void {
@@ -178,20 +191,42 @@ export class PythonProgram implements ScriptProgram {
   }
 
   #onWait(thread: PythonThread): void {
-    const { starting } = thread;
-    if (starting !== undefined) {
-      thread.starting = undefined;
-      const boot = this.#global(PYTHON_EXPORTS.boot).value;
-      this.#turns.enter(starting, () => this.#startThread(starting, boot));
-    }
+    if (thread.number === 0) this.#onMainWait();
     this.#turns.leave(thread);
     thread.started?.();
     thread.started = undefined;
-    if (thread.number === 0) this.#isReady();
   }
 
-  #startThread({ abort: { signal } }: PythonThread, boot: number): void {
-    void this.#run(this.#instance.function(PYTHON_EXPORTS.run).call([boot] as never, { signal }));
+  #onMainWait(): void {
+    this.#isReady();
+    const thread = this.#starting;
+    if (thread === undefined) return;
+    this.#starting = undefined;
+    if (this.#global(PYTHON_EXPORTS.wanted).value === 0) {
+      this.#startThread({ thread, boot: this.#global(PYTHON_EXPORTS.boot).value });
+    } else {
+      this.#global(PYTHON_EXPORTS.wanted).value = 0;
+      thread.started?.(noMemory());
+    }
+  }
+
+  #startThread(begun: { readonly thread: PythonThread; readonly boot: number }): void {
+    const { thread, boot } = begun;
+    this.#turns.enter(thread, () => {
+      const { abort } = thread;
+      const ended = this.#instance.function(PYTHON_EXPORTS.run).call([boot] as never, { signal: abort.signal });
+      if (this.#instance.waiting === 0) {
+        void this.#run(ended);
+        return;
+      }
+      // For the end of another one, and none ends. To Python it has begun: it is the next one that is wanted.
+      ended.catch(() => {});
+      abort.abort();
+      thread.abort = new AbortController();
+      this.#unstarted.push(begun);
+      thread.started?.(noMemory());
+      this.#turns.leave(thread);
+    });
   }
 
   /** No thread ever comes to its end: if one does, all is over. */
@@ -218,17 +253,19 @@ export class PythonProgram implements ScriptProgram {
   }
 }
 
+function noMemory(): Error {
+  return new Error("Cannot run script: there is no memory for a further thread of Python");
+}
+
 class PythonThread implements Strand {
   readonly number: number;
   /** Ends it. One for all would have as many listeners, of which Node warns. */
-  readonly abort = new AbortController();
+  abort = new AbortController();
   operations = 0;
   listener: ((frame: Frame) => void) | undefined;
   channel: Channel | undefined;
-  /** Called when it waits for its first order. */
-  started: (() => void) | undefined;
-  /** The thread that it was told to start. */
-  starting: PythonThread | undefined;
+  /** Called when it waits for its first order, or cannot. */
+  started: ((error?: Error) => void) | undefined;
   readonly #turns: Turns;
   readonly #told: Uint8Array[];
 

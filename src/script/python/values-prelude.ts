@@ -41,12 +41,21 @@ def _values(FILE, functions, released, ask):
     class Namespace:
         pass
 
+    class Parts:
+        """What a value has beside its text: buffers, and functions, by the numbers that they were given."""
+
+        __slots__ = ("buffers", "functions")
+
+        def __init__(self):
+            self.buffers = []
+            self.functions = []
+
     # Values
 
     def tag(kind, *parts):
         return {"$": [kind, *parts]}
 
-    def encode(value, buffers, path):
+    def encode(value, parts, path):
         kind = type(value)
         if kind in PLAIN:
             return value
@@ -59,37 +68,38 @@ def _values(FILE, functions, released, ask):
         if kind is HostFunction:
             return tag("h", value._host, value.__name__)
         if isinstance(value, (bytes, bytearray, memoryview)):
-            buffers.append(bytes(value))
-            return tag("b", len(buffers) - 1)
+            parts.buffers.append(bytes(value))
+            return tag("b", len(parts.buffers) - 1)
         if isinstance(value, BaseException):
-            return encode_error(value, buffers)
+            return encode_error(value, parts, path)
         if isinstance(value, (str, int, float)):
-            return encode(next(base for base in (str, int, float) if isinstance(value, base))(value), buffers, path)
+            return encode(next(base for base in (str, int, float) if isinstance(value, base))(value), parts, path)
         if id(value) in path:
             raise TypeError("Cannot pass an object that contains itself to the host")
         path.add(id(value))
         try:
-            return encode_container(value, buffers, path)
+            return encode_container(value, parts, path)
         finally:
             path.discard(id(value))
 
-    def encode_container(value, buffers, path):
+    def encode_container(value, parts, path):
         nonlocal last_function
         if isinstance(value, (list, tuple, range)):
-            return [part if type(part) in PLAIN else encode(part, buffers, path) for part in value]
+            return [part if type(part) in PLAIN else encode(part, parts, path) for part in value]
         if isinstance(value, dict):
             if all(type(key) is str for key in value):
-                fields = {key: encode(part, buffers, path) for key, part in value.items()}
+                fields = {key: encode(part, parts, path) for key, part in value.items()}
                 return tag("o", fields) if "$" in fields else fields
-            return tag("m", [[encode(key, buffers, path), encode(part, buffers, path)] for key, part in value.items()])
+            return tag("m", [[encode(key, parts, path), encode(part, parts, path)] for key, part in value.items()])
         if isinstance(value, (set, frozenset)):
-            return tag("s", [encode(part, buffers, path) for part in value])
+            return tag("s", [encode(part, parts, path) for part in value])
         if callable(value):
             number = last_function = last_function + 1
             functions[number] = value
+            parts.functions.append(number)
             return tag("f", number, getattr(value, "__name__", type(value).__name__))
         if isinstance(value, Namespace):
-            return encode(value.__dict__, buffers, path)
+            return encode(value.__dict__, parts, path)
         date = getattr(sys.modules.get("datetime"), "datetime", None)
         if date is not None and isinstance(value, date):
             return tag("t", value.timestamp() * 1000)
@@ -138,21 +148,21 @@ def _values(FILE, functions, released, ask):
             error._host = host
         return error
 
-    def encode_error(error, buffers):
-        parts = {"name": getattr(error, "name", None) if isinstance(error, HostError) else type(error).__name__}
-        parts["message"] = message_of(error)
-        parts["stack"] = stack_of(error)
+    def encode_error(error, parts, path):
+        about = {"name": getattr(error, "name", None) if isinstance(error, HostError) else type(error).__name__}
+        about["message"] = message_of(error)
+        about["stack"] = stack_of(error)
         fields = {}
         for key, part in getattr(error, "__dict__", {}).items():
             if type(part) in (str, bool, int, float) and key not in ("_host", "name", "value"):
-                fields[key] = encode(part, buffers, set())
-        parts["fields"] = fields
+                fields[key] = encode(part, parts, path)
+        about["fields"] = fields
         at = error
         while at is not None and not hasattr(at, "_host"):
             at = at.__cause__
         if at is not None:
-            parts["host"] = at._host
-        return tag("e", parts)
+            about["host"] = at._host
+        return tag("e", about)
 
     def message_of(error):
         try:
@@ -171,5 +181,5 @@ def _values(FILE, functions, released, ask):
             at = at.tb_next
         return "\n".join(lines)
 
-    return HostError, Namespace, encode, decode, encode_error
+    return HostError, Namespace, Parts, encode, decode, encode_error
 `;

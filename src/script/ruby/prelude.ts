@@ -57,6 +57,7 @@ Module.new do
   asking = {}
   current = 0
   grant = 1000
+  max_nesting = 400 # of values
   granted = 0
   modules = {}
   has_modules = ARGV.include?("modules")
@@ -70,6 +71,8 @@ Module.new do
   end
 
   namespace = Class.new
+  # What a value has beside its text: buffers, and functions, by the numbers that they were given
+  new_parts = Struct.new(:buffers, :functions)
 
   release_later = ->(number) { proc { released << number } }
 
@@ -84,10 +87,25 @@ ${VALUES}
     written += file.syswrite(frame.byteslice(written..)) while written < frame.bytesize
   end
 
-  send = lambda do |head, wire, buffers|
-    put.("g#{released.pop},null") until released.empty?
-    put.("#{head},#{JSON.generate(wire)}", buffers)
+  # Its text, and the buffers beside it. Nothing is sent yet: whatever goes wrong is an exception of the script
+  report = lambda do |head, value, encoder = encode|
+    parts = new_parts.new([], [])
+    is_complete = false
+    wire = encoder.(value, parts)
+    text = "#{head},#{JSON.generate(wire, max_nesting:)}"
+    is_complete = true
+    [text, parts.buffers]
+  ensure
+    parts.functions.each { |number| functions.delete(number) } unless is_complete
   end
+
+  send = lambda do |text, buffers|
+    put.(text, buffers)
+    # Not before: what is of no use any more may be in it.
+    put.("g#{released.pop},null") until released.empty?
+  end
+
+  read_value = ->(text, buffers) { decode.(JSON.parse(text, max_nesting:), buffers) }
 
   define = lambda do |path, callee|
     at = path.size == 1 ? nil : path[0...-1].inject(nil) do |around, name|
@@ -126,7 +144,7 @@ ${VALUES}
       case kind
       when "g" then functions.delete(number)
       when "s" then fibers[number] = Fiber.new { serve.(number) }
-      when "d" then define.(*decode.(JSON.parse(text), buffers))
+      when "d" then define.(*read_value.(text, buffers))
       else
         mail[target] = [kind, text, buffers]
       end
@@ -137,11 +155,10 @@ ${VALUES}
   host_function.define_method(:stackful_ask) do |head, args|
     strand = current
     raise "Cannot call a function of the host while another call of it begins or ends" if asking[strand]
-    buffers = []
-    wire = encode.(args, buffers)
+    text, buffers = report.(head, args)
     begin
       asking[strand] = true
-      send.(head, wire, buffers)
+      send.(text, buffers)
       kind, text, buffers = receive.(strand)
     ensure
       asking.delete(strand)
@@ -151,7 +168,7 @@ ${VALUES}
       $__left = 0
       throw stop
     end
-    value = decode.(JSON.parse(text), buffers)
+    value = read_value.(text, buffers)
     next value if kind == "v"
     raise value.is_a?(Exception) ? value : HostError.new(value.to_s, "HostError", value)
   end
@@ -256,7 +273,7 @@ ${VALUES}
 
   perform = lambda do |kind, text, buffers|
     throw stop if kind == "p"
-    first, second = decode.(JSON.parse(text), buffers)
+    first, second = read_value.(text, buffers)
     case kind
     when "e" then eval(counted.(first), TOPLEVEL_BINDING, second, 1)
     when "i" then functions[first].call(*second)
@@ -265,27 +282,28 @@ ${VALUES}
   end
 
   attempt = lambda do |order|
-    buffers = []
-    value = perform.(*order)
-    wire = encode.(value, buffers)
-    ["r", wire, buffers]
+    report.("r", perform.(*order))
   rescue Exception => error
-    buffers = []
-    ["x", encode_error.(error, buffers), buffers]
+    begin
+      report.("x", error, encode_error)
+    rescue Exception
+      # Its message is code of the script.
+      [%(x,{"$":["e",{"name":"Exception","message":"An exception that cannot say what it is"}]}), []]
+    end
   end
 
   serve = lambda do |strand|
     loop do
       order = receive.(strand)
-      report = catch(stop) { attempt.(order) }
-      report ||= ["x", { "$" => ["e", { name: "Stop", message: "stopped" }] }, []]
-      send.(*report)
-      report = order = nil
+      ended = catch(stop) { attempt.(order) }
+      ended ||= ['x,{"$":["e",{"name":"Stop","message":"stopped"}]}', []]
+      send.(*ended)
+      ended = order = nil
       stopping.delete(strand)
     end
   end
 
-  send.("a0", nil, [])
+  send.("a0,null", [])
   receive.(0)
 end
 `;

@@ -58,7 +58,9 @@ export class RubyProgram implements ScriptProgram {
   }
 
   async #start(module: GuestModule, { backend, print, loadModule }: RuntimeOptions): Promise<void> {
-    const output = lines(print);
+    const output = lines((text) => {
+      print(text);
+    });
     const wasi = new WASI({
       args: ["ruby"],
       preopens: { [CHANNELS]: new ChannelDirectory((number) => (number === 0 ? this.#channel : undefined)) },

@@ -2,15 +2,15 @@
 
 export const VALUES: string = String.raw`  # Values
 
-  tag = ->(*parts) { { "$" => parts } }
+  tag = ->(*values) { { "$" => values } }
 
   encode = decode = encode_error = nil
 
-  encode_text = lambda do |value, buffers|
+  encode_text = lambda do |value, parts|
     next value if value.encoding == Encoding::UTF_8 && value.valid_encoding?
     next value.encode("UTF-8") unless value.encoding == Encoding::BINARY || !value.valid_encoding?
-    buffers << value.b
-    tag.("b", buffers.size - 1)
+    parts.buffers << value.b
+    tag.("b", parts.buffers.size - 1)
   end
 
   encode_float = lambda do |value|
@@ -18,42 +18,44 @@ export const VALUES: string = String.raw`  # Values
     value == 0 && 1 / value < 0 ? tag.("d", "-0") : value
   end
 
-  encode_hash = lambda do |value, buffers, path|
+  encode_hash = lambda do |value, parts, path|
     if value.each_key.all? { |key| key.is_a?(String) || key.is_a?(Symbol) }
-      fields = value.to_h { |key, part| [key.to_s, encode.(part, buffers, path)] }
+      fields = value.to_h { |key, part| [key.to_s, encode.(part, parts, path)] }
       next fields.key?("$") ? tag.("o", fields) : fields
     end
-    tag.("m", value.map { |key, part| [encode.(key, buffers, path), encode.(part, buffers, path)] })
+    tag.("m", value.map { |key, part| [encode.(key, parts, path), encode.(part, parts, path)] })
   end
 
-  encode_container = lambda do |value, buffers, path|
+  encode_container = lambda do |value, parts, path|
     raise TypeError, "Cannot pass an object that contains itself to the host" if path.include?(value.__id__)
     path << value.__id__
     wire = case value
-      when Array then value.map { |part| encode.(part, buffers, path) }
-      when Hash then encode_hash.(value, buffers, path)
-      when Set then tag.("s", value.map { |part| encode.(part, buffers, path) })
-      when Range then value.map { |part| encode.(part, buffers, path) }
+      when Array then value.map { |part| encode.(part, parts, path) }
+      when Hash then encode_hash.(value, parts, path)
+      when Set then tag.("s", value.map { |part| encode.(part, parts, path) })
+      when Range then value.map { |part| encode.(part, parts, path) }
       else encode_hash.(value.to_h, buffers, path)
     end
     path.pop
     wire
   end
 
-  encode = lambda do |value, buffers, path = []|
+  encode = lambda do |value, parts, path = []|
     case value
     when nil, true, false then value
     when Integer then value.abs < 2**53 ? value : tag.("n", value.to_s)
-    when String then encode_text.(value, buffers)
+    when String then encode_text.(value, parts)
     when Symbol then value.name
     when Float then encode_float.(value)
     when host_function then tag.("h", value.host, value.name)
     when Proc, Method
-      functions[last_function += 1] = value
-      tag.("f", last_function, value.is_a?(Method) ? value.name.name : "proc")
-    when Exception then encode_error.(value, buffers)
+      number = last_function += 1
+      functions[number] = value
+      parts.functions << number
+      tag.("f", number, value.is_a?(Method) ? value.name.name : "proc")
+    when Exception then encode_error.(value, parts)
     when Time then tag.("t", value.to_f * 1000)
-    when Array, Hash, Set, Range, Struct then encode_container.(value, buffers, path)
+    when Array, Hash, Set, Range, Struct then encode_container.(value, parts, path)
     else raise TypeError, "Cannot pass a #{value.class} to the host"
     end
   end
@@ -99,6 +101,9 @@ export const VALUES: string = String.raw`  # Values
     end
   end
 
+  # Of what need not be text
+  readable = ->(text) { text.to_s.encode("UTF-8", invalid: :replace, undef: :replace).scrub }
+
   stack_of = lambda do |error|
     lines = (error.backtrace || []).reject { |line| line.start_with?("<stackful>") }
     # What has called the script.
@@ -106,17 +111,17 @@ export const VALUES: string = String.raw`  # Values
     lines.join("\n")
   end
 
-  encode_error = lambda do |error, buffers|
+  encode_error = lambda do |error, parts|
     at = error
     at = at.cause until at.nil? || at.instance_variable_defined?(:@stackful_host)
     fields = error.is_a?(HostError) ? error.fields : {}
-    parts = {
+    about = {
       name: error.is_a?(HostError) ? error.name : error.class.name,
-      message: error.message,
-      stack: stack_of.(error),
+      message: readable.(error.message),
+      stack: readable.(stack_of.(error)),
       fields: fields.select { |_, part| [String, Integer, Float, true, false].any? { |kind| kind === part } }
     }
-    parts[:host] = at.instance_variable_get(:@stackful_host) if at
-    tag.("e", parts)
+    about[:host] = at.instance_variable_get(:@stackful_host) if at
+    tag.("e", about)
   end
 `;
