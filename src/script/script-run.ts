@@ -167,7 +167,7 @@ export class ScriptRun {
   ): void {
     if (this.isStopped) {
       // Nobody is going to look at it.
-      promise.then(undefined, () => {});
+      Promise.resolve(promise).then(undefined, () => {});
       fulfilled(STOPPED);
       return;
     }
@@ -179,7 +179,8 @@ export class ScriptRun {
     };
     listeners.add(onStop);
     const isFirst = (): boolean => !isOver && listeners.delete(onStop);
-    promise.then(
+    // One of the host's own may throw instead, or call both.
+    Promise.resolve(promise).then(
       (value) => isFirst() && fulfilled(value),
       (error: unknown) => isFirst() && rejected(error),
     );
