@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { ScriptEngine, ScriptError } from "stackful/script";
+import type { ScriptFunction } from "stackful/script";
 import { python } from "stackful/script/python";
 import { check, never, rejection, sleep } from "./harness.ts";
 import { pythonSources } from "./python-sources.ts";
@@ -39,6 +40,30 @@ describe("Python: values", () => {
     assert.match(((await rejection(engine.eval("object()"))) as Error).message, /Cannot pass a object/);
     assert.match(((await rejection(engine.eval("o = []\no.append(o)\no"))) as Error).message, /itself/);
     assert.equal(await engine.eval("1"), 1);
+  });
+
+  check(language, "that nest too deeply to be written", async (engine) => {
+    const error = await rejection(engine.eval("s = 1\nfor i in range(300): s = {1: s}\ns"));
+    assert.equal((error as ScriptError).scriptName, "RecursionError");
+    assert.equal(await engine.eval("1"), 1);
+  });
+
+  check(language, "that are disposed of while a script gets them", async (engine) => {
+    await engine.eval("def f(x): return len(x)");
+    const rival = rejection(engine.eval("while True: pass", { timeoutMs: 2000 }));
+    // So much that others are asked for meanwhile.
+    const large = Array.from({ length: 200_000 }, (_, index) => [index]);
+    const f = (await engine.eval("f")) as ScriptFunction;
+    const length = f(large);
+    f[Symbol.dispose]();
+    assert.equal(await length, large.length);
+    assert.equal(((await rival) as Error).name, "TimeoutError");
+  });
+
+  check(language, "of the host are the same when nothing else has them", async (engine) => {
+    await engine.eval("def same(x): return x");
+    const callee = (): number => 1;
+    assert.equal(await engine.call("same", callee), callee);
   });
 
   check(language, "with names are the last argument", async (engine, notes) => {
@@ -198,6 +223,49 @@ const STUBBORN: readonly string[] = [
   "sorted(range(10 ** 4), key=lambda x: [y for y in range(1000)])",
 ];
 
+describe("Python: memory", () => {
+  const maxMemoryBytes = 40_000_000;
+  const hoard = "kept = []\ntry:\n  while True: kept.append('x' * 1000 + str(len(kept)))\nexcept MemoryError: pass";
+
+  check(
+    language,
+    "that a script keeps lets others say so, and give it back",
+    async (engine, notes) => {
+      const error = (await rejection(engine.eval(`${hoard}\nnote([1] * 100_000)`))) as ScriptError;
+      assert.deepEqual([error.scriptName, error.message], ["MemoryError", "out of memory"]);
+      await engine.eval("kept = None\nnote(1)");
+      assert.deepEqual(notes, [1]);
+    },
+    { maxMemoryBytes },
+  );
+
+  check(
+    language,
+    "that is too little for a value of the host is an error of the script",
+    async (engine) => {
+      await engine.eval("def size(x): return len(x)");
+      const error = (await rejection(engine.call("size", new Uint8Array(maxMemoryBytes)))) as ScriptError;
+      assert.equal(error.scriptName, "MemoryError");
+      assert.equal(await engine.call("size", new Uint8Array(1_000_000)), 1_000_000);
+    },
+    { maxMemoryBytes },
+  );
+
+  check(
+    language,
+    "that is too little for a further thread is an error, and others go on",
+    async (engine) => {
+      const scripts = Array.from({ length: 80 }, () => engine.eval("later(20, 1)"));
+      const ends = await Promise.allSettled(scripts);
+      const reasons = ends.flatMap((end) => (end.status === "rejected" ? [String(end.reason)] : []));
+      assert.ok(reasons.length > 0 && reasons.length < 80);
+      for (const reason of reasons) assert.match(reason, /no memory for a further thread of Python/);
+      assert.equal(await engine.eval("later(1, 2)"), 2);
+    },
+    { maxMemoryBytes: 20_000_000 },
+  );
+});
+
 describe("Python: stopping", () => {
   check(language, "has finalizers call the host", async (engine, notes) => {
     const source = "class D:\n  def __del__(self): note('gone')\nd = D()\ndel d\nnote('after')";
@@ -224,6 +292,29 @@ describe("Python: stopping", () => {
     assert.equal(await computed, (1e7 * (1e7 - 1)) / 2);
     assert.equal(await engine.eval("1 + 1"), 2);
   });
+
+  check(language, "one that has not begun, while another one does not give way", async (engine) => {
+    let isComputed = false;
+    const begun = new Promise<void>((resolve) => engine.register("begin", () => resolve()));
+    const computed = engine.eval("begin(); sum(range(10 ** 7))").then(() => (isComputed = true));
+    await begun;
+    const error = await rejection(engine.eval("1", { timeoutMs: 20 }));
+    assert.deepEqual([(error as Error).name, isComputed], ["TimeoutError", false]);
+    await computed;
+    assert.equal(await engine.eval("1 + 1"), 2);
+  });
+
+  check(
+    language,
+    "one that waits where it cannot be reached, and computes afterwards, ends the engine",
+    async (engine) => {
+      const source = "import select\nselect.select([], [], [], 1.3)\nsum(range(10 ** 12))";
+      const error = await rejection(engine.eval(source, { timeoutMs: 50 }));
+      assert.equal((error as Error).name, "TimeoutError");
+      await sleep(500);
+      assert.match(((await rejection(engine.eval("1"))) as Error).message, /has ended/);
+    },
+  );
 
   check(language, "what cannot be stopped ends the engine", async (engine) => {
     const controller = new AbortController();

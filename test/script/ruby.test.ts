@@ -63,6 +63,19 @@ if (wasm === undefined) {
 }
 
 function values(): void {
+  check(language, "that cannot be written leave the engine as it is", async (engine) => {
+    const sources = [
+      'raise "\\xff"',
+      '{ "\\xff" => 1 }',
+      "list = 1; 500.times { list = [list] }; list",
+      'class Mute < StandardError; def message = raise("x"); end; raise Mute',
+    ];
+    for (const source of sources) {
+      assert.ok((await rejection(engine.eval(source))) instanceof ScriptError, source);
+      assert.equal(await engine.eval("1 + 1"), 2, source);
+    }
+  });
+
   check(language, "that JSON does not have", async (engine) => {
     await engine.eval(rubySources.functions);
     const map = new Map<unknown, unknown>([[1, "one"]]);

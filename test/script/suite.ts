@@ -110,6 +110,19 @@ function hostFunctions(language: LanguageUnderTest): void {
     assert.equal((second as ScriptError).cause, thrown);
   });
 
+  check(language, "give something like a promise that throws", async (engine) => {
+    const thrown = new RangeError("no");
+    const fails = (): never => {
+      throw thrown;
+    };
+    // oxlint-disable-next-line unicorn/no-thenable
+    engine.register("throws", () => ({ then: fails }));
+    const error = await rejection(engine.call("throws"));
+    assert.ok(error instanceof ScriptError);
+    assert.equal(error.cause, thrown);
+    assert.equal(await engine.eval(sources.sum(1, 1)), 2);
+  });
+
   check(language, "are found by names with dots", async (engine) => {
     engine.register("api.files.read", async (name: string) => `contents of ${name}`);
     assert.equal(await engine.eval(sources.expression('api.files.read("a")')), "contents of a");

@@ -6,7 +6,10 @@ import type { Frame } from "#src/script/program/frame";
 
 const FRAMES = [
   addressFrame(encodeFrame("e", { text: '["1 + 1, ж"]', buffers: [] }), 3),
-  encodeFrame("v", { text: '[{"$":["b",0]},{"$":["b",1]}]', buffers: [new Uint8Array(), new Uint8Array([0, 255, 44])] }),
+  encodeFrame("v", {
+    text: '[{"$":["b",0]},{"$":["b",1]}]',
+    buffers: [new Uint8Array(), new Uint8Array([0, 255, 44])],
+  }),
   encodeFrame("g", undefined, 4_000_000_000),
 ];
 const READ: readonly Frame[] = [
