@@ -117,7 +117,7 @@ class MethodTables {
   readonly #functions = new Map<number, number>();
 
   constructor(module: BinaryModule) {
-    const segments = module.data.filter(({ mode }) => mode === "active");
+    const segments = module.data.filter(({ mode, offset }) => mode === "active" && isConstant(module, offset!));
     this.#memory = new Uint8Array((module.memories[0]?.minimum ?? 0) * PAGE_BYTES);
     this.#view = new DataView(this.#memory.buffer);
     for (const { offset, content } of segments) {
@@ -126,7 +126,7 @@ class MethodTables {
       if (at + bytes.length <= this.#memory.length) this.#memory.set(bytes, at);
     }
     for (const { mode, offset, functions } of module.elements) {
-      if (mode !== "active" || functions === null) continue;
+      if (mode !== "active" || functions === null || !isConstant(module, offset!)) continue;
       const first = constantAt(module, offset!.start + 1);
       for (const [position, index] of functions.entries()) this.#functions.set(first + position, index);
     }
@@ -160,11 +160,18 @@ class MethodTables {
   }
 }
 
+/** Not so in what is to be linked with others while it runs. */
+function isConstant(module: BinaryModule, { start }: { readonly start: number }): boolean {
+  return module.bytes[start] === I32_CONST;
+}
+
 /** The number that a constant at this offset in the module has. */
 function constantAt(module: BinaryModule, position: number): number {
   return new Reader(module.bytes, position).s32();
 }
 
 function notPython(reason: string): TypeError {
-  return new TypeError(`Cannot start Python: this is no CPython for WASI that can be used: ${reason}`);
+  return new TypeError(
+    `Cannot start Python: expected CPython 3.12 for WASI, built without threads, received another module: ${reason}`,
+  );
 }
