@@ -22,13 +22,13 @@ def _start():
     class Local(_thread._local):
         """What each thread has of its own. One that has just begun may be interrupted, too."""
 
-        # Whether it cannot call the host
-        busy = True
-        # Whether nobody else may go on: they might be told that a function which it is about to decode is of no use any more
-        alone = True
+        state = 2  # BUSY
         stopping = False
         number = 0
 
+    # FREE: may wait for the host at any time. ALONE: only where it calls the host; others that went on might be told that a function which it
+    # is about to decode is of no use any more. BUSY: not even there.
+    FREE, ALONE, BUSY = range(3)
     local = Local()
     functions = {}
     released = []
@@ -51,7 +51,7 @@ def _start():
     scan = _json.make_scanner(Context())
     write_json = _json.make_encoder(None, None, _json.encode_basestring_ascii, None, ":", ",", False, False, False)
 
-    HostError, Namespace, Parts, encode, decode, encode_error = _values(FILE, functions, released, lambda *asked: ask(*asked))
+    HostError, Namespace, Parts, encode, encode_all, decode, encode_error = _values(FILE, functions, released, lambda *asked: ask(*asked))
 
     # Frames
 
@@ -73,19 +73,28 @@ def _start():
             put(b"g%d,null" % released.pop(), ())
 
     def put(text, buffers):
-        sizes = (0, len(buffers), *map(len, buffers))
-        parts = [part.to_bytes(4, "little") for part in sizes]
-        size = 4 * len(parts) + sum(sizes[2:]) + len(text)
-        frame = memoryview(b"".join((size.to_bytes(4, "little"), *parts, *buffers, text)))
-        while frame:
-            frame = frame[posix.write(local.file, frame):]
+        if buffers:
+            sizes = (0, len(buffers), *map(len, buffers))
+            size = 4 * len(sizes) + sum(sizes[2:]) + len(text)
+            frame = b"".join((*(part.to_bytes(4, "little") for part in (size, *sizes)), *buffers, text))
+        else:
+            frame = b"".join(((8 + len(text)).to_bytes(4, "little"), b"\0\0\0\0\0\0\0\0", text))
+        written = posix.write(local.file, frame)
+        while written < len(frame):
+            written += posix.write(local.file, memoryview(frame)[written:])
 
     def read():
         """A whole frame. If there is no memory for it, it is gone."""
-        have = posix.readv(local.file, (local.input,))
-        size = int.from_bytes(local.input[:4], "little") + 4
-        if size <= have:
-            return bytes(local.input[:size])
+        try:
+            first = posix.read(local.file, 4096)
+        except MemoryError:
+            # Nothing was read.
+            reserve.clear()
+            first = bytes(memoryview(local.input)[:posix.readv(local.file, (local.input,))])
+        have = len(first)
+        size = int.from_bytes(first[:4], "little") + 4
+        if size == have:
+            return first
         try:
             frame = bytearray(size)
         except MemoryError:
@@ -93,7 +102,7 @@ def _start():
                 have += posix.readv(local.file, (local.input,))
             raise
         rest = memoryview(frame)
-        rest[:have] = local.input[:have]
+        rest[:have] = first
         rest = rest[have:]
         while rest:
             rest = rest[posix.readv(local.file, (rest,)):]
@@ -132,21 +141,22 @@ def _start():
 
     def ask(head, value):
         """Sends what the host has to answer, and waits for that."""
-        if local.busy:
+        before = local.state
+        if before == BUSY:
             raise RuntimeError("Cannot call a function of the host while another call of it begins or ends")
-        text, buffers = report(head, value)
-        alone = local.alone
-        local.busy = local.alone = True
+        text, buffers = report(head, value, encode_all)
+        local.state = BUSY
         try:
             send(text, buffers)
             kind, text, buffers = receive()
             if kind == "p":
                 stop()
-            local.busy = False
-            value = decode(scan(text, 0)[0], buffers)
+            local.state = ALONE
+            value = scan(text, 0)[0]
+            if type(value) in (list, dict):
+                value = decode(value, buffers)
         finally:
-            local.busy = False
-            local.alone = alone
+            local.state = before
         if kind == "v":
             return value
         raise value if isinstance(value, BaseException) else HostError(str(value), value=value)
@@ -178,7 +188,7 @@ def _start():
 
     def on_signal(number, frame):
         # Who waits for what another one imports goes on with half of it if that is stopped.
-        if not local.alone and not is_importing(frame):
+        if local.state == FREE and not is_importing(frame):
             ask("t", ())
 
     def is_importing(frame):
@@ -226,7 +236,7 @@ def _start():
             stop()
         first, second = decode(scan(text, 0)[0], buffers)
         callee = functions[first] if kind == "i" else None
-        local.alone = False
+        local.state = FREE
         if kind == "e":
             return evaluate(first, second)
         return call(first, second) if kind == "n" else callee(*second)
@@ -242,11 +252,11 @@ def _start():
 
     def run(order):
         try:
-            local.busy = False
+            local.state = ALONE
             try:
                 return attempt(order)
             finally:
-                local.busy = local.alone = True
+                local.state = BUSY
         except MemoryError:
             return OUT_OF_MEMORY
         except BaseException:

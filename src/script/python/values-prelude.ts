@@ -82,10 +82,13 @@ def _values(FILE, functions, released, ask):
         finally:
             path.discard(id(value))
 
+    def encode_all(values, parts, path):
+        return [part if type(part) in PLAIN else encode(part, parts, path) for part in values]
+
     def encode_container(value, parts, path):
         nonlocal last_function
         if isinstance(value, (list, tuple, range)):
-            return [part if type(part) in PLAIN else encode(part, parts, path) for part in value]
+            return encode_all(value, parts, path)
         if isinstance(value, dict):
             if all(type(key) is str for key in value):
                 fields = {key: encode(part, parts, path) for key, part in value.items()}
@@ -181,5 +184,5 @@ def _values(FILE, functions, released, ask):
             at = at.tb_next
         return "\n".join(lines)
 
-    return HostError, Namespace, Parts, encode, decode, encode_error
+    return HostError, Namespace, Parts, encode, encode_all, decode, encode_error
 `;

@@ -58,6 +58,7 @@ Module.new do
   current = 0
   grant = 1000
   max_nesting = 400 # of values
+  writer = JSON::State.new(max_nesting:)
   granted = 0
   modules = {}
   has_modules = ARGV.include?("modules")
@@ -92,7 +93,7 @@ ${VALUES}
     parts = new_parts.new([], [])
     is_complete = false
     wire = encoder.(value, parts)
-    text = "#{head},#{JSON.generate(wire, max_nesting:)}"
+    text = "#{head},#{writer.generate(wire)}"
     is_complete = true
     [text, parts.buffers]
   ensure
