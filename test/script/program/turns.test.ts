@@ -67,17 +67,6 @@ describe("Turns", () => {
     assert.equal(strand.operations, 35);
   });
 
-  it("say for how long they have lasted", (t) => {
-    let now = 1000;
-    t.mock.method(performance, "now", () => now);
-    const turns = new Turns({ left: () => 0 });
-    turns.enter(a, () => {});
-    now += 40;
-    assert.deepEqual([turns.runningMs(a), turns.runningMs(b)], [40, 0]);
-    turns.leave(a);
-    assert.equal(turns.runningMs(a), 0);
-  });
-
   it("are interrupted when they last, as long as somebody watches", (t) => {
     t.mock.timers.enable({ apis: ["setInterval"] });
     let now = 0;
