@@ -152,7 +152,7 @@ export function assembleResumeModule(
   // A frame leaves its resume copy as soon as that costs anything.
   const hinted = code
     .slice(resumeCopies.length)
-    .map((bytes) => checkHints(bytes, parts.globals.state, SMALL_BODY_BYTES));
+    .map((bytes) => checkHints(bytes, parts.globals.state, () => bytes.length <= SMALL_BODY_BYTES));
   const firstHinted = firstIndex + resumeCopies.length;
   writeBranchHints(writer, new Map(hinted.map((hints, position) => [firstHinted + position, hints])));
   writer.section(SECTION.code, () => {

@@ -69,7 +69,7 @@ import type { ResumeBody } from "./resume-module.ts";
 import { ResultGlobals } from "./runtime-globals.ts";
 import { chooseRuntimeHome, hasMultiMemory } from "./runtime-home.ts";
 import type { RuntimeHome } from "./runtime-home.ts";
-import { checkHints } from "./check-hints.ts";
+import { hintsOfSmallFunctions } from "./check-hints.ts";
 import { MAX_NEAR_COPIES, SMALL_BODY_BYTES } from "./near-copies.ts";
 import { OutlinedInstructions } from "./outlined-instructions.ts";
 import { SiteWriter } from "./site-writer.ts";
@@ -174,9 +174,6 @@ function isSelected(
   );
 }
 
-/** Larger functions have no hints in the first module, which is to stay small. */
-const HINTED_BODY_BYTES = 64;
-
 interface ModuleLayout {
   readonly multiMemory: boolean;
   /** Index of the table for functions of the host, if there is one. */
@@ -256,7 +253,7 @@ class ModuleCompiler {
       this.#disposal.add(plan.frame.layout, this.#references);
       this.#prepareResume(plan.shape);
       const body = copy.write(plan);
-      const hints = checkHints(body, this.#home.firstGlobals.state, HINTED_BODY_BYTES);
+      const hints = hintsOfSmallFunctions(module, { index, body }, this.#home.firstGlobals.state);
       this.#first.replaceBody(index, body, hints);
       if (body.length <= SMALL_BODY_BYTES && plan.frame.save >= 0) this.#savesOfSmall.add(plan.frame.save);
       if (body.length > LARGE_BODY_BYTES) this.#checkCopies(plan, body.length);
