@@ -97,6 +97,69 @@ describe("Python: errors", () => {
     assert.ok(error.cause instanceof RangeError);
     assert.equal(error.scriptName, "ValueError");
   });
+
+  check(language, "have those behind them as their cause", async (engine) => {
+    const error = (await rejection(
+      engine.eval("try:\n  1 / 0\nexcept Exception as e:\n  raise ValueError('mine') from e"),
+    )) as ScriptError;
+    assert.equal((error.cause as ScriptError).scriptName, "ZeroDivisionError");
+    const cycle = "a = ValueError('a')\nb = ValueError('b')\na.__cause__ = b\nb.__cause__ = a\nraise a";
+    assert.equal(((await rejection(engine.eval(cycle))) as ScriptError).message, "a");
+  });
+
+  check(language, "that answer with errors are errors all the same", async (engine) => {
+    const attributes = "class E(Exception):\n  def __getattr__(self, name): raise RuntimeError(name)\nraise E('mine')";
+    assert.equal(((await rejection(engine.eval(attributes))) as ScriptError).message, "mine");
+    const named =
+      "class M(type):\n  @property\n  def __name__(self): raise RuntimeError\nclass E(Exception, metaclass=M): pass";
+    const error = (await rejection(engine.eval(`${named}\nraise E`))) as ScriptError;
+    assert.deepEqual(
+      [error.scriptName, error.message],
+      ["TypeError", "Cannot pass an error to the host: RuntimeError"],
+    );
+  });
+});
+
+/** What nests in functions of Python that are not written in Python. */
+const NESTING: readonly string[] = [
+  "def f(): return sorted([1], key=lambda x: f())",
+  "class A:\n  def __init__(self): A()\nf = A",
+  "class A:\n  def __repr__(self): return repr(self)\ndef f(): repr(A())",
+  "class A:\n  def __getattr__(self, name): return getattr(self, name)\ndef f(): A().x",
+  "import functools\ndef f(): return functools.partial(f)()",
+  "def f(): return eval('f()')",
+  "import re\ndef f(m=None): return re.sub('a', f, 'a')",
+  "import sys\nsys.setrecursionlimit(10 ** 6)\ndef f(n=0):\n  if n == 5000: raise RecursionError\n  f(n + 1)",
+];
+
+describe("Python: depth", () => {
+  check(language, "of what is not written in Python is limited, too", async (engine) => {
+    for (const source of NESTING) {
+      const error = (await rejection(engine.eval(`${source}\nf()`))) as ScriptError;
+      assert.equal(error.scriptName, "RecursionError", `${source}: ${String(error)}`);
+    }
+    assert.equal(await engine.eval("1 + 1"), 2);
+  });
+
+  const options = { maxMemoryBytes: 30_000_000 };
+  check(
+    language,
+    "more scripts than there is memory for are refused",
+    async (engine) => {
+      const controller = new AbortController();
+      engine.register("forever", never);
+      const scripts = Array.from({ length: 20 }, () =>
+        rejection(engine.eval("forever()", { signal: controller.signal })),
+      );
+      const refused = await Promise.race(scripts);
+      assert.match(String(refused), /there is no memory for a further thread/);
+      controller.abort("enough");
+      const reasons = await Promise.all(scripts);
+      assert.ok(reasons.includes("enough"));
+      assert.equal(await engine.eval("1 + 1"), 2);
+    },
+    options,
+  );
 });
 
 const nothingFound = new Error("nothing found");
@@ -210,6 +273,14 @@ describe("Python: scripts", () => {
   });
 });
 
+/** What a script writes to the channel between Python and its host: neither may take it for what they say. */
+const GARBAGE: readonly string[] = [
+  "b'garbage' * 1000",
+  "b'\\xff' * 4",
+  "(20).to_bytes(4, 'little') + bytes(4) + (10 ** 9).to_bytes(4, 'little') + bytes(12)",
+  "(8).to_bytes(4, 'little') + bytes(8)",
+];
+
 /** What keeps what stops a script from leaving it. */
 const STUBBORN: readonly string[] = [
   "while True:\n  try:\n    while True: pass\n  except BaseException: pass",
@@ -315,6 +386,13 @@ describe("Python: stopping", () => {
       assert.match(((await rejection(engine.eval("1"))) as Error).message, /has ended/);
     },
   );
+
+  check(language, "hears nothing from a script that writes to its channel", async (engine) => {
+    for (const bytes of GARBAGE) {
+      const source = `import posix\nfor file in range(3, 12):\n  try: posix.write(file, ${bytes})\n  except OSError: pass\nlater(1, 2)`;
+      assert.equal(await engine.eval(source), 2, bytes);
+    }
+  });
 
   check(language, "what cannot be stopped ends the engine", async (engine) => {
     const controller = new AbortController();

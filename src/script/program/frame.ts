@@ -7,6 +7,7 @@
  * said in {@link ORDERS} and {@link REPORTS}.
  */
 
+import { HostError } from "../../wasi/host/host-error.ts";
 import type { WireValue } from "../wire.ts";
 
 /** What the host sends. */
@@ -57,6 +58,8 @@ export interface Frame {
 
 const WORD = 4;
 const HEAD = 3 * WORD;
+/** No text of a value is longer in JavaScript. What else a script writes to the channel, as text, begins with more. */
+const MAX_BYTES = 2 ** 29;
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
 
@@ -92,7 +95,7 @@ export function addressFrame(frame: Uint8Array, strand: number): Uint8Array {
 export class FrameReader {
   #bytes = new Uint8Array(0);
 
-  /** The frames that are complete now. */
+  /** The frames that are complete now. @throws {HostError} when it is none: whoever has written it is told so, and others can go on */
   *read(piece: Uint8Array): Generator<Frame> {
     let bytes = piece;
     if (this.#bytes.length > 0) {
@@ -102,7 +105,9 @@ export class FrameReader {
     }
     let at = 0;
     while (bytes.length - at >= WORD) {
-      const end = at + WORD + readWord(bytes, at);
+      const length = readWord(bytes, at);
+      if (length > MAX_BYTES) throw new HostError("EINVAL");
+      const end = at + WORD + length;
       if (end > bytes.length) break;
       yield decodeFrame(bytes.subarray(at + WORD, end));
       at = end;
@@ -117,11 +122,13 @@ function decodeFrame(bytes: Uint8Array): Frame {
   const sizes = 2 * WORD;
   const buffers: Uint8Array[] = [];
   let at = sizes + WORD * count;
+  if (at > bytes.length) throw new HostError("EINVAL");
   for (let index = 0; index < count; index++) {
     const length = readWord(bytes, sizes + WORD * index);
     buffers.push(bytes.slice(at, at + length));
     at += length;
   }
+  if (at >= bytes.length) throw new HostError("EINVAL");
   const text = DECODER.decode(bytes.subarray(at));
   const comma = text.indexOf(",");
   const value = { text: text.slice(comma + 1), buffers };

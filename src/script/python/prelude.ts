@@ -204,6 +204,7 @@ def _start():
 
     OUT_OF_MEMORY = (b'x,{"$":["e",{"name":"MemoryError","message":"out of memory"}]}', ())
     STOPPED = (b'x,{"$":["e",{"name":"Stop","message":"stopped"}]}', ())
+    BROKEN = (b'x,{"$":["e",{"name":"SystemError","message":"the script has changed what it is run with"}]}', ())
     RESERVE_BYTES = 1 << 18
 
     # Orders
@@ -248,7 +249,10 @@ def _start():
             if isinstance(error, MemoryError):
                 error.__traceback__ = None  # has all that the script had
                 reserve.clear()
-            return report("x", error, encode_error)
+            try:
+                return report("x", error, encode_error)
+            except Exception as why:  # an error whose class answers with errors
+                return report("x", TypeError("Cannot pass an error to the host: %s" % type(why).__name__), encode_error)
 
     def run(order):
         try:
@@ -260,7 +264,7 @@ def _start():
         except MemoryError:
             return OUT_OF_MEMORY
         except BaseException:
-            return STOPPED
+            return STOPPED if local.stopping else BROKEN
 
     def begin(number):
         try:
@@ -309,6 +313,7 @@ def _start():
     _threads(local, ask)
     if len(sys.argv) > 2:
         _modules(MODULES, HostError, ask)
+    sys.argv[:] = [""]
     for name in list(scripts.__dict__):
         if name not in ("__name__", "__builtins__", "__doc__"):
             delattr(scripts, name)

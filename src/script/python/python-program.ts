@@ -26,8 +26,15 @@ import { PRELUDE } from "./prelude.ts";
 const INSTRUCTIONS_PER_OPERATION = 64;
 /** As much as can be counted exactly. */
 const FUEL = 2 ** 53 - 1;
-/** Python counts how deep it is in its own functions, and may take so much for as many as it allows: as its own stack has. */
-const MIN_STACK_BYTES = 512 * 1024;
+/** Its own functions take up to 2.1 MB for as many of them as Python allows, what lets go of a deep structure half a megabyte beyond. */
+const MIN_STACK_BYTES = 3 * 1024 * 1024;
+/** How many of its own functions Python allows to nest, in CPython 3.12 for WASI: in `sorted`, say, with a key that sorts. */
+const DEPTH = 500;
+/** How many the native stack has room for where all of it is that of this thread: in Node 20, before V8 has optimized them. */
+const DEPTH_OF_TRANSFORM = 100;
+/** Where it counts them: of what a thread begins with the fifth word is the address of its state, of which the seventh is what is left. */
+const STATE_OF_BOOT = 16;
+const DEPTH_OF_STATE = 24;
 const MAX_THREADS = 100_000;
 /** Has the prelude import what the host has. */
 const MODULES_OF_HOST = "modules";
@@ -183,7 +190,7 @@ export class PythonProgram implements ScriptProgram {
 
   #onFrame(thread: PythonThread, frame: Frame): void {
     if (frame.kind === REPORTS.release) this.#references.release(frame.number);
-    else if (frame.kind === REPORTS.ready) this.#interruption = frame.number;
+    else if (frame.kind === REPORTS.ready) this.#interruption ||= frame.number;
     else {
       if (frame.kind === REPORTS.tick) this.#turns.giveWay(thread);
       thread.listener?.(frame);
@@ -214,6 +221,7 @@ export class PythonProgram implements ScriptProgram {
     const { thread, boot } = begun;
     this.#turns.enter(thread, () => {
       const { abort } = thread;
+      limitDepth(this.#instance, boot);
       const ended = this.#instance.function(PYTHON_EXPORTS.run).call([boot] as never, { signal: abort.signal });
       if (this.#instance.waiting === 0) {
         void this.#run(ended);
@@ -237,20 +245,36 @@ export class PythonProgram implements ScriptProgram {
     } catch (error) {
       reason = error;
     }
+    this.#endWith(reason);
+  }
+
+  #endWith(reason: unknown): void {
     this.#setEnded(reason);
     this.end();
   }
 
   #interrupt(): void {
-    // What a signal would do: Python may be in the middle of anything.
-    (this.#instance.sync as Record<string, (...args: number[]) => unknown>)[PYTHON_EXPORTS.interrupt]!(
-      this.#interruption,
-    );
+    try {
+      // What a signal would do: Python may be in the middle of anything.
+      (this.#instance.sync as Record<string, (...args: number[]) => unknown>)[PYTHON_EXPORTS.interrupt]!(
+        this.#interruption,
+      );
+    } catch (error) {
+      // Nobody waits for a timer.
+      this.#endWith(error);
+    }
   }
 
   #global(name: string): Global {
     return (this.#instance.exports as Readonly<Record<string, unknown>>)[name] as Global;
   }
+}
+
+function limitDepth({ backend, memory }: Instance, boot: number): void {
+  if (backend === "jspi") return;
+  const view = new DataView(memory!.buffer);
+  const left = view.getUint32(boot + STATE_OF_BOOT, true) + DEPTH_OF_STATE;
+  if (view.getInt32(left, true) === DEPTH) view.setInt32(left, DEPTH_OF_TRANSFORM, true);
 }
 
 function noMemory(): Error {

@@ -8,7 +8,7 @@ def _threads(local, ask):
     import _thread, time
 
     def sleep(seconds):
-        if seconds < 0:
+        if not seconds >= 0:  # nor what is no number
             raise ValueError("sleep length must be non-negative")
         ask("w", (seconds,))
 

@@ -90,7 +90,7 @@ def _values(FILE, functions, released, ask):
         if isinstance(value, (list, tuple, range)):
             return encode_all(value, parts, path)
         if isinstance(value, dict):
-            if all(type(key) is str for key in value):
+            if all(isinstance(key, str) for key in value):
                 fields = {key: encode(part, parts, path) for key, part in value.items()}
                 return tag("o", fields) if "$" in fields else fields
             return tag("m", [[encode(key, parts, path), encode(part, parts, path)] for key, part in value.items()])
@@ -151,7 +151,7 @@ def _values(FILE, functions, released, ask):
             error._host = host
         return error
 
-    def encode_error(error, parts, path):
+    def encode_error(error, parts, path, behind=None):
         about = {"name": getattr(error, "name", None) if isinstance(error, HostError) else type(error).__name__}
         about["message"] = message_of(error)
         about["stack"] = stack_of(error)
@@ -160,12 +160,21 @@ def _values(FILE, functions, released, ask):
             if type(part) in (str, bool, int, float) and key not in ("_host", "name", "value"):
                 fields[key] = encode(part, parts, path)
         about["fields"] = fields
-        at = error
-        while at is not None and not hasattr(at, "_host"):
-            at = at.__cause__
-        if at is not None:
-            about["host"] = at._host
+        behind = causes_of(error) if behind is None else behind
+        host = next((at._host for at in behind if isinstance(at, HostError) and hasattr(at, "_host")), None)
+        if host is not None:
+            about["host"] = host
+        elif len(behind) > 1:
+            about["cause"] = encode_error(behind[1], parts, path, behind[1:])
         return tag("e", about)
+
+    def causes_of(error):
+        """The error itself, that from which it was raised, and so on, as long as they do not come back."""
+        causes = []
+        while error is not None and len(causes) < 100 and not any(at is error for at in causes):
+            causes.append(error)
+            error = error.__cause__
+        return causes
 
     def message_of(error):
         try:
