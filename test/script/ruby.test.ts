@@ -90,11 +90,14 @@ function values(): void {
       2n ** 64n,
       null,
     ]);
+    assert.deepEqual(await engine.eval('{ "\\xff" => 1 }'), new Map([[new Uint8Array([255]), 1]]));
+    assert.match(JSON.stringify(await engine.eval("a = []; 200.times { a = [a] }; a")), /^\[{201}\]{201}$/);
   });
 
   check(language, "that cannot cross", async (engine) => {
     assert.match(((await rejection(engine.eval("Object.new"))) as Error).message, /Cannot pass a Object/);
     assert.match(((await rejection(engine.eval("o = []; o << o; o"))) as Error).message, /itself/);
+    assert.match(((await rejection(engine.eval("(1..)"))) as Error).message, /without an end/);
   });
 }
 
@@ -114,6 +117,21 @@ function errors(): void {
     const error = (await rejection(engine.eval("begin; fail('no'); rescue; raise 'mine'; end"))) as ScriptError;
     assert.ok(error.cause instanceof RangeError);
     assert.equal(error.scriptName, "RuntimeError");
+  });
+
+  check(language, "have those behind them as their cause", async (engine) => {
+    const error = (await rejection(engine.eval("begin; 1 / 0; rescue; raise 'mine'; end"))) as ScriptError;
+    assert.equal((error.cause as ScriptError).scriptName, "ZeroDivisionError");
+  });
+
+  check(language, "that answer with errors are errors all the same", async (engine) => {
+    const source = "class Bad < StandardError; def message = raise('no'); end; raise Bad";
+    const error = (await rejection(engine.eval(source))) as ScriptError;
+    assert.deepEqual(
+      [error.scriptName, error.message],
+      ["TypeError", "Cannot pass an error to the host: RuntimeError"],
+    );
+    assert.equal(await engine.eval("1 + 1"), 2);
   });
 }
 
@@ -208,6 +226,13 @@ function stopping(): void {
       assert.equal((error as Error).name, "TimeoutError", source);
       assert.equal(await engine.eval("1 + 1"), 2, source);
     }
+  });
+
+  check(language, "turns of a loop that take long, behind one whose turns do not", async (engine) => {
+    const source = "300_000.times {}; loop { 'a' * 10_000_000 }";
+    const error = await rejection(engine.eval(source, { timeoutMs: 150 }));
+    assert.equal((error as Error).name, "TimeoutError");
+    assert.equal(await engine.eval("1 + 1"), 2);
   });
 
   check(language, "what cannot be stopped ends the engine", async (engine) => {

@@ -8,7 +8,7 @@
  *       y                  (($__left-=1)<0&&$__ask.());y
  *     end                end
  *
- * on the same line. When it has counted to the end, which is every few milliseconds, it asks the host, and waits for the answer. A script that
+ * on the same line. When it has counted to the end it looks at the clock, and every few milliseconds asks the host, and waits for the answer. A script that
  * is to end leaves by `throw`, which no `rescue` catches; what an `ensure` begins to do ends there again.
  */
 
@@ -56,7 +56,7 @@ Module.new do
   stopping = {}
   asking = {}
   current = 0
-  grant = 1000
+  grant = 50
   max_nesting = 400 # of values
   writer = JSON::State.new(max_nesting:)
   granted = 0
@@ -182,8 +182,10 @@ ${VALUES}
   nil_function = host_function.new(0, "tick")
 
   Kernel.define_method(:sleep) do |seconds = nil|
+    raise TypeError, "can't convert #{seconds.class} into time interval" unless seconds.nil? || seconds.is_a?(Numeric)
+    raise ArgumentError, "time interval must not be negative" unless seconds.nil? || seconds >= 0
     started = Process.clock_gettime(Process::CLOCK_MONOTONIC)
-    nil_function.stackful_ask("w", [seconds || 1e9])
+    nil_function.stackful_ask("w", [seconds.nil? ? 1e9 : seconds.to_f])
     (Process.clock_gettime(Process::CLOCK_MONOTONIC) - started).round
   end
   Kernel.define_singleton_method(:sleep) { |seconds = nil| TOPLEVEL_BINDING.receiver.__send__(:sleep, seconds) }
@@ -191,14 +193,19 @@ ${VALUES}
   # Stopping: loops, blocks and methods count, and ask from time to time whether to go on
 
   now = -> { Process.clock_gettime(Process::CLOCK_MONOTONIC, :float_millisecond) }
+  looked = granted
   $__left = grant
+  # One turn of a loop may take a thousand times as long as one of the loop before: few of them pass between two looks at the clock.
   $__ask = lambda do
     throw stop if stopping[current]
-    passed = now.() - granted
-    grant = (grant * 5 / (passed + 0.1)).clamp(grant / 4, grant * 4).clamp(1, 10_000_000).to_i
-    nil_function.stackful_ask("t", [])
+    time = now.()
+    grant = (grant / (time - looked + 0.001)).clamp(grant / 4, grant * 4).clamp(1, 500).to_i
+    if time - granted >= 5
+      nil_function.stackful_ask("t", [])
+      time = granted = now.()
+    end
+    looked = time
     $__left = grant
-    granted = now.()
   end
   count = "(($__left-=1)<0&&$__ask.());"
 

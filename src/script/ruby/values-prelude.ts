@@ -18,9 +18,11 @@ export const VALUES: string = String.raw`  # Values
     value == 0 && 1 / value < 0 ? tag.("d", "-0") : value
   end
 
+  name = ->(key) { key.is_a?(Symbol) || key.is_a?(String) && key.valid_encoding? && (key.encoding != Encoding::BINARY || key.ascii_only?) }
+
   encode_hash = lambda do |value, parts, path|
-    if value.each_key.all? { |key| key.is_a?(String) || key.is_a?(Symbol) }
-      fields = value.to_h { |key, part| [key.to_s, encode.(part, parts, path)] }
+    if value.each_key.all?(&name)
+      fields = value.to_h { |key, part| [key.to_s.encode("UTF-8"), encode.(part, parts, path)] }
       next fields.key?("$") ? tag.("o", fields) : fields
     end
     tag.("m", value.map { |key, part| [encode.(key, parts, path), encode.(part, parts, path)] })
@@ -33,8 +35,10 @@ export const VALUES: string = String.raw`  # Values
       when Array then value.map { |part| encode.(part, parts, path) }
       when Hash then encode_hash.(value, parts, path)
       when Set then tag.("s", value.map { |part| encode.(part, parts, path) })
-      when Range then value.map { |part| encode.(part, parts, path) }
-      else encode_hash.(value.to_h, buffers, path)
+      when Range
+        raise TypeError, "Cannot pass a Range without an end to the host" if value.end.nil? || value.end == Float::INFINITY
+        value.map { |part| encode.(part, parts, path) }
+      else encode_hash.(value.to_h, parts, path)
     end
     path.pop
     wire
@@ -111,9 +115,9 @@ export const VALUES: string = String.raw`  # Values
     lines.join("\n")
   end
 
-  encode_error = lambda do |error, parts|
-    at = error
-    at = at.cause until at.nil? || at.instance_variable_defined?(:@stackful_host)
+  encode_error = lambda do |error, parts, behind = nil|
+    behind ||= Enumerator.produce(error) { |at| at.cause || raise(StopIteration) }.first(100)
+    host = behind.find { |at| at.instance_variable_defined?(:@stackful_host) }
     fields = error.is_a?(HostError) ? error.fields : {}
     about = {
       name: error.is_a?(HostError) ? error.name : error.class.name,
@@ -121,7 +125,8 @@ export const VALUES: string = String.raw`  # Values
       stack: readable.(stack_of.(error)),
       fields: fields.select { |_, part| [String, Integer, Float, true, false].any? { |kind| kind === part } }
     }
-    about[:host] = at.instance_variable_get(:@stackful_host) if at
+    about[:host] = host.instance_variable_get(:@stackful_host) if host
+    about[:cause] = encode_error.(behind[1], parts, behind.drop(1)) if host.nil? && behind.size > 1
     tag.("e", about)
   end
 `;
