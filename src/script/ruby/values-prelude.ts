@@ -18,10 +18,10 @@ export const VALUES: string = String.raw`  # Values
     value == 0 && 1 / value < 0 ? tag.("d", "-0") : value
   end
 
-  name = ->(key) { key.is_a?(Symbol) || key.is_a?(String) && key.valid_encoding? && (key.encoding != Encoding::BINARY || key.ascii_only?) }
+  is_name = ->(key) { key.is_a?(Symbol) || key.is_a?(String) && key.valid_encoding? && (key.encoding != Encoding::BINARY || key.ascii_only?) }
 
   encode_hash = lambda do |value, parts, path|
-    if value.each_key.all?(&name)
+    if value.each_key.all?(&is_name)
       fields = value.to_h { |key, part| [key.to_s.encode("UTF-8"), encode.(part, parts, path)] }
       next fields.key?("$") ? tag.("o", fields) : fields
     end
