@@ -62,7 +62,8 @@ describe("memory.atomic.wait", () => {
     const { call } = await atomics(backend, isOwn);
     const begin = performance.now();
     assert.equal(await call("wait32", 0, 0, 30n * MS), TIMED_OUT);
-    assert.ok(performance.now() - begin >= 30);
+    // Timers of engines may be early by less than a millisecond.
+    assert.ok(performance.now() - begin >= (isOwn ? 30 : 29));
     assert.equal(await call("wait64", 8, 0n, 1n), TIMED_OUT);
     // It has left the line.
     assert.equal(await call("notify", 0, -1), 0);
