@@ -1,6 +1,7 @@
 /** Why a run is over before the program has ended, and what asks for that: signals, a time limit, a reader that has gone. */
 
 import { setMaxListeners } from "node:events";
+import { Timer } from "../platform/timer.ts";
 
 /** What the program is unwound with. */
 export class Stopped extends Error {
@@ -19,8 +20,6 @@ const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 const SIGPIPE_EXIT = 141;
 /** As timeout(1) of coreutils. */
 const TIMEOUT_EXIT = 124;
-/** What is longer, Node takes for 1 ms. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Milliseconds in which all is written that somebody takes. */
 const GRACE_MS = 500;
@@ -65,15 +64,10 @@ export class StopRequests {
   }
 
   limitTime(milliseconds: number, text: string): void {
-    const end = performance.now() + milliseconds;
-    let timer: NodeJS.Timeout | undefined;
-    const wait = (): void => {
-      const left = end - performance.now();
-      if (left > 0) timer = setTimeout(wait, Math.min(left, LONGEST_TIMER_MS));
-      else this.#controller.abort(new Stopped(TIMEOUT_EXIT, `the program was stopped after ${text}`));
-    };
-    wait();
-    this.#undo.push(() => clearTimeout(timer));
+    const timer = new Timer(milliseconds, () =>
+      this.#controller.abort(new Stopped(TIMEOUT_EXIT, `the program was stopped after ${text}`)),
+    );
+    this.#undo.push(() => timer.clear());
   }
 
   /** Nobody listens any more. If the run was ended, so is this process. */

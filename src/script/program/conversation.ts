@@ -12,7 +12,8 @@ import type { WireTarget, WireValue } from "../wire.ts";
 import { ORDERS, REPORTS, encodeFrame } from "./frame.ts";
 import type { Frame } from "./frame.ts";
 import type { Order, Orders } from "./orders.ts";
-import type { ScriptProgram, Strand } from "./strand.ts";
+import type { ScriptProgram } from "./script-program.ts";
+import type { Strand } from "./strand.ts";
 
 export interface ConversationParts {
   readonly program: ScriptProgram;
@@ -78,7 +79,7 @@ export class Conversation {
 
   #finish(isFulfilled: boolean, wire: WireValue): void {
     this.#strand.listener = undefined;
-    this.#run.count(this.#parts.program.operationsOf(this.#strand));
+    this.#run.count(this.#parts.program.turns.takeOperations(this.#strand));
     try {
       const value = decodeWire(wire, this.#parts.target);
       if (isFulfilled) this.#resolve(value);
@@ -90,7 +91,7 @@ export class Conversation {
 
   #tick(): void {
     const run = this.#run;
-    const pause = run.tick(this.#parts.program.operationsOf(this.#strand), true);
+    const pause = run.tick(this.#parts.program.turns.takeOperations(this.#strand), true);
     if (pause === undefined) this.#send(GO_ON);
     else void pause.then(() => this.#send(GO_ON));
   }

@@ -9,7 +9,8 @@ import type { WireTarget } from "../wire.ts";
 import { Conversation } from "./conversation.ts";
 import { ORDERS, encodeFrame } from "./frame.ts";
 import { Orders } from "./orders.ts";
-import type { ScriptProgram, Strand } from "./strand.ts";
+import type { ScriptProgram } from "./script-program.ts";
+import type { Strand } from "./strand.ts";
 
 /**
  * How often it is looked whether a script has ended that was stopped: a second, and more where this thread has hardly a processor, which the
@@ -97,11 +98,11 @@ export class ProgramRuntime implements ScriptRuntime {
     const parts = { program: this.#program, functions, loadModule, target: this.#target, orders: this.#orders };
     const conversation = new Conversation(parts, strand, run);
     this.#conversations.add(conversation);
-    this.#program.watch();
+    this.#program.turns.watch();
     conversation.begin(order);
     const isOver = (): void => {
       this.#conversations.delete(conversation);
-      if (this.#conversations.size === 0) this.#program.unwatch();
+      if (this.#conversations.size === 0) this.#program.turns.unwatch();
       this.#program.giveBack(strand);
     };
     conversation.result.then(isOver, isOver);
@@ -132,7 +133,7 @@ export class ProgramRuntime implements ScriptRuntime {
       // One after the other: it may just have got its turn.
       let looksComputing = 0;
       const timer = setInterval(() => {
-        looksComputing = this.#program.isComputing(strand) ? looksComputing + 1 : 0;
+        looksComputing = this.#program.turns.isRunning(strand) ? looksComputing + 1 : 0;
         if (looksComputing >= GRACE_LOOKS) this.#program.end();
         else if (++looks >= GRACE_LOOKS) resolve();
       }, LOOK_MS);

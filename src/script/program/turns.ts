@@ -39,6 +39,12 @@ export class Turns {
     this.#next();
   }
 
+  /** The same, but at once if it is its turn: an answer that is there before the script asks for it costs none. */
+  continue(strand: Strand, go: () => void): void {
+    if (this.isRunning(strand)) go();
+    else this.enter(strand, go);
+  }
+
   isRunning(strand: Strand): boolean {
     return this.#running === strand;
   }
@@ -66,6 +72,14 @@ export class Turns {
     const left = this.#options.left();
     strand.operations += this.#left - left;
     this.#left = left;
+  }
+
+  /** The same, as a number; they count as told of. */
+  takeOperations(strand: Strand): number {
+    this.spend(strand);
+    const { operations } = strand;
+    strand.operations = 0;
+    return operations;
   }
 
   /** Looks after what computes, as long as anything may. */

@@ -17,15 +17,13 @@ import { Channel } from "../program/channel.ts";
 import { CHANNELS, ChannelDirectory } from "../program/channel-directory.ts";
 import { ORDERS, REPORTS, encodeFrame } from "../program/frame.ts";
 import type { Frame } from "../program/frame.ts";
-import type { ScriptProgram, Strand } from "../program/strand.ts";
+import { FUEL, operationsLeft } from "../program/operations.ts";
+import type { ScriptProgram } from "../program/script-program.ts";
+import type { Strand } from "../program/strand.ts";
 import { Turns } from "../program/turns.ts";
 import { PYTHON_EXPORTS } from "./python-module.ts";
 import { PRELUDE } from "./prelude.ts";
 
-/** What is counted is an instruction of the interpreter; so many are about one of Python's. */
-const INSTRUCTIONS_PER_OPERATION = 64;
-/** As much as can be counted exactly. */
-const FUEL = 2 ** 53 - 1;
 /** Its own functions take up to 2.1 MB for as many of them as Python allows, what lets go of a deep structure half a megabyte beyond. */
 const MIN_STACK_BYTES = 3 * 1024 * 1024;
 /** How many of its own functions Python allows to nest, in CPython 3.12 for WASI: in `sorted`, say, with a key that sorts. */
@@ -45,7 +43,7 @@ type Global = WebAssembly.Global<"i32">;
 export class PythonProgram implements ScriptProgram {
   readonly ended: Promise<unknown>;
   readonly #references: HostReferences;
-  readonly #turns: Turns;
+  readonly turns: Turns;
   readonly #threads = new Map<number, PythonThread>();
   readonly #idle: PythonThread[] = [];
   /** Told to begin, and without memory for their stacks. */
@@ -62,8 +60,8 @@ export class PythonProgram implements ScriptProgram {
   private constructor(references: HostReferences) {
     this.#references = references;
     this.ended = new Promise((resolve) => (this.#setEnded = resolve));
-    this.#turns = new Turns({
-      left: () => Math.floor((this.#instance.fuel ?? 0) / INSTRUCTIONS_PER_OPERATION),
+    this.turns = new Turns({
+      left: () => operationsLeft(this.#instance),
       interrupt: () => this.#interrupt(),
     });
   }
@@ -91,7 +89,7 @@ export class PythonProgram implements ScriptProgram {
         ...(loadModule === undefined ? [] : [MODULES_OF_HOST]),
       ],
       preopens: { [CHANNELS]: new ChannelDirectory((number) => this.#open(number)) },
-      clock: this.#turns.clock(systemClock),
+      clock: this.turns.clock(systemClock),
       stdin: "ignore",
       stdout: output,
       stderr: output,
@@ -122,7 +120,7 @@ export class PythonProgram implements ScriptProgram {
     this.#threads.set(thread.number, thread);
     return this.#started(thread, () =>
       // One after the other: what the thread begins with is in a global.
-      this.#turns.enter(main, () => {
+      this.turns.enter(main, () => {
         this.#global(PYTHON_EXPORTS.wanted).value = 1;
         this.#starting = thread;
         main.channel!.send(encodeFrame(ORDERS.start, undefined, thread.number));
@@ -146,37 +144,18 @@ export class PythonProgram implements ScriptProgram {
     this.#told.push(order);
   }
 
-  watch(): void {
-    this.#turns.watch();
-  }
-
-  unwatch(): void {
-    this.#turns.unwatch();
-  }
-
-  isComputing(strand: Strand): boolean {
-    return this.#turns.isRunning(strand);
-  }
-
-  operationsOf(strand: Strand): number {
-    this.#turns.spend(strand);
-    const { operations } = strand;
-    strand.operations = 0;
-    return operations;
-  }
-
   memoryBytes(): number {
     return this.#instance.memory!.buffer.byteLength;
   }
 
   end(): void {
-    this.#turns.unwatch();
+    this.turns.unwatch();
     const reason = new Error("Python was ended");
     for (const { abort } of this.#threads.values()) abort.abort(reason);
   }
 
   #newThread(number: number): PythonThread {
-    return new PythonThread(number, this.#turns, this.#told);
+    return new PythonThread(number, this.turns, this.#told);
   }
 
   #open(number: number): Channel | undefined {
@@ -192,14 +171,14 @@ export class PythonProgram implements ScriptProgram {
     if (frame.kind === REPORTS.release) this.#references.release(frame.number);
     else if (frame.kind === REPORTS.ready) this.#interruption ||= frame.number;
     else {
-      if (frame.kind === REPORTS.tick) this.#turns.giveWay(thread);
+      if (frame.kind === REPORTS.tick) this.turns.giveWay(thread);
       thread.listener?.(frame);
     }
   }
 
   #onWait(thread: PythonThread): void {
     if (thread.number === 0) this.#onMainWait();
-    this.#turns.leave(thread);
+    this.turns.leave(thread);
     thread.started?.();
     thread.started = undefined;
   }
@@ -219,7 +198,7 @@ export class PythonProgram implements ScriptProgram {
 
   #startThread(begun: { readonly thread: PythonThread; readonly boot: number }): void {
     const { thread, boot } = begun;
-    this.#turns.enter(thread, () => {
+    this.turns.enter(thread, () => {
       const { abort } = thread;
       limitDepth(this.#instance, boot);
       const ended = this.#instance.function(PYTHON_EXPORTS.run).call([boot] as never, { signal: abort.signal });
@@ -233,7 +212,7 @@ export class PythonProgram implements ScriptProgram {
       thread.abort = new AbortController();
       this.#unstarted.push(begun);
       thread.started?.(noMemory());
-      this.#turns.leave(thread);
+      this.turns.leave(thread);
     });
   }
 
@@ -304,8 +283,6 @@ class PythonThread implements Strand {
       for (const told of this.#told.splice(0)) this.channel!.send(told);
       this.channel!.send(order());
     };
-    // An answer that is there before the script asks for it costs no turn.
-    if (this.#turns.isRunning(this)) go();
-    else this.#turns.enter(this, go);
+    this.#turns.continue(this, go);
   }
 }

@@ -14,15 +14,13 @@ import { Channel } from "../program/channel.ts";
 import { CHANNELS, ChannelDirectory } from "../program/channel-directory.ts";
 import { ORDERS, REPORTS, addressFrame, encodeFrame } from "../program/frame.ts";
 import type { Frame } from "../program/frame.ts";
-import type { ScriptProgram, Strand } from "../program/strand.ts";
+import { FUEL, operationsLeft } from "../program/operations.ts";
+import type { ScriptProgram } from "../program/script-program.ts";
+import type { Strand } from "../program/strand.ts";
 import { Turns } from "../program/turns.ts";
 import { RubyCalls, rubyImports } from "./ruby-calls.ts";
 import { PRELUDE } from "./prelude.ts";
 
-/** What is counted is an instruction of the interpreter; so many are about one of Ruby's. */
-const INSTRUCTIONS_PER_OPERATION = 64;
-/** As much as can be counted exactly. */
-const FUEL = 2 ** 53 - 1;
 /** Has the prelude load what the host has. */
 const MODULES_OF_HOST = "modules";
 
@@ -30,7 +28,7 @@ export class RubyProgram implements ScriptProgram {
   readonly ended: Promise<unknown>;
   readonly #references: HostReferences;
   readonly #abort = new AbortController();
-  readonly #turns: Turns;
+  readonly turns: Turns;
   readonly #fibers = new Map<number, RubyFiber>();
   readonly #idle: RubyFiber[] = [];
   readonly #told: Uint8Array[] = [];
@@ -42,12 +40,12 @@ export class RubyProgram implements ScriptProgram {
   private constructor(references: HostReferences) {
     this.#references = references;
     this.ended = new Promise((resolve) => (this.#setEnded = resolve));
-    this.#turns = new Turns({
-      left: () => Math.floor((this.#instance.fuel ?? 0) / INSTRUCTIONS_PER_OPERATION),
+    this.turns = new Turns({
+      left: () => operationsLeft(this.#instance),
     });
     this.#channel = new Channel({
       onFrame: (frame) => this.#onFrame(frame),
-      onWait: () => this.#turns.leaveAll(),
+      onWait: () => this.turns.leaveAll(),
     });
   }
 
@@ -85,7 +83,7 @@ export class RubyProgram implements ScriptProgram {
   take(): Strand {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
-    const fiber = new RubyFiber(this.#fibers.size + 1, this.#turns, (order) => this.#send(order));
+    const fiber = new RubyFiber(this.#fibers.size + 1, this.turns, (order) => this.#send(order));
     this.#fibers.set(fiber.number, fiber);
     this.tell(encodeFrame(ORDERS.start, undefined, fiber.number));
     return fiber;
@@ -99,31 +97,12 @@ export class RubyProgram implements ScriptProgram {
     this.#told.push(order);
   }
 
-  watch(): void {
-    this.#turns.watch();
-  }
-
-  unwatch(): void {
-    this.#turns.unwatch();
-  }
-
-  isComputing(strand: Strand): boolean {
-    return this.#turns.isRunning(strand);
-  }
-
-  operationsOf(strand: Strand): number {
-    this.#turns.spend(strand);
-    const { operations } = strand;
-    strand.operations = 0;
-    return operations;
-  }
-
   memoryBytes(): number {
     return this.#instance.memory!.buffer.byteLength;
   }
 
   end(): void {
-    this.#turns.unwatch();
+    this.turns.unwatch();
     this.#abort.abort(new Error("Ruby was ended"));
   }
 
@@ -137,7 +116,7 @@ export class RubyProgram implements ScriptProgram {
     else if (frame.kind === REPORTS.ready) this.#isReady();
     else {
       const fiber = this.#fibers.get(frame.strand);
-      if (fiber !== undefined && frame.kind === REPORTS.tick) this.#turns.giveWay(fiber);
+      if (fiber !== undefined && frame.kind === REPORTS.tick) this.turns.giveWay(fiber);
       fiber?.listener?.(frame);
     }
   }
@@ -169,8 +148,6 @@ class RubyFiber implements Strand {
 
   send(order: () => Uint8Array): void {
     const go = (): void => this.#send(() => addressFrame(order(), this.number));
-    // An answer that is there before the script asks for it costs no turn.
-    if (this.#turns.isRunning(this)) go();
-    else this.#turns.enter(this, go);
+    this.#turns.continue(this, go);
   }
 }
