@@ -89,8 +89,8 @@ export const NEVER_SYNC: SyncRefusal = {
  * until the block is given to another guest.
  */
 const guests = new Map<number, WeakRef<JspiGuest>>();
-/** Record → the link that has started its activation, if several guests share the block. */
-const starters = new Map<number, WeakRef<JspiGuest>>();
+/** Record → the link that has started the activation of this generation, if several guests share the block. */
+const starters = new Map<number, { readonly generation: number; readonly link: WeakRef<JspiGuest> }>();
 /** Activation → where its stack pointer was when a trap cut it off, until its rejection is handled. */
 const cutOff = new Map<string, StackState>();
 
@@ -175,7 +175,8 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
         cutOff: endCutOff,
       },
     });
-    guests.set(guest, new WeakRef(this));
+    // What runs already is of the guest that it is shared with; what begins from now on has its starter.
+    if (!this.stacks.isShared) guests.set(guest, new WeakRef(this));
   }
 
   get waiting(): number {
@@ -227,7 +228,7 @@ export class JspiGuest implements LinkedGuest, BodyRunner {
     const generation = words[(record + GENERATION) >> 2]!;
     countStart(this.stacks.guest);
     words[THREW >> 2] = 0;
-    if (this.stacks.isShared) starters.set(record, new WeakRef(this));
+    if (this.stacks.isShared) starters.set(record, { generation, link: new WeakRef(this) });
     let promise: Promise<unknown>;
     try {
       // A spread costs 20 ns.
@@ -330,7 +331,10 @@ function activationKey(record: number, generation: number): string {
 }
 
 function endCutOff(record: number): void {
-  (starters.get(record) ?? guests.get(readWord(record, GUEST)))?.deref()?.endCutOff(record);
+  const starter = starters.get(record);
+  // The record may have belonged to a guest that was collected: no block ever has a generation again.
+  const isStarter = starter?.generation === readWord(record, GENERATION);
+  (isStarter ? starter.link : guests.get(readWord(record, GUEST)))?.deref()?.endCutOff(record);
 }
 
 function linkModuleOf(module: GuestModule, prepared: PreparedGuest, cache?: CacheOption): Promise<LinkModule> {

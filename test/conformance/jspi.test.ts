@@ -7,15 +7,6 @@ conformance({
   name: "jspi",
   syncResume: false,
   skips: [
-    // In one run of six, with V8 14: what is read of a stack pointer after a trap is not what was written before it. Not understood yet.
-    ...[
-      "is not blamed on a synchronous call that traps in the microtasks after it",
-      "exhausts a region after it was on one of them, and touches nothing beside it",
-    ].map((test) => ({
-      backend: "jspi",
-      test,
-      reason: "an overflow is sometimes told of another call, or not told apart from a trap",
-    })),
     ...(callsBeforeItRefuses
       ? [
           {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { StackExhaustedError, Trap, suspend } from "stackful";
-import type { Instance, InstantiateOptions } from "stackful";
+import type { HostImports, Instance, InstantiateOptions } from "stackful";
 import { Doors, errorOf, liveActivations, permutations, rejection, turn } from "./harness.ts";
 import type { Functions, Suite } from "./harness.ts";
 import { stackPointerOf } from "./overlap.ts";
@@ -177,35 +177,40 @@ function onMainStack(suite: Suite, guest: string): void {
   }
 }
 
-/** A trap is only known when the rejection that it leads to is handled: others may call the guest before. */
 function blame(suite: Suite): void {
-  suite.it("is not blamed on a synchronous call that traps in the microtasks after it", async () => {
-    const doors = new Doors();
-    const host = { wait: (id: number): unknown => (id === 9 ? 0 : doors.wait(id)), fill: () => {} };
-    const instance = await suite.instantiate<Functions<"frame" | "nested" | "trapping">>(
-      "frames",
-      { host },
-      { stacks: { bytes: 1024 } },
-    );
-    const main = instance.exports.frame(1);
-    const before = liveActivations();
-    const deep = rejection(instance.exports.nested(2, 50));
-    for (let waits = 0; waits === 0 || liveActivations() > before; waits++) {
-      doors.open(2);
-      for (let microtasks = 0; microtasks < 12; microtasks++) {
-        await Promise.resolve();
-        const error = errorOf(() => instance.sync.trapping(9));
-        assert.ok(
-          error instanceof Trap && error.kind === "unreachable",
-          `after ${microtasks} of ${waits}: ${String(error)}`,
-        );
-      }
-      await turn();
+  suite.it("is not blamed on a synchronous call that traps in the microtasks after it", () =>
+    checkBlame((imports, options) => suite.instantiate("frames", imports, options)),
+  );
+}
+
+/** A trap is only known when the rejection that it leads to is handled: others may call the guest before. */
+export async function checkBlame(
+  instantiateFrames: (
+    imports: HostImports,
+    options: InstantiateOptions,
+  ) => Promise<Instance<Functions<"frame" | "nested" | "trapping">>>,
+): Promise<void> {
+  const doors = new Doors();
+  const host = { wait: (id: number): unknown => (id === 9 ? 0 : doors.wait(id)), fill: () => {} };
+  const instance = await instantiateFrames({ host }, { stacks: { bytes: 1024 } });
+  const main = instance.exports.frame(1);
+  const before = liveActivations();
+  const deep = rejection(instance.exports.nested(2, 50));
+  for (let waits = 0; waits === 0 || liveActivations() > before; waits++) {
+    doors.open(2);
+    for (let microtasks = 0; microtasks < 12; microtasks++) {
+      await Promise.resolve();
+      const error = errorOf(() => instance.sync.trapping(9));
+      assert.ok(
+        error instanceof Trap && error.kind === "unreachable",
+        `after ${microtasks} of ${waits}: ${String(error)}`,
+      );
     }
-    assertExhausted(await deep, 1024);
-    doors.open(1, 1);
-    assert.equal(await main, 1001);
-  });
+    await turn();
+  }
+  assertExhausted(await deep, 1024);
+  doors.open(1, 1);
+  assert.equal(await main, 1001);
 }
 
 /** What runs on the guest's own stacks is compared with no limit; what runs on a region is. */

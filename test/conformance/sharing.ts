@@ -11,7 +11,7 @@ import type { Functions, Suite } from "./harness.ts";
 type Frames = Functions<"frame" | "trapping" | "where">;
 
 /** What a side module imports, with its stack below `top`; `base`: where its data lies. */
-function sideModule(memory: WebAssembly.Memory, top: number, base = 65536): Record<string, unknown> {
+export function sideModule(memory: WebAssembly.Memory, top: number, base = 65536): Record<string, unknown> {
   const constant = (value: number): WebAssembly.Global =>
     new WebAssembly.Global({ value: "i32", mutable: false }, value);
   return {

@@ -6,6 +6,8 @@ import { runInNewContext } from "node:vm";
 import { backends, instantiate } from "stackful";
 import type { HostImports, Instance } from "stackful";
 import { guestBytes, turn } from "../conformance/harness.ts";
+import { checkBlame } from "../conformance/overflow.ts";
+import { sideModule } from "../conformance/sharing.ts";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
@@ -74,4 +76,29 @@ describe("Stacks that are dropped", { skip: reason }, () => {
     }
     assert.equal(instance.stacks.opened, 0);
   });
+});
+
+describe("Instances that share a stack", { skip: reason }, () => {
+  for (const { name, available } of backends()) {
+    const skip = !available ? "this runtime does not have it" : false;
+    it(`leave nothing behind for those that get their records, on ${name}`, { skip }, async () => {
+      const make = async (): Promise<Instance> => {
+        const env = sideModule(new WebAssembly.Memory({ initial: 2 }), 65536);
+        const imports = { host: { wait: async () => 1, fill: () => {} }, env };
+        const bytes = guestBytes("frames-imported-sp");
+        const [first, second] = [
+          await instantiate(bytes, imports, { backend: name }),
+          await instantiate(bytes, imports),
+        ];
+        await Promise.all([first.getAsync("frame")(1), second.getAsync("frame")(2)]);
+        return first;
+      };
+      assert.ok((await collected(20, make)) >= 18);
+      for (let round = 0; round < 20; round++) {
+        await checkBlame((imports, options) =>
+          instantiate(guestBytes("frames"), imports, { ...options, backend: name }),
+        );
+      }
+    });
+  }
 });
