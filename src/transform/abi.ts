@@ -130,7 +130,7 @@ export class AbiExports {
     const first = this.#first;
     const globals = home.firstGlobals;
     const suspend = first.addFunction({ params: [], results: [] });
-    suspend.code.i32Const(1).globalSet(globals.state).globalGet(globals.top).globalSet(globals.start);
+    suspend.code.i32Const(1).globalSet(globals.state);
     first.export(ABI.suspend, "function", suspend.index);
     for (const name of ["begin", "leave", "resumeThrow", "continueThrow", "drop"] as const) {
       home.export(ABI[name], "function", runtime[name]);

@@ -1,4 +1,4 @@
-/** Room for the next frame: moving an area to a larger block, and what happens when there is none. */
+/** Room for the next frame: moving frames down, or an area to a larger block, and what happens when there is none. */
 
 import type { Code } from "../binary/code.ts";
 import { I32 } from "../binary/value-types.ts";
@@ -17,6 +17,11 @@ export function emitBehindFrame(code: Code, { globals: { frame }, memory }: Targ
   return code.i32Const(~FLAGS).i32And().i32Add();
 }
 
+/** The address behind the newest segment and its link: `top`, but while something is being suspended. */
+export function emitStart(code: Code, { globals: { end } }: Target): Code {
+  return code.globalGet(end).i32Const(LINK_BYTES).i32Add();
+}
+
 /** Calls `forget` if the frame at `$frame` has references. */
 export function emitForget(code: Code, { globals: { frame }, memory }: Target, forget: number): void {
   code.globalGet(frame).i32Load({ offset: FRAME_SIZE_OFFSET, memory });
@@ -27,24 +32,24 @@ export function emitForget(code: Code, { globals: { frame }, memory }: Target, f
  * `needed -> ()`: ends the run with a trap, which guest code cannot catch. The frames that are still on the native stack go
  * with it; other stacks are not touched. `needed`, in bytes, tells the host that it was no ordinary trap.
  *
- *     forget the frames from `start` to `top`, which are no segment yet, then those in segments
+ *     forget the frames below `top` that are no segment yet, then those in segments
  */
 export function addFail(target: Target, { forget, forgetRest }: { forget: number; forgetRest: number }): number {
-  const { state, needed, start, top, frame } = target.globals;
+  const { state, needed, top, frame } = target.globals;
   const { code, index } = target.module.addFunction({ params: [I32], results: [] });
-  code.i32Const(0).globalSet(state).globalGet(start).globalSet(frame).loop();
+  emitStart(code.i32Const(0).globalSet(state), target).globalSet(frame).loop();
   const again = code.label();
   code.globalGet(frame).globalGet(top).i32LtU().if();
   emitForget(code, target, forget);
   emitBehindFrame(code, target).globalSet(frame).br(again).end().end();
-  code.globalGet(start).globalSet(top).call(forgetRest);
+  emitStart(code, target).globalSet(top).call(forgetRest);
   code.localGet(0).globalSet(needed).unreachable();
   return index;
 }
 
 /** `size -> ()`: moves the area in use to a block that has room for `size` more bytes and a link. */
 export function addGrow(target: Target, { allocate, release, fail }: Allocator & { fail: number }): number {
-  const { area, top, start, next, end, limit, maximum } = target.globals;
+  const { area, top, next, end, limit, maximum } = target.globals;
   const { memory } = target;
   const builder = target.module.addFunction({ params: [I32], results: [] });
   const log2 = builder.local(I32);
@@ -59,10 +64,29 @@ export function addGrow(target: Target, { allocate, release, fail }: Allocator &
   code.localGet(moved).globalGet(area).globalGet(top).globalGet(area).i32Sub().memoryCopy(memory, memory);
   code.globalGet(area).globalGet(area).i32Load({ memory }).call(release);
   code.localGet(moved).localGet(log2).i32Store({ memory });
-  for (const global of [top, start, next, end]) {
+  for (const global of [top, next, end]) {
     code.globalGet(global).globalGet(area).i32Sub().localGet(moved).i32Add().globalSet(global);
   }
   code.localGet(moved).globalSet(area);
   code.localGet(moved).i32Const(1).localGet(log2).i32Shl().i32Add().globalSet(limit);
+  return builder.index;
+}
+
+/**
+ * `() -> ()`: moves what is left of the newest segment down, with the frames behind it, when more than half of it has been
+ * consumed. The area is not empty.
+ */
+export function addCompact({ module, memory, globals: { area, top, next, end } }: Target): number {
+  const builder = module.addFunction({ params: [], results: [] });
+  const base = builder.local(I32);
+  const dead = builder.local(I32);
+  const { code } = builder;
+  // The segment starts behind the link of the one before it; if it is the first, behind the header.
+  code.globalGet(next).globalGet(end).i32Load({ offset: 4, memory });
+  code.globalGet(area).i32Add().i32Const(LINK_BYTES).i32Add().localTee(base).i32Sub().localTee(dead);
+  code.globalGet(end).i32Const(LINK_BYTES).i32Add().globalGet(next).i32Sub().i32GtU().if();
+  code.localGet(base).globalGet(next).globalGet(top).globalGet(next).i32Sub().memoryCopy(memory, memory);
+  for (const global of [next, end, top]) code.globalGet(global).localGet(dead).i32Sub().globalSet(global);
+  code.end();
   return builder.index;
 }

@@ -17,8 +17,6 @@ export interface RuntimeGlobals {
   readonly idle: number;
   /** First free byte of the area in use. */
   readonly top: number;
-  /** Where the segment that is being written starts. */
-  readonly start: number;
   /** The innermost frame that is saved, and the end of its segment. */
   readonly next: number;
   readonly end: number;
@@ -48,7 +46,6 @@ export function addRuntimeGlobals(module: Definitions): RuntimeGlobals {
     area: add(ROOT_AREA),
     idle: add(1),
     top: add(ROOT_AREA),
-    start: add(ROOT_AREA),
     next: add(ROOT_AREA),
     end: add(ROOT_AREA),
     limit: add(ROOT_AREA),

@@ -19,7 +19,7 @@
  *     suspending: functions return one after the other, each appends its frame at `top`
  *
  *         | segment | link | innermost frame | its caller | … |
- *                          ^start                             ^top
+ *                   ^end   ^start: where `top` is at other times  ^top
  *
  *     resuming: the native stack is not rebuilt. A loop takes the frame at `next` off and calls the resume copy of its
  *     function, which runs to its end and leaves its results in globals, where the next frame finds them. So it costs the
@@ -33,7 +33,7 @@ import type { Code } from "../binary/code.ts";
 import type { FunctionBuilder } from "../binary/definitions.ts";
 import { I32 } from "../binary/value-types.ts";
 import type { ValueType } from "../binary/value-types.ts";
-import { LINK_BYTES, addFail, addGrow, emitBehindFrame, emitForget } from "./area-growth.ts";
+import { addCompact, addFail, addGrow, emitBehindFrame, emitForget, emitStart } from "./area-growth.ts";
 import { ROOT_AREA } from "./area-memory.ts";
 import { addAllocator } from "./block-allocator.ts";
 import { FRAME_SIZE_OFFSET, HAS_HANDLERS } from "./frame-layout.ts";
@@ -89,6 +89,7 @@ class RuntimeEmitter {
   #allocate = 0;
   #release = 0;
   #enter = 0;
+  #compact = 0;
   #leave = 0;
   #run = 0;
 
@@ -103,6 +104,7 @@ class RuntimeEmitter {
     this.#allocate = allocate;
     this.#release = release;
     this.#enter = this.#addEnter();
+    this.#compact = addCompact(this.#target);
     this.#leave = this.#addLeave();
     this.#forgetRest = this.#addForgetRest();
     const fail = addFail(this.#target, { forget: this.#forget, forgetRest: this.#forgetRest });
@@ -210,59 +212,59 @@ class RuntimeEmitter {
   }
 
   /**
-   *     if unwinding: seal the segment, result = area; if there is none below: it stays in use, idle
-   *     else: release the area, result = 0
-   *     take the area below into use again
+   *     if unwinding: compact, leave as suspended
+   *     else: leave as ended
    */
   #addLeave(): number {
     const builder = this.#function([], [I32]);
-    this.#emitLeave(builder);
+    const { code } = builder;
+    code.globalGet(this.#globals.state).if();
+    this.#emitIsEmpty(code).i32Eqz().if().call(this.#compact).end();
+    this.#emitLeaveSuspended(builder);
+    code.end();
+    this.#emitLeaveEnded(builder);
     return builder.index;
   }
 
-  #emitLeave(builder: FunctionBuilder): void {
-    const { state, area, idle, top, start } = this.#globals;
-    const left = builder.local(I32);
-    const outer = builder.local(I32);
+  /**
+   *     seal the segment, return area; if there is none below: it stays in use, idle
+   *     else: take that into use again
+   */
+  #emitLeaveSuspended(builder: FunctionBuilder): void {
+    const { state, area, idle } = this.#globals;
+    const [left, outer] = [builder.local(I32), builder.local(I32)];
     const { code } = builder;
-    code.globalGet(area).localSet(left);
-    this.#load(code.localGet(left), OUTER).localTee(outer).i32Const(ROOT_AREA).i32Eq().globalSet(idle);
-    code.globalGet(state).if();
     code.i32Const(0).globalSet(state);
-    // Only tail calls were on the stack: there is nothing new.
-    code.globalGet(top).globalGet(start).i32Ne().if();
-    this.#emitSeal(code, builder.local(I32), builder.local(I32));
-    code.end();
-    code.globalGet(idle).if().localGet(left).return().end();
+    this.#emitSeal(code);
+    this.#load(code.globalGet(area).localTee(left), OUTER).localTee(outer).i32Const(ROOT_AREA).i32Eq().if();
+    code.i32Const(1).globalSet(idle).localGet(left).return().end();
     this.#emitSave(code);
-    code.else();
-    code.localGet(left);
-    this.#load(code.localGet(left)).call(this.#release);
-    code.i32Const(0).localSet(left);
-    code.end();
     this.#emitLoad(code, outer);
-    code.localGet(left);
+    code.localGet(left).return();
   }
 
-  /** Makes a segment of what lies between `start` and `top`. */
-  #emitSeal(code: Code, base: number, dead: number): void {
-    const { area, top, start, next, end } = this.#globals;
-    const { memory } = this.#target;
-    // The newest segment starts behind the link of the one before it; if it is the first, behind the header.
-    code.globalGet(end).globalGet(area).i32Const(END).i32Add().i32Ne().if();
-    code.globalGet(next);
-    this.#load(code.globalGet(end), 4).globalGet(area).i32Add().i32Const(LINK_BYTES).i32Add().localTee(base);
-    code.i32Sub().localTee(dead);
-    code.globalGet(end).i32Const(LINK_BYTES).i32Add().globalGet(next).i32Sub().i32GtU().if();
-    code.localGet(base).globalGet(next).globalGet(top).globalGet(next).i32Sub().memoryCopy(memory, memory);
-    for (const global of [next, end, start, top]) code.globalGet(global).localGet(dead).i32Sub().globalSet(global);
-    code.end().end();
+  /** Releases the area and takes the one below into use again; leaves 0. */
+  #emitLeaveEnded(builder: FunctionBuilder): void {
+    const { area, idle } = this.#globals;
+    const outer = builder.local(I32);
+    const { code } = builder;
+    this.#load(code.globalGet(area), OUTER).localTee(outer).i32Const(ROOT_AREA).i32Eq().globalSet(idle);
+    this.#load(code.globalGet(area).globalGet(area)).call(this.#release);
+    this.#emitLoad(code, outer);
+    code.i32Const(0);
+  }
+
+  /** Makes a segment of what lies behind the newest one, if anything does: tail calls leave nothing. */
+  #emitSeal(code: Code): void {
+    const { area, top, next, end } = this.#globals;
+    code.globalGet(top);
+    emitStart(code, this.#target).i32Ne().if();
     code.globalGet(top).globalGet(next).globalGet(area).i32Sub();
     this.#store(code);
     code.globalGet(top).globalGet(end).globalGet(area).i32Sub();
     this.#store(code, 4);
-    code.globalGet(top).globalSet(end).globalGet(start).globalSet(next);
-    code.globalGet(top).i32Const(LINK_BYTES).i32Add().globalSet(top);
+    emitStart(code, this.#target).globalSet(next).globalGet(top).globalSet(end);
+    emitStart(code, this.#target).globalSet(top).end();
   }
 
   /** Takes the innermost frame off the area and makes it the one to load. */
@@ -274,7 +276,7 @@ class RuntimeEmitter {
     code.globalGet(end).localSet(behind);
     this.#load(code.globalGet(area).localGet(behind)).i32Add().globalSet(next);
     this.#load(code.globalGet(area).localGet(behind), 4).i32Add().globalSet(end);
-    code.globalGet(end).i32Const(LINK_BYTES).i32Add().globalSet(top);
+    emitStart(code, this.#target).globalSet(top);
     code.else().localGet(behind).globalSet(next).end();
   }
 
@@ -304,8 +306,9 @@ class RuntimeEmitter {
 
   /**
    *     loop
-   *       if the area is empty, or something is suspended: leave
+   *       if the area is empty: leave as ended
    *       take the innermost frame and call its resume copy
+   *       if something is suspended: compact, if the newest segment has lost that frame, and leave as suspended
    */
   #addRun(): number {
     const builder = this.#function([], [I32]);
@@ -314,7 +317,7 @@ class RuntimeEmitter {
   }
 
   #emitRun(builder: FunctionBuilder): void {
-    const { state } = this.#globals;
+    const { state, next } = this.#globals;
     const behind = builder.local(I32);
     const { code } = builder;
     code.loop();
@@ -323,8 +326,11 @@ class RuntimeEmitter {
     this.#emitTakeFrame(code, behind);
     this.#emitCallFrame(code);
     code.globalGet(state).i32Eqz().brIf(again);
+    // Mostly it has gone with its last frame, and the one before is as it was. (An area that was moved is compacted another time.)
+    code.localGet(behind).globalGet(next).i32Eq().if().call(this.#compact).end();
+    this.#emitLeaveSuspended(builder);
     code.end().end();
-    this.#emitLeave(builder);
+    this.#emitLeaveEnded(builder);
   }
 
   /** Takes frames off until one has a handler, and throws there. */
