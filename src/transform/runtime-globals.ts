@@ -13,7 +13,7 @@ export interface RuntimeGlobals {
   readonly state: number;
   /** Address of the area in use. */
   readonly area: number;
-  /** 1: no stack is running; the area in use is that of the one that was suspended last, and stays so until another is. */
+  /** Not 0: no stack is running; the area in use is this one, of the stack that was suspended last, and stays so until another is. */
   readonly idle: number;
   /** First free byte of the area in use. */
   readonly top: number;
@@ -44,7 +44,7 @@ export function addRuntimeGlobals(module: Definitions): RuntimeGlobals {
   return {
     state: add(0),
     area: add(ROOT_AREA),
-    idle: add(1),
+    idle: add(ROOT_AREA),
     top: add(ROOT_AREA),
     next: add(ROOT_AREA),
     end: add(ROOT_AREA),

@@ -184,8 +184,8 @@ class RuntimeEmitter {
 
   /** Enters the area in a local. When it is in use still, because nothing has run since, there is next to nothing to do. */
   #emitEnter(code: Code, address: number): void {
-    const { area, idle } = this.#globals;
-    code.globalGet(idle).localGet(address).globalGet(area).i32Eq().i32And().i32Eqz().if();
+    const { idle } = this.#globals;
+    code.globalGet(idle).localGet(address).i32Ne().if();
     code.localGet(address).call(this.#enter).end();
     code.i32Const(0).globalSet(idle);
   }
@@ -237,7 +237,7 @@ class RuntimeEmitter {
     code.i32Const(0).globalSet(state);
     this.#emitSeal(code);
     this.#load(code.globalGet(area).localTee(left), OUTER).localTee(outer).i32Const(ROOT_AREA).i32Eq().if();
-    code.i32Const(1).globalSet(idle).localGet(left).return().end();
+    code.localGet(left).globalSet(idle).localGet(left).return().end();
     this.#emitSave(code);
     this.#emitLoad(code, outer);
     code.localGet(left).return();
@@ -248,7 +248,14 @@ class RuntimeEmitter {
     const { area, idle } = this.#globals;
     const outer = builder.local(I32);
     const { code } = builder;
-    this.#load(code.globalGet(area), OUTER).localTee(outer).i32Const(ROOT_AREA).i32Eq().globalSet(idle);
+    this.#load(code.globalGet(area), OUTER)
+      .localTee(outer)
+      .i32Const(0)
+      .localGet(outer)
+      .i32Const(ROOT_AREA)
+      .i32Eq()
+      .select()
+      .globalSet(idle);
     this.#load(code.globalGet(area).globalGet(area)).call(this.#release);
     this.#emitLoad(code, outer);
     code.i32Const(0);
