@@ -19,7 +19,10 @@ const module = new URL("./blocking-thread.ts", import.meta.url);
 export const parent = { increment: async (value: number): Promise<number> => value + 1 };
 
 const CALLS = 1000;
+const SAMPLES = 21;
+/** Few at a time, and often: how long one takes depends on where the allocator and the collectors of garbage are. */
 const LARGE_CALLS = 20;
+const LARGE_SAMPLES = 101;
 const MEBIBYTE = 2 ** 20;
 const MAX_GROWTH_MEBIBYTES = 32;
 const WARM_UP_ROUNDS = 3;
@@ -35,26 +38,27 @@ async function synckitEcho(): Promise<Echo | undefined> {
 
 async function small(): Promise<GroupResult[]> {
   const values = { "a number": 1, "a short string": "hello", "a small object": { name: "x", list: [1, 2, 3] } };
-  return echoes(values, CALLS, 0.5);
+  return echoes(values, { operations: CALLS, samples: SAMPLES, limit: 0.5 });
 }
 
 async function large(): Promise<GroupResult[]> {
   const values = { "1 MiB of bytes": new Uint8Array(MEBIBYTE), "a string of 1 MiB": "x".repeat(MEBIBYTE) };
-  return echoes(values, LARGE_CALLS, 1);
+  return echoes(values, { operations: LARGE_CALLS, samples: LARGE_SAMPLES, limit: 1 });
 }
 
-async function echoes(
-  values: Readonly<Record<string, unknown>>,
-  operations: number,
-  limit: number,
-): Promise<GroupResult[]> {
+interface EchoPlan {
+  readonly operations: number;
+  readonly samples: number;
+  readonly limit: number;
+}
+
+async function echoes(values: Readonly<Record<string, unknown>>, plan: EchoPlan): Promise<GroupResult[]> {
   const groups: GroupResult[] = [];
-  for (const [name, value] of Object.entries(values))
-    groups.push(await echoOf(`toSync(), ${name}`, value, operations, limit));
+  for (const [name, value] of Object.entries(values)) groups.push(await echoOf(name, value, plan));
   return groups;
 }
 
-async function echoOf(title: string, value: unknown, operations: number, limit: number): Promise<GroupResult> {
+async function echoOf(what: string, value: unknown, { operations, samples, limit }: EchoPlan): Promise<GroupResult> {
   using own = toSync<ThreadModule, "echo">(module, "echo");
   const peer = await synckitEcho();
   const row = (name: string, call: Echo): Row => ({
@@ -68,7 +72,7 @@ async function echoOf(title: string, value: unknown, operations: number, limit: 
   });
   const ours = row("stackful", own);
   const rows = peer === undefined ? [ours] : [row("synckit", peer), { ...ours, limit }];
-  return await measure({ title, operations, samples: 21, rows });
+  return await measure({ title: `toSync(), ${what}`, operations, samples, rows });
 }
 
 /** The other direction: a thread that blocks in functions of this one. */
@@ -80,7 +84,7 @@ async function fromThread(): Promise<GroupResult[]> {
   const result = await measure({
     title: "a thread calls a host function, and blocks",
     operations: CALLS,
-    samples: 21,
+    samples: SAMPLES,
     rows,
   });
   await thread.close();

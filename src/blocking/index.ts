@@ -3,6 +3,7 @@
 export type { BlockingCallOptions } from "../threads/blocking-caller.ts";
 export { ThreadError } from "../threads/thread-end.ts";
 export type { ThreadErrorReason } from "../threads/thread-end.ts";
+export { transfer } from "../threads/transfer.ts";
 export { host } from "./host.ts";
 export type { Blocking, Remote } from "./inference.ts";
 export { callSignal } from "./served-call.ts";

@@ -6,7 +6,7 @@ import { BlockingCaller } from "../threads/blocking-caller.ts";
 import { enterPlatformThread } from "../threads/choose-threads.ts";
 import { KIND, openLine } from "../threads/line.ts";
 import type { Message } from "../threads/mailbox.ts";
-import { packValue, unpackValue } from "../threads/packed-value.ts";
+import { packToMove, packValue, unpackValue } from "../threads/packed-value.ts";
 import { notCloneable, passable } from "../threads/passable-error.ts";
 import { ThreadError } from "../threads/thread-end.ts";
 import { provideHost } from "./host.ts";
@@ -18,7 +18,7 @@ type ExportedFunction = (...args: unknown[]) => unknown;
 
 const inside = await enterPlatformThread<ThreadData>();
 const { module: moduleUrl, hostNames } = inside.data;
-const send = (message: ToParent): void => inside.post(message);
+const send = (message: ToParent, transfer?: readonly Transferable[]): void => inside.post(message, transfer);
 const line = openLine(inside.data.line, "thread", {
   port: inside.port,
   ring: () => send({ type: "ring" }),
@@ -116,7 +116,8 @@ async function answerCall({ id, name, args }: Extract<ToThread, { type: "call" }
 
 function sendAnswer(type: "returned" | "threw", id: number, name: string, value: unknown): void {
   try {
-    send({ type, id, value: packValue(value) });
+    const { packed, transfer } = packToMove(value);
+    send({ type, id, value: packed }, transfer);
   } catch (error) {
     send({ type: "threw", id, value: packValue(notCloneable(`what ${name} has answered`, error)) });
   }

@@ -6,7 +6,7 @@ import { startPlatformThread } from "../threads/choose-threads.ts";
 import { KIND, makeLineMemory, openLine } from "../threads/line.ts";
 import type { Line } from "../threads/line.ts";
 import type { Message } from "../threads/mailbox.ts";
-import { packValue, unpackValue } from "../threads/packed-value.ts";
+import { packToMove, unpackValue } from "../threads/packed-value.ts";
 import { notCloneable } from "../threads/passable-error.ts";
 import { ThreadError } from "../threads/thread-end.ts";
 import type { StartedThread } from "../threads/thread-platform.ts";
@@ -194,8 +194,8 @@ export class Thread<Module extends object> {
     return exports as Remote<Module>; // has whatever name is asked for; the thread says so when the module has it not
   }
 
-  #send(message: ToThread): void {
-    this.#started.post(message);
+  #send(message: ToThread, transfer?: readonly Transferable[]): void {
+    this.#started.post(message, transfer);
   }
 
   #post(id: number, name: string, args: readonly unknown[]): void {
@@ -203,10 +203,15 @@ export class Thread<Module extends object> {
     const isNested = outer?.caller === this && this.#answerer.isOpen(outer.id);
     try {
       if (isNested) this.#postNested(id, name, args);
-      else this.#send({ type: "call", id, name, args: packValue([...args]) });
+      else this.#sendCall(id, name, args);
     } catch (error) {
       this.#settle(id)?.reject(error instanceof TypeError ? error : notCloneable(`the arguments of ${name}`, error));
     }
+  }
+
+  #sendCall(id: number, name: string, args: readonly unknown[]): void {
+    const { packed, transfer } = packToMove([...args]);
+    this.#send({ type: "call", id, name, args: packed }, transfer);
   }
 
   /** The thread is blocked, and takes it at once. */

@@ -59,7 +59,7 @@ export class Answerer {
   constructor(line: Line, options: AnswererOptions) {
     this.#line = line;
     this.#options = options;
-    this.#isThere = () => line.incoming.hasMessage;
+    this.#isThere = () => line.incoming.isMessageComing;
   }
 
   /** What the other thread is blocked in. */
@@ -145,10 +145,7 @@ export class Answerer {
     const header = { kind, id: call.id, name: call.name, depth: call.depth, owner: call.owner };
     const what = kind === KIND.threw ? passable(value) : value;
     try {
-      if (this.#line.outgoing.post(header, what)) {
-        if (!this.#line.outgoing.isWatched) this.#line.ring();
-        return;
-      }
+      if (this.#line.outgoing.post(header, what)) return;
     } catch (error) {
       this.#refuse(call, error);
       return;

@@ -92,7 +92,6 @@ export class BlockingCaller {
     if (this.#lastSent === KIND.call) outgoing.withdraw();
     while (!outgoing.post(header, value)) sleep(ROOM_CHECK_MS);
     this.#lastSent = header.kind;
-    if (!outgoing.isWatched) this.#line.ring();
   }
 
   /** Answers a call; keeps an answer for a call that this thread is blocked in, and forgets one for a call that it has given up. */

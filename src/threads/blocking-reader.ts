@@ -14,7 +14,7 @@ export class BlockingReader {
 
   constructor(line: Line) {
     this.#line = line;
-    this.#isThere = () => line.incoming.hasMessage;
+    this.#isThere = () => line.incoming.isMessageComing;
   }
 
   /**

@@ -111,6 +111,5 @@ export class CoroutineThread {
     const { outgoing } = this.#line;
     // Nobody else writes here, and whatever was written before has been answered.
     if (!outgoing.post(header, value)) throw new ThreadError("lost", "The thread does not take what it is sent");
-    if (!outgoing.isWatched) this.#line.ring();
   }
 }

@@ -26,21 +26,21 @@ export interface LineEnd {
   /** For values that the platform has to clone, if it can without an event loop. */
   readonly port?: ValuePort | undefined;
   /** Makes the other thread look into its mailbox, once it comes to its event loop. */
-  ring(): void;
+  readonly ring: () => void;
   /** Why this thread, which is blocked, would wait in vain; `undefined`: somebody is at the other end. */
-  whyEnded(): ThreadError | undefined;
+  readonly whyEnded: () => ThreadError | undefined;
 }
 
 /** One side of a line. */
-export interface Line extends LineEnd {
+export interface Line extends Pick<LineEnd, "whyEnded"> {
   readonly incoming: Mailbox;
   readonly outgoing: Mailbox;
 }
 
-export function openLine(memory: LineMemory, side: "parent" | "thread", end: LineEnd): Line {
+export function openLine(memory: LineMemory, side: "parent" | "thread", { port, ring, whyEnded }: LineEnd): Line {
   const [incoming, outgoing] =
     side === "parent" ? [memory.toParent, memory.toThread] : [memory.toThread, memory.toParent];
-  return Object.assign(end, { incoming: new Mailbox(incoming, end.port), outgoing: new Mailbox(outgoing, end.port) });
+  return { incoming: new Mailbox(incoming, { port }), outgoing: new Mailbox(outgoing, { port, ring }), whyEnded };
 }
 
 /** What messages are. */

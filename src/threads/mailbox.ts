@@ -1,7 +1,7 @@
 /**
  * One direction between two threads: room for one message, which one thread writes and the other one takes.
  *
- *     small   +0   state: 0 free, 1 full, 2 being read; who waits for a message waits for it here
+ *     small   +0   state: 0 free, 1 full, 2 being read, 3 being written; who waits for a message waits for it here
  *             +4   1: the reader looks by itself, being blocked or about to look; it need not be woken
  *             +8   kind    \
  *             +12  id       }  of the message, for those who send it
@@ -16,10 +16,16 @@
  *
  * What is large, or cannot be written into memory, is cloned by the platform, through a port that is read without an event loop. Browsers
  * have none, so there what is large is written into `large`.
+ *
+ * To wake the reader takes about as long as to clone a megabyte, so he is woken before that, and waits until it has been written.
  */
 
+import { keepFreedMemory } from "./freed-memory.ts";
+import { copyToMove, isLargeData } from "./large-value.ts";
 import { packValue, unpackValue } from "./packed-value.ts";
 import type { PackedValue } from "./packed-value.ts";
+import { spin } from "./spinning.ts";
+import { detach, takeTransfers } from "./transfer.ts";
 import { NoRoom, NotEncodable, encodeValue } from "./value-encoder.ts";
 import type { EncoderRoom } from "./value-encoder.ts";
 import { decodeValue } from "./value-decoder.ts";
@@ -27,6 +33,7 @@ import { decodeValue } from "./value-decoder.ts";
 const FREE = 0;
 const FULL = 1;
 const BEING_READ = 2;
+const BEING_WRITTEN = 3;
 
 const STATE = 0;
 const IS_WATCHED = 1;
@@ -42,6 +49,9 @@ const HEADER_BYTES = 40;
 const PLACES = { small: 0, large: 1, port: 2 } as const;
 
 const SMALL_BYTES = 8192;
+/** How long a reader waits for what is being written, and looks for it before he sleeps: somewhat more than it takes to clone a megabyte. */
+const WRITING_MS = 20;
+const SPIN_MS = 0.1;
 /** Only addresses are set aside, not memory. */
 const MAX_LARGE_BYTES = 2 ** 30;
 
@@ -56,6 +66,13 @@ export interface ValuePort {
   post(value: unknown, transfer: readonly Transferable[]): void;
   /** What has come, without waiting; `undefined`: nothing. */
   receive(): { readonly value: unknown } | undefined;
+}
+
+/** What a side of a mailbox has of its platform. */
+export interface MailboxEnd {
+  readonly port?: ValuePort | undefined;
+  /** Has the reader look, once he comes to his event loop. */
+  readonly ring?: (() => void) | undefined;
 }
 
 /** What a message is besides its value: 32-bit integers. */
@@ -87,30 +104,60 @@ export class Mailbox {
   readonly #small: EncoderRoom;
   readonly #large: SharedArrayBuffer;
   readonly #port: ValuePort | undefined;
+  readonly #ring: (() => void) | undefined;
+  #isEncoding = false;
+  readonly #isWritten: () => boolean;
 
-  /** `port` is the reader's, or the writer's. */
-  constructor({ small, large }: MailboxMemory, port: ValuePort | undefined) {
+  constructor({ small, large }: MailboxMemory, { port, ring }: MailboxEnd = {}) {
     this.#words = new Int32Array(small);
     this.#small = roomIn(small, HEADER_BYTES);
     this.#large = large;
     this.#port = port;
+    this.#ring = ring;
+    this.#isWritten = () => Atomics.load(this.#words, STATE) !== BEING_WRITTEN;
   }
 
   // The writer's side.
 
-  /** Writes a message if the last one has been taken. @returns whether it had */
-  post(header: Header, value: unknown, transfer: readonly Transferable[] = []): boolean {
+  /** Writes a message if the last one has been taken, and wakes the reader. @returns whether it had */
+  post(header: Header, value: unknown): boolean {
     const words = this.#words;
     if (Atomics.load(words, STATE) !== FREE) return false;
-    words[PLACE] = this.#write(value, transfer);
+    const isLarge = this.#port !== undefined && isLargeData(value);
+    const announcedAt = isLarge ? this.#announce() : undefined;
+    try {
+      words[PLACE] = this.#write(value, isLarge);
+    } catch (error) {
+      if (announcedAt !== undefined) this.#setState(FREE);
+      throw error;
+    }
     words[KIND] = header.kind;
     words[ID] = header.id;
     words[NAME] = header.name;
     words[DEPTH] = header.depth;
     words[OWNER] = header.owner;
-    Atomics.store(words, STATE, FULL);
-    Atomics.notify(words, STATE);
+    this.#setState(FULL);
+    // Who was woken before that waits for it still, unless it took long.
+    if (announcedAt === undefined || performance.now() - announcedAt > WRITING_MS / 2) this.#wake();
     return true;
+  }
+
+  /** Wakes the reader for what is written now. @returns when, by `performance.now()` */
+  #announce(): number {
+    keepFreedMemory();
+    const now = performance.now();
+    this.#setState(BEING_WRITTEN);
+    this.#wake();
+    return now;
+  }
+
+  #setState(state: number): void {
+    Atomics.store(this.#words, STATE, state);
+    Atomics.notify(this.#words, STATE);
+  }
+
+  #wake(): void {
+    if (Atomics.load(this.#words, IS_WATCHED) === 0) this.#ring?.();
   }
 
   /** Takes back what nobody has begun to read. */
@@ -118,31 +165,46 @@ export class Mailbox {
     Atomics.compareExchange(this.#words, STATE, FULL, FREE);
   }
 
-  /** Whether the reader will find a message without being told. */
-  get isWatched(): boolean {
-    return Atomics.load(this.#words, IS_WATCHED) === 1;
+  /** @returns where the value is */
+  #write(value: unknown, isLarge: boolean): number {
+    const transfer = takeTransfers(value);
+    if (transfer.length === 0) {
+      if (!isLarge) return this.#writeCopy(value);
+      const copy = copyToMove(value);
+      return this.#writeToPort({ value: copy.value }, copy.transfer);
+    }
+    if (this.#port !== undefined) return this.#writeToPort({ value }, transfer);
+    const place = this.#writeCopy(value);
+    detach(transfer);
+    return place;
   }
 
-  /** @returns where the value is */
-  #write(value: unknown, transfer: readonly Transferable[]): number {
-    if (transfer.length > 0) return this.#writeToPort({ value }, transfer);
-    let place: number = PLACES.small;
+  #writeCopy(value: unknown): number {
+    // By a getter of what is being written: that has the room.
+    if (this.#isEncoding) return this.#writeToPort(value instanceof Error ? packValue(value) : { value });
+    this.#isEncoding = true;
     try {
-      encodeValue(value, this.#small, (needed, used) => {
-        // The platform clones large values faster than they can be written here.
-        if (this.#port !== undefined) return undefined;
-        const room = this.#growLarge(needed);
-        if (place === PLACES.small) room?.bytes.set(this.#small.bytes.subarray(0, used));
-        place = PLACES.large;
-        return room;
-      });
-      return place;
+      return this.#encode(value);
     } catch (error) {
-      if (error instanceof NotEncodable) return this.#writeToPort({ value }, transfer);
-      if (error instanceof NoRoom)
-        return this.#writeToPort(value instanceof Error ? packValue(value) : { value }, transfer);
+      if (error instanceof NotEncodable) return this.#writeToPort({ value });
+      if (error instanceof NoRoom) return this.#writeToPort(value instanceof Error ? packValue(value) : { value });
       throw error;
+    } finally {
+      this.#isEncoding = false;
     }
+  }
+
+  #encode(value: unknown): number {
+    let place: number = PLACES.small;
+    encodeValue(value, this.#small, (needed, used) => {
+      // The platform clones large values faster than they can be written here.
+      if (this.#port !== undefined) return undefined;
+      const room = this.#growLarge(needed);
+      if (place === PLACES.small) room?.bytes.set(this.#small.bytes.subarray(0, used));
+      place = PLACES.large;
+      return room;
+    });
+    return place;
   }
 
   #growLarge(needed: number): EncoderRoom | undefined {
@@ -153,7 +215,7 @@ export class Mailbox {
     return roomIn(this.#large, 0);
   }
 
-  #writeToPort(packed: PackedValue, transfer: readonly Transferable[]): number {
+  #writeToPort(packed: PackedValue, transfer: readonly Transferable[] = []): number {
     if (this.#port === undefined) throw new DOMException("it cannot be written into shared memory", "DataCloneError");
     const number = (this.#words[PORT_NUMBER]! + 1) | 0;
     this.#port.post({ number, packed }, transfer);
@@ -165,6 +227,12 @@ export class Mailbox {
 
   get hasMessage(): boolean {
     return Atomics.load(this.#words, STATE) === FULL;
+  }
+
+  /** Whether there is one, or is about to be. */
+  get isMessageComing(): boolean {
+    const state = Atomics.load(this.#words, STATE);
+    return state === FULL || state === BEING_WRITTEN;
   }
 
   /** Whether this thread looks for messages by itself. */
@@ -180,6 +248,7 @@ export class Mailbox {
   /** The message, which is gone then. */
   take(): Message | undefined {
     const words = this.#words;
+    if (Atomics.load(words, STATE) === BEING_WRITTEN) this.#awaitWriter();
     if (Atomics.compareExchange(words, STATE, FULL, BEING_READ) !== FULL) return undefined;
     try {
       return {
@@ -193,6 +262,15 @@ export class Mailbox {
     } finally {
       Atomics.store(words, STATE, FREE);
     }
+  }
+
+  /** Blocks, but not for ever: the other thread may be gone. */
+  #awaitWriter(): void {
+    const words = this.#words;
+    const wasWatched = Atomics.exchange(words, IS_WATCHED, 1);
+    const isWritten = spin(this.#isWritten, performance.now() + SPIN_MS);
+    if (!isWritten) Atomics.wait(words, STATE, BEING_WRITTEN, WRITING_MS);
+    Atomics.store(words, IS_WATCHED, wasWatched);
   }
 
   #read(place: number): unknown {

@@ -59,7 +59,7 @@ export function startNodeThread<Data>({ entry, name, data, transfer = [], option
   });
   values.port1.unref();
   life.port1.unref();
-  return new NodeThread(worker, values.port1, life.port1, new Mailbox(epitaphMemory, undefined));
+  return new NodeThread(worker, values.port1, life.port1, new Mailbox(epitaphMemory));
 }
 
 class NodeThread implements StartedThread {
@@ -99,8 +99,8 @@ class NodeThread implements StartedThread {
    * A port says in what `postMessage` returns whether it is still connected. That is the one sign of life of a thread that can be had without
    * an event loop: `threadId`, the event loop's utilization and `receiveMessageOnPort` go on as if nothing had happened.
    */
-  whyEnded(_isBlocked: boolean): ThreadError | undefined {
-    if (this.#end !== undefined) return this.#end;
+  whyEnded(isBlocked: boolean): ThreadError | undefined {
+    if (this.#end !== undefined || !(isBlocked || this.#epitaph.hasMessage)) return this.#end;
     const isConnected: unknown = this.#life.postMessage(0);
     if (isConnected === true) return undefined;
     this.#end = this.#endOf(undefined, undefined);
@@ -156,7 +156,7 @@ export function enterNodeThread<Data>(): ThreadInside<Data> {
   life.on("message", () => {});
   life.unref();
   values.unref();
-  const last = new Mailbox(epitaph, undefined);
+  const last = new Mailbox(epitaph);
   const say = (kind: number, exitCode: number, value: unknown): void => {
     last.post({ kind, id: exitCode, name: 0, depth: 0, owner: 0 }, value);
   };

@@ -3,6 +3,8 @@
 import { decodeValue } from "./value-decoder.ts";
 import { NotEncodable, encodeValue } from "./value-encoder.ts";
 import type { EncoderRoom } from "./value-encoder.ts";
+import { copyToMove, isLargeData } from "./large-value.ts";
+import { takeTransfers } from "./transfer.ts";
 
 /** One of the two. */
 export interface PackedValue {
@@ -26,6 +28,15 @@ export function packValue(value: unknown): PackedValue {
     if (error instanceof NotEncodable) return { value };
     throw error;
   }
+}
+
+/** The same, with what is to be moved along. */
+export function packToMove(value: unknown): { packed: PackedValue; transfer: readonly Transferable[] } {
+  const transfer = takeTransfers(value);
+  if (transfer.length > 0) return { packed: { value }, transfer };
+  if (!isLargeData(value)) return { packed: packValue(value), transfer };
+  const copy = copyToMove(value);
+  return { packed: { value: copy.value }, transfer: copy.transfer };
 }
 
 export function unpackValue(packed: PackedValue): unknown {

@@ -29,15 +29,10 @@ export class Spinning {
       this.#leftOut--;
       return isThere();
     }
-    const end = this.#startedAt + SPIN_MS;
-    do {
-      for (let look = 0; look < LOOKS_PER_CLOCK; look++) {
-        if (isThere()) {
-          this.#penalty = 1;
-          return true;
-        }
-      }
-    } while (performance.now() < end);
+    if (spin(isThere, this.#startedAt + SPIN_MS)) {
+      this.#penalty = 1;
+      return true;
+    }
     this.#leftOut = this.#penalty;
     this.#penalty = Math.min(2 * this.#penalty, MAX_LEFT_OUT);
     return false;
@@ -47,4 +42,12 @@ export class Spinning {
   arrived(): void {
     this.#lastMs = performance.now() - this.#startedAt;
   }
+}
+
+/** Looks until then, by `performance.now()`. @returns whether `isThere` has become true */
+export function spin(isThere: () => boolean, end: number): boolean {
+  do {
+    for (let look = 0; look < LOOKS_PER_CLOCK; look++) if (isThere()) return true;
+  } while (performance.now() < end);
+  return false;
 }

@@ -1,7 +1,7 @@
 /** Writes values into shared memory; value-layout.ts draws how. */
 
 import { errorParts } from "./error-parts.ts";
-import { BYTE_CLASSES, SHORT_STRING, TAG, paddingAt } from "./value-layout.ts";
+import { BYTE_CLASSES, SHORT_STRING, TAG, className, paddingAt } from "./value-layout.ts";
 
 /** Where an encoder writes. */
 export interface EncoderRoom {
@@ -229,7 +229,7 @@ class ValueEncoder {
     const buffer = isBuffer ? binary : binary.buffer;
     // Shared memory stays shared, and what can be resized can be resized: the platform sees to that.
     if (!(buffer instanceof ArrayBuffer) || isResizable(buffer)) throw notEncodable;
-    const number = isBuffer ? 0 : BYTE_CLASSES.indexOf(nameOf(binary));
+    const number = isBuffer ? 0 : BYTE_CLASSES.indexOf(className(binary));
     if (number < 0) throw notEncodable;
     const start = this.#claim(6);
     this.#bytes[start] = TAG.bytes;
@@ -250,11 +250,6 @@ class ValueEncoder {
     // What may refer to the error itself comes last.
     this.#entries(parts.own);
   }
-}
-
-/** `Uint8Array` also for Node's `Buffer`. */
-function nameOf(view: ArrayBufferView): string {
-  return view instanceof DataView ? "DataView" : (view as Uint8Array)[Symbol.toStringTag];
 }
 
 function isLatin1(text: string): boolean {

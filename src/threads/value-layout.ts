@@ -59,6 +59,11 @@ export const BYTE_CLASSES: readonly string[] = [
   "Float16Array",
 ];
 
+/** The one of a view: `Uint8Array` also for Node's `Buffer`. */
+export function className(view: ArrayBufferView): string {
+  return view instanceof DataView ? "DataView" : (view as Uint8Array)[Symbol.toStringTag];
+}
+
 /** Strings of at most so many characters are written one by one; the platform's conversion costs more to call. */
 export const SHORT_STRING = 48;
 

@@ -10,7 +10,7 @@ const HEADER = { kind: KIND.call, id: 7, name: 3, depth: 1, owner: 9 };
 
 /** Without a port: only what can be written into memory passes. */
 function through(value: unknown): unknown {
-  const mailbox = new Mailbox(makeMailboxMemory(), undefined);
+  const mailbox = new Mailbox(makeMailboxMemory());
   assert.equal(mailbox.post(HEADER, value), true);
   return mailbox.take()?.value;
 }
@@ -131,14 +131,79 @@ describe("A mailbox", () => {
     holes[2] = 1;
     for (const value of [holes, /x/g, new SharedArrayBuffer(4), Object.assign([1], { extra: 2 }), Object(1)]) {
       assert.throws(() => through(value), { name: "DataCloneError" });
-      const mailbox = new Mailbox(makeMailboxMemory(), nodePort());
+      const mailbox = new Mailbox(makeMailboxMemory(), { port: nodePort() });
       mailbox.post(HEADER, value);
       assert.deepEqual(mailbox.take()?.value, value);
     }
   });
 
+  it("passes large values like a structured clone, and leaves them as they are", () => {
+    const count = 100_000;
+    const buffer = new ArrayBuffer(8 * count);
+    const bytes = new Uint8Array(buffer).map((_, index) => index);
+    class Own extends Uint8Array {}
+    // TypeScript is told of no second parameter.
+    const resizable = Reflect.construct(ArrayBuffer, [count, { maxByteLength: 2 * count }]) as ArrayBuffer;
+    const getter = Object.defineProperty([1, "x".repeat(count)], 0, { get: () => bytes, enumerable: true });
+    const values: unknown[] = [
+      "x".repeat(count),
+      "ж".repeat(count),
+      [`${"x".repeat(count)}\ud800`, 1, undefined, null, 2n],
+      bytes,
+      bytes.buffer,
+      [bytes, bytes, bytes.buffer, new Float64Array(bytes.buffer, 8, 10)],
+      [new DataView(bytes.buffer, 3, 70_000), new BigInt64Array(bytes.buffer, 16), "beside"],
+      new Own(bytes),
+      Buffer.from("x".repeat(count)),
+      [new Uint8Array(resizable), new Uint8Array(new SharedArrayBuffer(count))],
+      Object.assign([bytes], { extra: 1 }),
+      Object.assign([], { 3: bytes }),
+      [{ bytes }, new Map([[1, bytes]])],
+      getter,
+    ];
+    for (const [position, value] of values.entries()) {
+      const mailbox = new Mailbox(makeMailboxMemory(), { port: nodePort() });
+      assert.equal(mailbox.post(HEADER, value), true);
+      const passed = mailbox.take()?.value;
+      assert.deepEqual(passed, structuredClone(value), `value ${position}`);
+    }
+    assert.equal(bytes[255], 255);
+    const mailbox = new Mailbox(makeMailboxMemory(), { port: nodePort() });
+    mailbox.post(HEADER, [bytes, new Float64Array(bytes.buffer), bytes]);
+    const message = mailbox.take()!;
+    const [first, second, third] = message.value as [Uint8Array, Float64Array, Uint8Array];
+    assert.equal(first.buffer, second.buffer);
+    assert.equal(first, third);
+  });
+
+  it("rings when something comes, and before it takes long to write", () => {
+    const memory = makeMailboxMemory();
+    const states: boolean[] = [];
+    const port = nodePort();
+    const reader = new Mailbox(memory, { port });
+    const writer = new Mailbox(memory, {
+      port,
+      ring: () => states.push(reader.hasMessage, reader.isMessageComing),
+    });
+    writer.post(HEADER, 1);
+    assert.deepEqual(states.splice(0), [true, true]);
+    assert.equal(reader.take()?.value, 1);
+    writer.post(HEADER, "x".repeat(100_000));
+    assert.deepEqual(states.splice(0), [false, true]);
+    assert.equal(reader.take()?.value, "x".repeat(100_000));
+    assert.throws(() => writer.post(HEADER, ["x".repeat(100_000), () => {}]), { name: "DataCloneError" });
+    assert.equal(reader.isMessageComing, false);
+    reader.setWatched(true);
+    states.length = 0;
+    writer.post(HEADER, 2);
+    writer.withdraw();
+    writer.post(HEADER, "y".repeat(100_000));
+    assert.deepEqual(states, []);
+    assert.equal(reader.take()?.value, "y".repeat(100_000));
+  });
+
   it("is as it was after a value that nobody can clone", () => {
-    const mailbox = new Mailbox(makeMailboxMemory(), nodePort());
+    const mailbox = new Mailbox(makeMailboxMemory(), { port: nodePort() });
     assert.throws(() => mailbox.post(HEADER, { f: () => {} }), { name: "DataCloneError" });
     assert.equal(mailbox.hasMessage, false);
     mailbox.post(HEADER, 1);
@@ -146,7 +211,7 @@ describe("A mailbox", () => {
   });
 
   it("has room for one message, which can be taken back", () => {
-    const mailbox = new Mailbox(makeMailboxMemory(), nodePort());
+    const mailbox = new Mailbox(makeMailboxMemory(), { port: nodePort() });
     assert.equal(mailbox.post(HEADER, /first/), true);
     assert.equal(mailbox.post(HEADER, "second"), false);
     mailbox.withdraw();
