@@ -25,7 +25,7 @@ const LARGE_CALLS = 20;
 const LARGE_SAMPLES = 101;
 const MEBIBYTE = 2 ** 20;
 const MAX_GROWTH_MEBIBYTES = 32;
-const WARM_UP_ROUNDS = 3;
+const WARM_UP_ROUNDS = 5;
 
 type Echo = (value: unknown) => unknown;
 

@@ -9,7 +9,7 @@ const BELOW_SCRIPT: Record<string, readonly string[]> = {
   platform: [],
   binary: [],
   coroutine: [],
-  threads: [],
+  threads: ["platform"],
   atomics: ["platform", "binary", "coroutine", "tasks"],
   link: ["platform", "binary", "coroutine", "preemption", "atomics"],
   preemption: ["binary"],

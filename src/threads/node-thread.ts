@@ -62,6 +62,9 @@ export function startNodeThread<Data>({ entry, name, data, transfer = [], option
   return new NodeThread(worker, values.port1, life.port1, new Mailbox(epitaphMemory));
 }
 
+/** How long a thread that calls and does not wait believes that the other one is there. */
+const CHECK_MS = 50;
+
 class NodeThread implements StartedThread {
   readonly port: ValuePort;
   readonly ended: Promise<ThreadError>;
@@ -70,6 +73,7 @@ class NodeThread implements StartedThread {
   readonly #epitaph: Mailbox;
   /** Known before the event loop has told it when this thread was blocked meanwhile. */
   #end: ThreadError | undefined;
+  #checkedAt = -Infinity;
 
   constructor(worker: Worker, values: MessagePort, life: MessagePort, epitaph: Mailbox) {
     this.#worker = worker;
@@ -100,11 +104,19 @@ class NodeThread implements StartedThread {
    * an event loop: `threadId`, the event loop's utilization and `receiveMessageOnPort` go on as if nothing had happened.
    */
   whyEnded(isBlocked: boolean): ThreadError | undefined {
-    if (this.#end !== undefined || !(isBlocked || this.#epitaph.hasMessage)) return this.#end;
+    if (this.#end !== undefined || !(isBlocked || this.#isCheckDue())) return this.#end;
     const isConnected: unknown = this.#life.postMessage(0);
     if (isConnected === true) return undefined;
     this.#end = this.#endOf(undefined, undefined);
     return this.#end;
+  }
+
+  /** Each check is a message that the thread has to take. One that ends by itself leaves word of it. */
+  #isCheckDue(): boolean {
+    const now = performance.now();
+    if (now < this.#checkedAt + CHECK_MS && !this.#epitaph.hasMessage) return false;
+    this.#checkedAt = now;
+    return true;
   }
 
   async terminate(reason: ThreadError): Promise<void> {

@@ -40,6 +40,18 @@ describe("toSync", () => {
     );
   });
 
+  it("leaves its thread time for other things, whoever calls all the time", () => {
+    using("countTurns", (countTurns) => {
+      // Calls are fast enough to follow one upon the other when both sides have been compiled.
+      const [warm, end] = [performance.now() + 2000, performance.now() + 2500];
+      while (performance.now() < warm) countTurns();
+      const before = countTurns() as number;
+      while (performance.now() < end) countTurns();
+      const turns = (countTurns() as number) - before;
+      assert.ok(turns > 5, `${turns} turns`);
+    });
+  });
+
   it("blocks in the middle of functions of the language", () => {
     using("later", (later) =>
       assert.deepEqual(

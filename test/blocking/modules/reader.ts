@@ -47,6 +47,15 @@ export async function cannotBeCloned(): Promise<unknown> {
   return () => {};
 }
 
+let turns = 0;
+
+/** How often the event loop of this thread has turned since the first call, as far as timers tell. */
+export async function countTurns(): Promise<number> {
+  if (turns === 0) setInterval(() => turns++, 1).unref();
+  turns ||= 1;
+  return turns;
+}
+
 export function hasSignal(): boolean {
   return callSignal() !== undefined;
 }
