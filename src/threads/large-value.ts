@@ -4,10 +4,13 @@ import { BYTE_CLASSES, className } from "./value-layout.ts";
 
 /** Below, it costs less to write a value than to tell that it is coming. */
 const MIN_BYTES = 65_536;
+/** Longer lists are data in themselves: to look at each element would take as long as to clone it. */
+const MAX_ELEMENTS = 64;
 
 /** Strings and bytes, or a list with such among other data: nothing is called while they are cloned, since nothing has getters. */
 export function isLargeData(value: unknown): boolean {
   if (!Array.isArray(value)) return isLarge(value);
+  if (value.length > MAX_ELEMENTS) return false;
   return value.some(isLarge) && Object.keys(value).length === value.length && value.every(isDatum);
 }
 

@@ -22,8 +22,9 @@ export function transfer<Value extends object>(value: Value, objects: readonly T
 /** What to move with a value, or with the elements of a list of arguments, this time. */
 export function takeTransfers(value: unknown): readonly Transferable[] {
   if (transferred === undefined) return NOTHING;
-  const own = takeOf(value);
-  return Array.isArray(value) ? own.concat(...value.map(takeOf)) : own;
+  const all = takeOf(value);
+  if (Array.isArray(value)) for (const element of value) all.push(...takeOf(element));
+  return all;
 }
 
 const NOTHING: readonly Transferable[] = [];

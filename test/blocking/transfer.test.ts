@@ -64,6 +64,12 @@ describe("transfer()", () => {
     another.close();
   });
 
+  it("is looked for in long lists", async () => {
+    const long = Array.from({ length: 300_000 }, (_, index) => index);
+    assert.deepEqual(await thread.exports.ask(transfer(long, [])), long);
+    assert.deepEqual(await thread.exports.ask(long), long);
+  });
+
   it("counts once, and says what cannot be moved", async () => {
     const bytes = new Uint8Array(10);
     await thread.exports.giveBack(transfer(bytes, []));

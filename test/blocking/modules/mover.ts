@@ -26,6 +26,10 @@ export function moveToHost(): number[] {
   return [bytes.length, answer.length];
 }
 
+export function ask(value: unknown): unknown {
+  return host<Host>().echo(value);
+}
+
 /** The argument's second property asks the host while it is being written. */
 export function askInGetter(size: number): unknown {
   const { echo } = host<Host>();
