@@ -116,7 +116,7 @@ async function answerCall({ id, name, args }: Extract<ToThread, { type: "call" }
 
 function sendAnswer(type: "returned" | "threw", id: number, name: string, value: unknown): void {
   try {
-    const { packed, transfer } = packToMove(value);
+    const { packed, transfer } = packToMove(value, false);
     send({ type, id, value: packed }, transfer);
   } catch (error) {
     send({ type: "threw", id, value: packValue(notCloneable(`what ${name} has answered`, error)) });

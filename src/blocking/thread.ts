@@ -8,6 +8,7 @@ import type { Line } from "../threads/line.ts";
 import type { Message } from "../threads/mailbox.ts";
 import { packToMove, unpackValue } from "../threads/packed-value.ts";
 import { notCloneable } from "../threads/passable-error.ts";
+import { takeTransfers } from "../threads/transfer.ts";
 import { ThreadError } from "../threads/thread-end.ts";
 import type { StartedThread } from "../threads/thread-platform.ts";
 import { THREAD_ENTRY } from "./entries.ts";
@@ -137,8 +138,11 @@ export class Thread<Module extends object> {
       );
     }
     const ended = this.#started.whyEnded(false);
-    if (ended !== undefined) return Promise.reject(ended.inCall(name));
-    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    if (ended !== undefined || signal?.aborted === true) {
+      // Nor are they moved with the next call.
+      takeTransfers(args, true);
+      return Promise.reject(ended === undefined ? signal!.reason : ended.inCall(name));
+    }
     const id = (this.#lastId = (this.#lastId + 1) | 0);
     const answer = new Promise<unknown>((resolve, reject) => {
       this.#pending.set(id, { name, resolve, reject });
@@ -210,7 +214,7 @@ export class Thread<Module extends object> {
   }
 
   #sendCall(id: number, name: string, args: readonly unknown[]): void {
-    const { packed, transfer } = packToMove([...args]);
+    const { packed, transfer } = packToMove([...args], true);
     this.#send({ type: "call", id, name, args: packed }, transfer);
   }
 
@@ -219,7 +223,8 @@ export class Thread<Module extends object> {
     const number = this.#names.indexOf(name);
     if (number < 0) throw new TypeError(`Cannot call ${name}: the module exports ${this.#names.join(", ")}`);
     const header = { kind: KIND.call, id, name: number, depth: 0, owner: 0 };
-    if (!this.#line.outgoing.post(header, [...args])) setTimeout(() => this.#post(id, name, args), 1);
+    const { outgoing } = this.#line;
+    if (outgoing.isWriting || !outgoing.post(header, [...args], true)) setTimeout(() => this.#post(id, name, args), 1);
   }
 
   #onNestedAnswer({ kind, id, value }: Message): void {

@@ -176,7 +176,8 @@ export class Answerer {
     const header = { kind, id: call.id, name: call.name, depth: call.depth, owner: call.owner };
     const what = kind === KIND.threw ? passable(value) : value;
     try {
-      if (this.#line.outgoing.post(header, what)) return;
+      const { outgoing } = this.#line;
+      if (!outgoing.isWriting && outgoing.post(header, what)) return;
     } catch (error) {
       this.#refuse(call, error);
       return;

@@ -75,7 +75,7 @@ export class BlockingCaller {
     if (before !== undefined) this.#sort(before);
     const header = { kind: KIND.call, id, name, depth: this.#open.length, owner: this.#options.owner?.() ?? 0 };
     try {
-      this.#send(header, args);
+      this.#send(header, args, true);
     } catch (error) {
       throw notCloneable(`the arguments of ${this.#options.describe(name)}`, error);
     }
@@ -86,11 +86,11 @@ export class BlockingCaller {
     this.#send({ kind, id, name, depth, owner }, kind === KIND.threw ? passable(value) : value);
   }
 
-  #send(header: Header, value: unknown): void {
+  #send(header: Header, value: unknown, isList = false): void {
     const { outgoing } = this.#line;
     // A call that is still there was given up before anybody has got round to it. An answer is waited for.
     if (this.#lastSent === KIND.call) outgoing.withdraw();
-    while (!outgoing.post(header, value)) sleep(ROOM_CHECK_MS);
+    while (!outgoing.post(header, value, isList)) sleep(ROOM_CHECK_MS);
     this.#lastSent = header.kind;
   }
 

@@ -29,7 +29,7 @@ export class BlockingReader {
     this.#spinning.until(this.#isThere);
     try {
       for (;;) {
-        const message = incoming.take();
+        const message = incoming.take(Math.max(0, deadline - performance.now()));
         if (message !== undefined) return message;
         const left = deadline - performance.now();
         if (left <= 0) return undefined;

@@ -53,7 +53,7 @@ export class CoroutineThread {
   }
 
   get hasEnded(): boolean {
-    return this.#started.whyEnded(false) !== undefined;
+    return this.#started.whyEnded(true) !== undefined;
   }
 
   /** Fulfils when it has begun: its module says so. */
@@ -67,7 +67,7 @@ export class CoroutineThread {
   /** Starts a body. */
   run(args: readonly unknown[]): void {
     this.#lastId = (this.#lastId + 1) | 0;
-    this.#post({ kind: KIND.call, id: this.#lastId, name: 0, depth: 0, owner: 0 }, args);
+    this.#post({ kind: KIND.call, id: this.#lastId, name: 0, depth: 0, owner: 0 }, args, true);
   }
 
   /** Answers a call of the body, which is blocked in it. */
@@ -107,9 +107,10 @@ export class CoroutineThread {
     await this.#started.terminate(new ThreadError("terminated", "The thread was terminated"));
   }
 
-  #post(header: Header, value: unknown): void {
+  #post(header: Header, value: unknown, isList = false): void {
     const { outgoing } = this.#line;
     // Nobody else writes here, and whatever was written before has been answered.
-    if (!outgoing.post(header, value)) throw new ThreadError("lost", "The thread does not take what it is sent");
+    if (!outgoing.post(header, value, isList))
+      throw new ThreadError("lost", "The thread does not take what it is sent");
   }
 }

@@ -21,11 +21,12 @@
  */
 
 import { keepFreedMemory } from "./freed-memory.ts";
-import { copyToMove, isLargeData } from "./large-value.ts";
+import { copyToMove, readLargeValue } from "./large-value.ts";
+import type { LargeValue } from "./large-value.ts";
 import { packValue, unpackValue } from "./packed-value.ts";
 import type { PackedValue } from "./packed-value.ts";
 import { spin } from "./spinning.ts";
-import { detach, takeTransfers } from "./transfer.ts";
+import { areBytes, detach, takeTransfers } from "./transfer.ts";
 import { NoRoom, NotEncodable, encodeValue } from "./value-encoder.ts";
 import type { EncoderRoom } from "./value-encoder.ts";
 import { decodeValue } from "./value-decoder.ts";
@@ -50,7 +51,7 @@ const PLACES = { small: 0, large: 1, port: 2 } as const;
 
 const SMALL_BYTES = 8192;
 /** How long a reader waits for what is being written, and looks for it before he sleeps: somewhat more than it takes to clone a megabyte. */
-const WRITING_MS = 20;
+const WRITING_MS = 4;
 const SPIN_MS = 0.1;
 /** Only addresses are set aside, not memory. */
 const MAX_LARGE_BYTES = 2 ** 30;
@@ -105,7 +106,9 @@ export class Mailbox {
   readonly #large: SharedArrayBuffer;
   readonly #port: ValuePort | undefined;
   readonly #ring: (() => void) | undefined;
-  #isEncoding = false;
+  /** Getters of what is being written may write messages themselves. */
+  #isWriting = false;
+  #lastNumber = 0;
   readonly #isWritten: () => boolean;
 
   constructor({ small, large }: MailboxMemory, { port, ring }: MailboxEnd = {}) {
@@ -119,17 +122,28 @@ export class Mailbox {
 
   // The writer's side.
 
-  /** Writes a message if the last one has been taken, and wakes the reader. @returns whether it had */
-  post(header: Header, value: unknown): boolean {
+  /** Whether this is called from inside {@link Mailbox.post}. Who does not wait for an answer to his message has to wait with it then. */
+  get isWriting(): boolean {
+    return this.#isWriting;
+  }
+
+  /** Writes a message if the last one has been taken, and wakes the reader. `isList`: of arguments. @returns whether it had */
+  post(header: Header, value: unknown, isList = false): boolean {
     const words = this.#words;
     if (Atomics.load(words, STATE) !== FREE) return false;
-    const isLarge = this.#port !== undefined && isLargeData(value);
-    const announcedAt = isLarge ? this.#announce() : undefined;
+    const transfer = takeTransfers(value, isList);
+    const large = this.#port === undefined || transfer.length > 0 ? undefined : readLargeValue(value, isList);
+    const announcedAt = large && this.#announce();
+    const wasWriting = this.#isWriting;
+    this.#isWriting = true;
     try {
-      words[PLACE] = this.#write(value, isLarge);
+      if (large !== undefined) words[PLACE] = this.#writeLarge(large);
+      else words[PLACE] = this.#write(value, transfer, wasWriting);
     } catch (error) {
       if (announcedAt !== undefined) this.#setState(FREE);
       throw error;
+    } finally {
+      this.#isWriting = wasWriting;
     }
     words[KIND] = header.kind;
     words[ID] = header.id;
@@ -165,32 +179,27 @@ export class Mailbox {
     Atomics.compareExchange(this.#words, STATE, FULL, FREE);
   }
 
-  /** @returns where the value is */
-  #write(value: unknown, isLarge: boolean): number {
-    const transfer = takeTransfers(value);
-    if (transfer.length === 0) {
-      if (!isLarge) return this.#writeCopy(value);
-      const copy = copyToMove(value);
-      return this.#writeToPort({ value: copy.value }, copy.transfer);
-    }
-    if (this.#port !== undefined) return this.#writeToPort({ value }, transfer);
-    const place = this.#writeCopy(value);
+  #writeLarge(large: LargeValue): number {
+    const { value, transfer } = copyToMove(large);
+    return this.#writeToPort({ value }, transfer);
+  }
+
+  /** `isInside`: from a getter of what is being written, which has the room. @returns where the value is */
+  #write(value: unknown, transfer: readonly Transferable[], isInside: boolean): number {
+    if (transfer.length > 0 && this.#port !== undefined) return this.#writeToPort({ value }, transfer);
+    if (!areBytes(transfer)) throw new DOMException("only bytes can be moved to where it is going", "DataCloneError");
+    const place = isInside ? this.#writeToPort(packError(value)) : this.#writeCopy(value);
     detach(transfer);
     return place;
   }
 
   #writeCopy(value: unknown): number {
-    // By a getter of what is being written: that has the room.
-    if (this.#isEncoding) return this.#writeToPort(value instanceof Error ? packValue(value) : { value });
-    this.#isEncoding = true;
     try {
       return this.#encode(value);
     } catch (error) {
       if (error instanceof NotEncodable) return this.#writeToPort({ value });
-      if (error instanceof NoRoom) return this.#writeToPort(value instanceof Error ? packValue(value) : { value });
+      if (error instanceof NoRoom) return this.#writeToPort(packError(value));
       throw error;
-    } finally {
-      this.#isEncoding = false;
     }
   }
 
@@ -217,7 +226,8 @@ export class Mailbox {
 
   #writeToPort(packed: PackedValue, transfer: readonly Transferable[] = []): number {
     if (this.#port === undefined) throw new DOMException("it cannot be written into shared memory", "DataCloneError");
-    const number = (this.#words[PORT_NUMBER]! + 1) | 0;
+    // Getters may write others meanwhile.
+    const number = (this.#lastNumber = (this.#lastNumber + 1) | 0);
     this.#port.post({ number, packed }, transfer);
     this.#words[PORT_NUMBER] = number;
     return PLACES.port;
@@ -245,10 +255,10 @@ export class Mailbox {
     Atomics.wait(this.#words, STATE, FREE, timeoutMs);
   }
 
-  /** The message, which is gone then. */
-  take(): Message | undefined {
+  /** The message, which is gone then. One that is being written is waited for a little. */
+  take(maxWaitMs: number = WRITING_MS): Message | undefined {
     const words = this.#words;
-    if (Atomics.load(words, STATE) === BEING_WRITTEN) this.#awaitWriter();
+    if (Atomics.load(words, STATE) === BEING_WRITTEN) this.#awaitWriter(Math.min(maxWaitMs, WRITING_MS));
     if (Atomics.compareExchange(words, STATE, FULL, BEING_READ) !== FULL) return undefined;
     try {
       return {
@@ -265,11 +275,11 @@ export class Mailbox {
   }
 
   /** Blocks, but not for ever: the other thread may be gone. */
-  #awaitWriter(): void {
+  #awaitWriter(maxWaitMs: number): void {
     const words = this.#words;
     const wasWatched = Atomics.exchange(words, IS_WATCHED, 1);
     const isWritten = spin(this.#isWritten, performance.now() + SPIN_MS);
-    if (!isWritten) Atomics.wait(words, STATE, BEING_WRITTEN, WRITING_MS);
+    if (!isWritten) Atomics.wait(words, STATE, BEING_WRITTEN, maxWaitMs);
     Atomics.store(words, IS_WATCHED, wasWatched);
   }
 
@@ -287,6 +297,11 @@ export class Mailbox {
       if (numbered.number === number) return unpackValue(numbered.packed);
     }
   }
+}
+
+/** Clones of the platform leave out what errors have. */
+function packError(value: unknown): PackedValue {
+  return value instanceof Error ? packValue(value) : { value };
 }
 
 function roomIn(buffer: SharedArrayBuffer, offset: number): EncoderRoom {

@@ -3,7 +3,7 @@
 import { decodeValue } from "./value-decoder.ts";
 import { NotEncodable, encodeValue } from "./value-encoder.ts";
 import type { EncoderRoom } from "./value-encoder.ts";
-import { copyToMove, isLargeData } from "./large-value.ts";
+import { copyToMove, readLargeValue } from "./large-value.ts";
 import { takeTransfers } from "./transfer.ts";
 
 /** One of the two. */
@@ -31,11 +31,15 @@ export function packValue(value: unknown): PackedValue {
 }
 
 /** The same, with what is to be moved along. */
-export function packToMove(value: unknown): { packed: PackedValue; transfer: readonly Transferable[] } {
-  const transfer = takeTransfers(value);
+export function packToMove(
+  value: unknown,
+  isList: boolean,
+): { packed: PackedValue; transfer: readonly Transferable[] } {
+  const transfer = takeTransfers(value, isList);
   if (transfer.length > 0) return { packed: { value }, transfer };
-  if (!isLargeData(value)) return { packed: packValue(value), transfer };
-  const copy = copyToMove(value);
+  const large = readLargeValue(value, isList);
+  if (large === undefined) return { packed: packValue(value), transfer };
+  const copy = copyToMove(large);
   return { packed: { value: copy.value }, transfer: copy.transfer };
 }
 

@@ -9,34 +9,39 @@ let transferred: WeakMap<object, readonly Transferable[]> | undefined;
  * @example
  *     await thread.exports.draw(transfer(bytes, [bytes.buffer]), 3); // an argument; what a function returns may be marked as well
  *
- * @param value an argument or an answer itself, not what is somewhere in it. It counts for the next time that it is sent
+ * @param value an argument or an answer itself, not what is somewhere in it. It counts for the next call or answer that has it, also if that
+ *   fails
  * @param objects what the platform can transfer, as for `structuredClone()`
  * @returns `value`
  */
 export function transfer<Value extends object>(value: Value, objects: readonly Transferable[]): Value {
   transferred ??= new WeakMap();
-  transferred.set(value, [...objects]);
+  transferred.set(value, [...new Set(objects)]);
   return value;
 }
 
-/** What to move with a value, or with the elements of a list of arguments, this time. */
-export function takeTransfers(value: unknown): readonly Transferable[] {
+/** What to move with a value, or with the elements of a list of arguments, this time; nothing twice. */
+export function takeTransfers(value: unknown, isList: boolean): readonly Transferable[] {
   if (transferred === undefined) return NOTHING;
-  const all = takeOf(value);
-  if (Array.isArray(value)) for (const element of value) all.push(...takeOf(element));
-  return all;
+  if (!isList) return takeOf(value);
+  return [...new Set((value as readonly unknown[]).flatMap(takeOf))]; // what `isList` says
 }
 
 const NOTHING: readonly Transferable[] = [];
 
-function takeOf(value: unknown): Transferable[] {
-  if (typeof value !== "object" || value === null) return [];
+function takeOf(value: unknown): readonly Transferable[] {
+  if (typeof value !== "object" || value === null) return NOTHING;
   const objects = transferred?.get(value) ?? NOTHING;
   transferred?.delete(value);
-  return [...objects];
+  return objects;
 }
 
-/** For platforms that have copied it: takes it away from this thread. */
+/** For threads that are given copies: whether that is as good as to move these. */
+export function areBytes(objects: readonly Transferable[]): boolean {
+  return objects.every((object) => object instanceof ArrayBuffer);
+}
+
+/** Takes bytes away from this thread, which has copied them. */
 export function detach(objects: readonly Transferable[]): void {
   for (const object of objects) structuredClone(object, { transfer: [object] });
 }

@@ -188,7 +188,10 @@ class ValueEncoder {
 
   #array(array: readonly unknown[]): void {
     // Holes and further properties are left to the platform.
-    if (Object.keys(array).length !== array.length) throw notEncodable;
+    const keys = Object.keys(array);
+    if (keys.length !== array.length) throw notEncodable;
+    // Those of elements come first.
+    if (keys.length > 0 && keys.at(-1) !== String(array.length - 1)) throw notEncodable;
     this.#tagged(TAG.array, array.length);
     for (const element of array) this.write(element);
   }

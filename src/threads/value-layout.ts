@@ -59,9 +59,11 @@ export const BYTE_CLASSES: readonly string[] = [
   "Float16Array",
 ];
 
-/** The one of a view: `Uint8Array` also for Node's `Buffer`. */
+const typedArrayTag = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag);
+
+/** The one of the language that a view has, whatever extends it: `Uint8Array` also for Node's `Buffer`. */
 export function className(view: ArrayBufferView): string {
-  return view instanceof DataView ? "DataView" : (view as Uint8Array)[Symbol.toStringTag];
+  return (typedArrayTag?.get?.call(view) as string | undefined) ?? "DataView";
 }
 
 /** Strings of at most so many characters are written one by one; the platform's conversion costs more to call. */

@@ -64,6 +64,24 @@ describe("transfer()", () => {
     another.close();
   });
 
+  it("moves a buffer once that two arguments have", async () => {
+    const { buffer } = new Uint8Array([1, 2, 3]);
+    const [first, second] = [new Uint8Array(buffer, 0, 1), new Uint8Array(buffer, 1)];
+    assert.equal(
+      await thread.exports.join(transfer(first, [buffer]), transfer(second, [buffer])),
+      "1,2,3 of one buffer",
+    );
+    assert.equal(buffer.byteLength, 0);
+  });
+
+  it("does not count for the next call if the thread is not called", async () => {
+    const bytes = new Uint8Array(10);
+    const signal = AbortSignal.abort(new Error("before"));
+    await assert.rejects(thread.call("giveBack", [transfer(bytes, [bytes.buffer])], { signal }), { message: "before" });
+    await thread.exports.ask(bytes);
+    assert.equal(bytes.length, 10);
+  });
+
   it("is looked for in long lists", async () => {
     const long = Array.from({ length: 300_000 }, (_, index) => index);
     assert.deepEqual(await thread.exports.ask(transfer(long, [])), long);
@@ -107,8 +125,13 @@ describe("transfer()", () => {
   });
 });
 
-describe("A value with a getter", () => {
-  it("may ask the other thread while it is written, large or small", async () => {
+describe("A value that calls while it is written", () => {
+  it("is large, and has properties of its own", async () => {
+    await using thread = await startThread<Mover>(moduleUrl("mover"), { host: hostFunctions });
+    assert.equal(await thread.exports.askWithViewThatAsks(), 100_000);
+  });
+
+  it("has a getter that asks the other thread", async () => {
     await using thread = await startThread<Mover>(moduleUrl("mover"), { host: hostFunctions });
     for (const size of [3, 5000, 100_000]) {
       assert.deepEqual(await thread.exports.askInGetter(size), {

@@ -5,6 +5,7 @@ import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
 import { KIND } from "#src/threads/line";
 import { Mailbox, makeMailboxMemory } from "#src/threads/mailbox";
 import type { ValuePort } from "#src/threads/mailbox";
+import { transfer } from "#src/threads/transfer";
 
 const HEADER = { kind: KIND.call, id: 7, name: 3, depth: 1, owner: 9 };
 
@@ -174,6 +175,72 @@ describe("A mailbox", () => {
     const [first, second, third] = message.value as [Uint8Array, Float64Array, Uint8Array];
     assert.equal(first.buffer, second.buffer);
     assert.equal(first, third);
+  });
+
+  it("asks classes of users nothing when it passes large values", () => {
+    const bytes = new Uint8Array(100_000).fill(3);
+    class Liar extends Uint8Array {
+      override get length(): number {
+        return 5;
+      }
+      override get [Symbol.toStringTag](): "Uint8Array" {
+        return "Float64Array" as "Uint8Array";
+      }
+      override get buffer(): ArrayBuffer {
+        throw new Error("asked");
+      }
+    }
+    class List extends Array<unknown> {
+      override map(): never {
+        throw new Error("asked");
+      }
+    }
+    const passed = (value: unknown): unknown => {
+      const mailbox = new Mailbox(makeMailboxMemory(), { port: nodePort() });
+      mailbox.post(HEADER, value);
+      return mailbox.take()?.value;
+    };
+    assert.deepEqual(passed(new Liar(bytes)), bytes);
+    assert.deepEqual(passed(List.from([bytes, "x"])), [bytes, "x"]);
+    const hole = Object.assign([bytes], { extra: 1 });
+    hole.length = 2;
+    assert.deepEqual(passed(hole), structuredClone(hole));
+    const small = Object.assign([1], { extra: 1 });
+    small.length = 2;
+    assert.deepEqual(passed(small), structuredClone(small));
+    let asked = 0;
+    const getter = Object.defineProperty([1, "x".repeat(100_000)], 0, { get: () => ++asked, enumerable: true });
+    assert.deepEqual(passed(getter), [asked, "x".repeat(100_000)]);
+  });
+
+  it("keeps a message apart from one that its getter has written and taken back", () => {
+    const mailbox = new Mailbox(makeMailboxMemory(), { port: nodePort() });
+    const value = {
+      first: /x/,
+      get second() {
+        assert.equal(mailbox.isWriting, true);
+        assert.equal(mailbox.post(HEADER, /taken back/), true);
+        mailbox.withdraw();
+        return 2;
+      },
+    };
+    mailbox.post(HEADER, value);
+    assert.deepEqual(mailbox.take()?.value, { first: /x/, second: 2 });
+    assert.equal(mailbox.isWriting, false);
+  });
+
+  it("moves bytes without a port, and nothing else", () => {
+    const mailbox = new Mailbox(makeMailboxMemory());
+    const bytes = new Uint8Array([1, 2]);
+    mailbox.post(HEADER, transfer(bytes, [bytes.buffer, bytes.buffer]));
+    assert.deepEqual(mailbox.take()?.value, new Uint8Array([1, 2]));
+    assert.equal(bytes.length, 0);
+    const { port1, port2 } = new MessageChannel();
+    const kept = new Uint8Array(1);
+    const objects = [kept.buffer, port1 as unknown as Transferable];
+    assert.throws(() => mailbox.post(HEADER, transfer(kept, objects)), { name: "DataCloneError" });
+    assert.equal(kept.length, 1);
+    port2.close();
   });
 
   it("rings when something comes, and before it takes long to write", () => {

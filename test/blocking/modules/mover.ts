@@ -30,6 +30,22 @@ export function ask(value: unknown): unknown {
   return host<Host>().echo(value);
 }
 
+export function join(first: Uint8Array, second: Uint8Array): string {
+  return `${[...first, ...second].join()} of ${first.buffer === second.buffer ? "one buffer" : "two buffers"}`;
+}
+
+/** Asks the host when somebody wants to know what bytes they are. */
+class AskingBytes extends Uint8Array {
+  override get buffer(): ArrayBuffer {
+    host<Host>().echo("what bytes");
+    return super.buffer;
+  }
+}
+
+export function askWithViewThatAsks(): number {
+  return (host<Host>().echo(new AskingBytes(100_000)) as Uint8Array).length;
+}
+
 /** The argument's second property asks the host while it is being written. */
 export function askInGetter(size: number): unknown {
   const { echo } = host<Host>();
