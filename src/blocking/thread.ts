@@ -209,7 +209,9 @@ export class Thread<Module extends object> {
       if (isNested) this.#postNested(id, name, args);
       else this.#sendCall(id, name, args);
     } catch (error) {
-      this.#settle(id)?.reject(error instanceof TypeError ? error : notCloneable(`the arguments of ${name}`, error));
+      // Node 20 has a TypeError for what has to be moved, with a code.
+      const isOurs = error instanceof TypeError && !("code" in error);
+      this.#settle(id)?.reject(isOurs ? error : notCloneable(`the arguments of ${name}`, error));
     }
   }
 

@@ -26,7 +26,7 @@ import type { LargeValue } from "./large-value.ts";
 import { packValue, unpackValue } from "./packed-value.ts";
 import type { PackedValue } from "./packed-value.ts";
 import { spin } from "./spinning.ts";
-import { areBytes, detach, takeTransfers } from "./transfer.ts";
+import { areBytes, detach, requireAttached, takeTransfers } from "./transfer.ts";
 import { NoRoom, NotEncodable, encodeValue } from "./value-encoder.ts";
 import type { EncoderRoom } from "./value-encoder.ts";
 import { decodeValue } from "./value-decoder.ts";
@@ -186,6 +186,7 @@ export class Mailbox {
 
   /** `isInside`: from a getter of what is being written, which has the room. @returns where the value is */
   #write(value: unknown, transfer: readonly Transferable[], isInside: boolean): number {
+    requireAttached(transfer);
     if (transfer.length > 0 && this.#port !== undefined) return this.#writeToPort({ value }, transfer);
     if (!areBytes(transfer)) throw new DOMException("only bytes can be moved to where it is going", "DataCloneError");
     const place = isInside ? this.#writeToPort(packError(value)) : this.#writeCopy(value);

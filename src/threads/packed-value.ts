@@ -4,7 +4,7 @@ import { decodeValue } from "./value-decoder.ts";
 import { NotEncodable, encodeValue } from "./value-encoder.ts";
 import type { EncoderRoom } from "./value-encoder.ts";
 import { copyToMove, readLargeValue } from "./large-value.ts";
-import { takeTransfers } from "./transfer.ts";
+import { requireAttached, takeTransfers } from "./transfer.ts";
 
 /** One of the two. */
 export interface PackedValue {
@@ -36,6 +36,7 @@ export function packToMove(
   isList: boolean,
 ): { packed: PackedValue; transfer: readonly Transferable[] } {
   const transfer = takeTransfers(value, isList);
+  requireAttached(transfer);
   if (transfer.length > 0) return { packed: { value }, transfer };
   const large = readLargeValue(value, isList);
   if (large === undefined) return { packed: packValue(value), transfer };

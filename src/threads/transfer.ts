@@ -36,6 +36,19 @@ function takeOf(value: unknown): readonly Transferable[] {
   return objects;
 }
 
+/** @throws a `DataCloneError` where Node 20 would send what the other thread cannot read */
+export function requireAttached(objects: readonly Transferable[]): void {
+  for (const object of objects) {
+    if (!(object instanceof ArrayBuffer)) continue;
+    try {
+      // What is detached has no views.
+      new Uint8Array(object).fill(0, 0, 0);
+    } catch (cause) {
+      throw Object.assign(new DOMException("a buffer that is to be moved is detached", "DataCloneError"), { cause });
+    }
+  }
+}
+
 /** For threads that are given copies: whether that is as good as to move these. */
 export function areBytes(objects: readonly Transferable[]): boolean {
   return objects.every((object) => object instanceof ArrayBuffer);
