@@ -31,6 +31,7 @@ interface Limits extends BlockingCallOptions {
 
 /** How often somebody looks whether there is room for a message. It is rare that there is not. */
 const ROOM_CHECK_MS = 0.1;
+const LOOKS_PER_LIFE_CHECK = 1000;
 
 export class BlockingCaller {
   readonly #line: Line;
@@ -77,6 +78,7 @@ export class BlockingCaller {
     try {
       this.#send(header, args, true);
     } catch (error) {
+      if (error instanceof ThreadError) throw error.inCall(this.#options.describe(name));
       throw notCloneable(`the arguments of ${this.#options.describe(name)}`, error);
     }
   }
@@ -90,8 +92,17 @@ export class BlockingCaller {
     const { outgoing } = this.#line;
     // A call that is still there was given up before anybody has got round to it. An answer is waited for.
     if (this.#lastSent === KIND.call) outgoing.withdraw();
-    while (!outgoing.post(header, value, isList)) sleep(ROOM_CHECK_MS);
+    for (let looks = 1; !outgoing.post(header, value, isList); looks++) {
+      // One that has ended while it read will never make room.
+      if (looks % LOOKS_PER_LIFE_CHECK === 0) this.#requireLife();
+      sleep(ROOM_CHECK_MS);
+    }
     this.#lastSent = header.kind;
+  }
+
+  #requireLife(): void {
+    const ended = this.#line.whyEnded();
+    if (ended !== undefined) throw ended;
   }
 
   /** Answers a call; keeps an answer for a call that this thread is blocked in, and forgets one for a call that it has given up. */
