@@ -16,15 +16,15 @@ let transferred: WeakMap<object, readonly Transferable[]> | undefined;
  */
 export function transfer<Value extends object>(value: Value, objects: readonly Transferable[]): Value {
   transferred ??= new WeakMap();
-  transferred.set(value, [...new Set(objects)]);
+  transferred.set(value, [...objects]);
   return value;
 }
 
 /** What to move with a value, or with the elements of a list of arguments, this time; nothing twice. */
 export function takeTransfers(value: unknown, isList: boolean): readonly Transferable[] {
   if (transferred === undefined) return NOTHING;
-  if (!isList) return takeOf(value);
-  return [...new Set((value as readonly unknown[]).flatMap(takeOf))]; // what `isList` says
+  const all = isList ? (value as readonly unknown[]).flatMap(takeOf) : takeOf(value); // what `isList` says
+  return [...new Set(all)];
 }
 
 const NOTHING: readonly Transferable[] = [];

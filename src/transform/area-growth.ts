@@ -76,15 +76,17 @@ export function addGrow(target: Target, { allocate, release, fail }: Allocator &
  * `() -> ()`: moves what is left of the newest segment down, with the frames behind it, when more than half of it has been
  * consumed. The area is not empty.
  */
-export function addCompact({ module, memory, globals: { area, top, next, end } }: Target): number {
-  const builder = module.addFunction({ params: [], results: [] });
+export function addCompact(target: Target): number {
+  const { memory } = target;
+  const { area, top, next, end } = target.globals;
+  const builder = target.module.addFunction({ params: [], results: [] });
   const base = builder.local(I32);
   const dead = builder.local(I32);
   const { code } = builder;
   // The segment starts behind the link of the one before it; if it is the first, behind the header.
   code.globalGet(next).globalGet(end).i32Load({ offset: 4, memory });
   code.globalGet(area).i32Add().i32Const(LINK_BYTES).i32Add().localTee(base).i32Sub().localTee(dead);
-  code.globalGet(end).i32Const(LINK_BYTES).i32Add().globalGet(next).i32Sub().i32GtU().if();
+  emitStart(code, target).globalGet(next).i32Sub().i32GtU().if();
   code.localGet(base).globalGet(next).globalGet(top).globalGet(next).i32Sub().memoryCopy(memory, memory);
   for (const global of [next, end, top]) code.globalGet(global).localGet(dead).i32Sub().globalSet(global);
   code.end();

@@ -4,7 +4,7 @@ import { host, transfer } from "stackful/blocking";
 import type { Yielder } from "stackful/blocking";
 import type { Host } from "../transfer.test.ts";
 
-/** Bytes, as they have come, and whether this thread still has them. */
+/** Moves the bytes to where they have come from. */
 export function giveBack(bytes: Uint8Array<ArrayBuffer>): Uint8Array {
   return transfer(bytes, [bytes.buffer]);
 }
